@@ -1,0 +1,287 @@
+"""Register tiles: the small matrix products that all convolutions and affine maps run on.
+
+A processor multiplies far faster than it reads memory. A *register tile* therefore keeps a
+small block of the result in registers for the whole sum, and per step reads one column of
+`a` and one row of `b`, whose outer product it adds::
+
+                                   b[k, 0:W]
+                             ┌────────┬────────┐
+                             │ vector │ vector │    W = 2 vectors of 16 float32
+                             └────────┴────────┘
+              a[0, k] ──▶    ┌────────┬────────┐
+              a[1, k] ──▶    │  acc   │  acc   │    each a[m, k] is spread over a vector,
+                 ⋮           ├────────┼────────┤    then acc[m, :] += a[m, k] · b[k, :]
+              a[M-1, k] ──▶  │  acc   │  acc   │
+                             └────────┴────────┘    M = 8 rows: 16 accumulators
+
+One step reads M + W values and does M · W multiply-adds: 40 reads for 256. There are enough
+independent accumulators to keep every multiplier busy while earlier sums are under way, and
+none of them touches memory before the sum is complete.
+
+The sum runs over three nested loops, because the pixels under a filter lie in memory as
+rows of columns of channels. The rows of `a` and of the result lie anywhere: tables give
+their offsets. So one tile serves output pixels from several image rows, strided outputs,
+and transposed operands.
+
+A result of few columns would waste most of a wide tile, so there are three: two vectors,
+one vector, and half a vector. Each is a module-level global, because Numba's cache never
+finds an intrinsic that is a closure cell.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from tinygrad_cnn.kernels.cpu.vectors import FUSED, TILE_ROWS, VECTOR_BYTES, lanes
+from tinygrad_cnn.kernels.jit import compiled
+
+Widths = tuple[int, int, int]
+
+
+def tile_widths(dtype: npt.DTypeLike) -> Widths:
+    """Return the columns of the double, single and half tile for a dtype."""
+    full = lanes(dtype)
+    return 2 * full, full, full // 2
+
+
+def best_width(columns: int, dtype: npt.DTypeLike) -> int:
+    """Return the width of tile to cut `columns` columns into.
+
+    A double tile reads the fewest values for its arithmetic. A narrower one is taken where
+    the double one would spend more than a fifth of its work beyond the last column.
+
+    Examples
+    --------
+    With vectors of 16 lanes 64 columns are two double tiles, 6 columns half a vector.
+    """
+    double, *narrower = tile_widths(dtype)
+    best, least = double, -(-columns // double) * double
+    for width in narrower:
+        padded = -(-columns // width) * width
+        if padded * 5 < least * 4:
+            best, least = width, padded
+    return best
+
+
+def _make_tile(vectors: int, part: int) -> Any:
+    """Return the tile of TILE_ROWS rows by `vectors` vectors of ``1 / part`` register each."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def tile(
+        typing_context: Any,
+        counts: Any,
+        a: Any,
+        a_rows: Any,
+        a_strides: Any,
+        b: Any,
+        b_strides: Any,
+        start: Any,
+        start_stride: Any,
+        out: Any,
+        out_rows: Any,
+        used_rows: Any,
+        used_columns: Any,
+    ) -> Any:
+        """Fill one tile.
+
+        ::
+
+            for m in range(M), n in range(W):
+                acc = start[m * start_stride + n]
+                for k0, k1, k2 in ndindex(counts):
+                    acc += a[a_rows[m] + (k0, k1, k2) · a_strides]
+                         * b[(k0, k1, k2) · b_strides + n]
+                if m < used_rows and n < used_columns:
+                    out[out_rows[m] + n] = acc
+        """
+        triple, table = types.UniTuple(types.intp, 3), types.CPointer(types.intp)
+        signature = types.void(
+            triple, a, table, triple, b, triple, start, types.intp, out, table,
+            types.intp, types.intp,
+        )  # fmt: skip
+        width = VECTOR_BYTES // (a.dtype.bitwidth // 8) // part
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            counts, a, a_rows, a_strides, b, b_strides, start, step, *target = arguments
+            out, out_rows, used_rows, used_columns = target
+            registers = _Registers(builder, a.type.pointee, width)
+            cells = [(m, v) for m in range(TILE_ROWS) for v in range(vectors)]
+            totals = {}
+            for m, v in cells:
+                totals[m, v] = cgutils.alloca_once(builder, registers.vector)
+                row = builder.mul(step, step.type(m))
+                origin = builder.gep(start, [builder.add(row, step.type(v * width))])
+                builder.store(registers.load(origin), totals[m, v])
+            rows = [builder.gep(a, [_entry(builder, a_rows, m)]) for m in range(TILE_ROWS)]
+
+            with _nest(builder, counts) as indices:
+                at_a = _dot(builder, indices, a_strides)
+                at_b = builder.gep(b, [_dot(builder, indices, b_strides)])
+                right = [
+                    registers.load(builder.gep(at_b, [step.type(v * width)]))
+                    for v in range(vectors)
+                ]
+                for m, row in enumerate(rows):
+                    left = registers.spread(builder.load(builder.gep(row, [at_a])))
+                    for v in range(vectors):
+                        total = registers.multiply_add(left, right[v], totals[m, v])
+                        builder.store(total, totals[m, v])
+
+            whole = builder.and_(
+                builder.icmp_signed(">=", used_rows, step.type(TILE_ROWS)),
+                builder.icmp_signed(">=", used_columns, step.type(vectors * width)),
+            )
+            places = {}
+            for m, v in cells:
+                row = builder.add(_entry(builder, out_rows, m), step.type(v * width))
+                places[m, v] = builder.gep(out, [row])
+            with builder.if_else(whole) as (inside, at_the_edge):
+                with inside:
+                    for cell, place in places.items():
+                        registers.store(builder.load(totals[cell]), place)
+                with at_the_edge:
+                    for (m, v), place in places.items():
+                        used = builder.icmp_signed(">", used_rows, step.type(m))
+                        limit = builder.select(used, used_columns, step.type(0))
+                        limit = builder.sub(limit, step.type(v * width))
+                        registers.store_first(builder.load(totals[m, v]), place, limit)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return tile
+
+
+class _Registers:
+    """The vector instructions that a tile is made of, for one element type and width."""
+
+    def __init__(self, builder: Any, element: Any, width: int) -> None:
+        self.builder = builder
+        self.vector = ir.VectorType(element, width)
+        self._bytes = 4 if isinstance(element, ir.FloatType) else 8
+        self._lanes = ir.VectorType(ir.IntType(32), width)
+        self._suffix = f"v{width}f{8 * self._bytes}"
+
+    def load(self, address: Any) -> Any:
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        return self.builder.load(pointer, align=self._bytes)
+
+    def store(self, value: Any, address: Any) -> None:
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        self.builder.store(value, pointer, align=self._bytes)
+
+    def store_first(self, value: Any, address: Any, count: Any) -> None:
+        """Store the first `count` lanes and touch no memory behind them."""
+        builder, bit = self.builder, ir.VectorType(ir.IntType(1), self._lanes.count)
+        count = self._spread(builder.trunc(count, ir.IntType(32)), self._lanes)
+        mask = builder.icmp_signed("<", self._lanes(list(range(self._lanes.count))), count)
+        pointer = builder.bitcast(address, self.vector.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [self.vector, pointer.type, ir.IntType(32), bit])
+        masked = self._instruction(f"llvm.masked.store.{self._suffix}.p0", kind)
+        builder.call(masked, [value, pointer, ir.IntType(32)(self._bytes), mask])
+
+    def spread(self, value: Any) -> Any:
+        """Copy one value into every lane."""
+        return self._spread(value, self.vector)
+
+    def multiply_add(self, left: Any, right: Any, total: Any) -> Any:
+        """Return left · right + total, where `total` is a place in memory.
+
+        LLVM keeps that place in a register, since nobody takes its address. Without fused
+        instructions ``llvm.fma`` would call a function for every lane: multiply and add
+        then, each rounded.
+        """
+        total = self.builder.load(total)
+        if not FUSED:
+            return self.builder.fadd(self.builder.fmul(left, right), total)
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        fma = self._instruction(f"llvm.fma.{self._suffix}", kind)
+        return self.builder.call(fma, [left, right, total])
+
+    def _spread(self, value: Any, vector: Any) -> Any:
+        empty = ir.Constant(vector, ir.Undefined)
+        first = self.builder.insert_element(empty, value, ir.IntType(32)(0))
+        return self.builder.shuffle_vector(first, empty, self._lanes([0] * vector.count))
+
+    def _instruction(self, name: str, kind: Any) -> Any:
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
+
+
+def _entry(builder: Any, table: Any, m: int) -> Any:
+    return builder.load(cgutils.gep_inbounds(builder, table, m))
+
+
+def _dot(builder: Any, indices: Sequence[Any], strides: Any) -> Any:
+    """Return Σ index · stride."""
+    terms = [builder.mul(k, builder.extract_value(strides, d)) for d, k in enumerate(indices)]
+    return builder.add(builder.add(terms[0], terms[1]), terms[2])
+
+
+@contextmanager
+def _nest(builder: Any, counts: Any) -> Iterator[list[Any]]:
+    """Open three nested loops; their bodies are what is built inside the ``with`` block."""
+    with ExitStack() as loops:
+        yield [
+            loops.enter_context(
+                cgutils.for_range(builder, builder.extract_value(counts, d))
+            ).index
+            for d in range(3)
+        ]  # fmt: skip
+
+
+_double = _make_tile(vectors=2, part=1)
+_single = _make_tile(vectors=1, part=1)
+_half = _make_tile(vectors=1, part=2)
+
+
+@compiled()  # type: ignore[untyped-decorator]
+def multiply_tile(
+    width: int,
+    lanes: int,
+    counts: Any,
+    a: Any,
+    a_rows: Any,
+    a_strides: Any,
+    b: Any,
+    b_strides: Any,
+    start: Any,
+    start_stride: int,
+    out: Any,
+    out_rows: Any,
+    used_rows: int,
+    used_columns: int,
+) -> None:
+    """out[m,n] = start[m,n] + Σ_k a[m,k] · b[k,n] for m < used_rows, n < used_columns.
+
+    `width` names one of the :func:`tile_widths`; `lanes` is the number of columns in one
+    register. The arrays are given by address
+    (:func:`~tinygrad_cnn.kernels.cpu.memory.address`). k = (k0, k1, k2) runs over `counts`;
+    a[m,k] lies ``a_rows[m] + k·a_strides`` behind `a`, b[k,n] lies ``k·b_strides + n``
+    behind `b`, start[m,n] ``m·start_stride + n`` behind `start`, out[m,n]
+    ``out_rows[m] + n`` behind `out`.
+
+    All TILE_ROWS rows of `a` and all `width` columns of `b` and `start` are read, used or
+    not, and have to exist; only what is used is written. The sum runs in the order of the
+    loops, whatever the width: cutting a result into other tiles does not change it.
+    """
+    if width > lanes:
+        _double(
+            counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
+            out, out_rows, used_rows, used_columns,
+        )  # fmt: skip
+    elif width == lanes:
+        _single(
+            counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
+            out, out_rows, used_rows, used_columns,
+        )  # fmt: skip
+    else:
+        _half(
+            counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
+            out, out_rows, used_rows, used_columns,
+        )  # fmt: skip

@@ -1,0 +1,269 @@
+"""The gradient of a convolution's weight: a sum over all pixels of the batch.
+
+::
+
+    out[o,c,u,v] = Σ_n,i,j  grad[n,i,j,o] · x[n, i·sh+u-ph, j·sw+v-pw, c]
+
+For one filter row u the values x[n, i·sh+u-ph, j·sw+v-pw, c] of all (v, c) are neighbours in
+memory: KW · C of them, starting at column j·sw. So the sum is a product of a matrix with
+rows o and columns (v, c), whose inner dimension is the output pixels, and a register tile
+reads both operands as they lie: M channels of `grad` and a run of values of `x`. Only the
+padding has to be supplied; blocks of the image are copied with it into a scratch buffer.
+
+Every thread adds up, but the result may not depend on who added what. The blocks are
+therefore dealt to a number of partial sums ("slots") that the shapes alone decide, every
+slot adds its blocks in order, and at the end the slots are added in order.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_cnn.kernels.cpu.memory import address, clear_run, copy_run
+from tinygrad_cnn.kernels.cpu.tile import best_width, multiply_tile
+from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
+from tinygrad_cnn.kernels.geometry import Window
+from tinygrad_cnn.kernels.jit import compiled
+from tinygrad_cnn.kernels.layout import Array
+
+# Tuned by measurement, never by the number of threads.
+_BLOCK_VALUES = 24 * 1024  # input values copied for a block: about 100 KB of float32
+_SLOTS = 16  # partial sums, at most
+_SLOT_VALUES = 4 * 1024 * 1024  # values in all slots together, at most
+_TASKS = 8  # fewer slots than this are cut by filters too
+_FORK = 200_000  # multiply-adds below which forking costs more than it gains
+
+
+class Plan(NamedTuple):
+    """All that :func:`_add_pixels` has to know beside the arrays: plain integers."""
+
+    images: int
+    height: int
+    image_row: int  # W · C
+    out_height: int
+    out_width: int
+    filters: int
+    channels: int
+    kh: int
+    kw: int
+    sh: int
+    ph: int
+    step: int  # sw · C: values from the window of one output pixel to the next
+    blank: int  # zeros at the left end of a copied row
+    run: int  # values copied into it
+    row: int  # values in a copied row, slack for the last vectors included
+    image_step: int  # images in a block ...
+    row_step: int  # ... and output rows
+    row_blocks: int
+    blocks: int
+    block_rows: int  # input rows of a block of one image
+    width: int  # of a tile
+    lanes: int
+    panels: int  # of the KW · C columns
+    filter_rows: int  # filters, rounded up to whole tiles
+    filter_step: int  # filters in a group
+    groups: int
+    slots: int
+    slot_blocks: int
+    slot_values: int
+    fork: int
+
+
+@lru_cache(maxsize=512)
+def _plan(
+    grad_shape: tuple[int, ...], x_shape: tuple[int, ...], window: Window, dtype: npt.DTypeLike
+) -> Plan:
+    images, height, width, channels = x_shape
+    _, out_height, out_width, filters = grad_shape
+    kh, kw, sh, sw, ph, pw = window
+    columns = kw * channels
+    tile = best_width(columns, dtype)
+    panels = -(-columns // tile)
+    reach = (out_width - 1) * sw + kw
+    row = reach * channels + panels * tile - columns
+
+    fits = max(1, _BLOCK_VALUES // row)
+    row_step = min(out_height, max(1, (fits - kh) // sh + 1))
+    row_step = -(-out_height // -(-out_height // row_step))
+    block_rows = (row_step - 1) * sh + kh
+    image_step = 1
+    if row_step == out_height:
+        image_step = max(1, min(fits // block_rows, -(-images // _SLOTS)))
+    row_blocks = -(-out_height // row_step)
+    blocks = row_blocks * -(-images // image_step)
+
+    filter_rows = -(-filters // TILE_ROWS) * TILE_ROWS
+    slot_values = kh * panels * tile * filter_rows
+    slots = max(1, min(blocks, _SLOTS, _SLOT_VALUES // slot_values))
+    slot_blocks = -(-blocks // slots)
+    slots = -(-blocks // slot_blocks)
+    groups = min(filter_rows // TILE_ROWS, -(-_TASKS // slots))
+    filter_step = -(-filter_rows // TILE_ROWS // groups) * TILE_ROWS
+    groups = -(-filter_rows // filter_step)
+    work = images * out_height * out_width * slot_values
+    return Plan(
+        images=images,
+        height=height,
+        image_row=width * channels,
+        out_height=out_height,
+        out_width=out_width,
+        filters=filters,
+        channels=channels,
+        kh=kh,
+        kw=kw,
+        sh=sh,
+        ph=ph,
+        step=sw * channels,
+        blank=min(pw, reach) * channels,
+        run=max(0, min(reach, width + pw) - pw) * channels,
+        row=row,
+        image_step=image_step,
+        row_step=row_step,
+        row_blocks=row_blocks,
+        blocks=blocks,
+        block_rows=block_rows,
+        width=tile,
+        lanes=lanes(dtype),
+        panels=panels,
+        filter_rows=filter_rows,
+        filter_step=filter_step,
+        groups=groups,
+        slots=slots,
+        slot_blocks=slot_blocks,
+        slot_values=slot_values,
+        fork=int(work > _FORK),
+    )
+
+
+def correlate_pixels(
+    grad: Array,
+    grad_shape: tuple[int, ...],
+    x: Array,
+    x_shape: tuple[int, ...],
+    window: Window,
+    out: Array,
+) -> None:
+    """Fill out[o,c,u,v]; `grad` and `x` are flat and read-only, their shapes go beside."""
+    if 0 in grad_shape or 0 in x_shape or min(grad_shape) < 0:
+        out[...] = 0
+        return
+    plan = _plan(grad_shape, x_shape, Window(*window), out.dtype)
+    rows = np.minimum(np.arange(plan.filter_rows), plan.filters - 1)
+    places = np.arange(plan.filter_rows) * plan.width
+    sums = np.empty(plan.slots * plan.slot_values, out.dtype)
+    _add_pixels(plan, grad, rows, x, places, sums, out.reshape(-1))
+
+
+@compiled(parallel=True)  # type: ignore[untyped-decorator]
+def _add_pixels(
+    plan: Plan, grad: Array, rows: Array, x: Array, places: Array, sums: Array, out: Array
+) -> None:
+    if plan.fork:
+        for task in numba.prange(plan.slots * plan.groups):
+            _one_task(np.intp(task), plan, grad, rows, x, places, sums)
+    else:
+        for task in range(plan.slots * plan.groups):
+            _one_task(task, plan, grad, rows, x, places, sums)
+    _combine(plan, sums, out)
+
+
+@compiled()  # type: ignore[untyped-decorator]
+def _one_task(
+    task: int, plan: Plan, grad: Array, rows: Array, x: Array, places: Array, sums: Array
+) -> None:
+    """Add the blocks of one slot, for one group of filters."""
+    slot, group = task // plan.groups, task % plan.groups
+    first = group * plan.filter_step
+    last = min(first + plan.filter_step, plan.filter_rows)
+    _clear(plan, slot, first, last, sums)
+    scratch = np.empty(plan.image_step * plan.block_rows * plan.row, sums.dtype)
+    for block in range(slot * plan.slot_blocks, min((slot + 1) * plan.slot_blocks, plan.blocks)):
+        image = block // plan.row_blocks * plan.image_step
+        row = block % plan.row_blocks * plan.row_step
+        images = min(plan.image_step, plan.images - image)
+        for n in range(images):
+            _copy_padded(plan, x, image + n, row, n, scratch)
+        _multiply(plan, grad, rows, image, images, row, slot, first, last, scratch, places, sums)
+
+
+@compiled()  # type: ignore[untyped-decorator]
+def _clear(plan: Plan, slot: int, first: int, last: int, sums: Array) -> None:
+    for panel in range(plan.kh * plan.panels):
+        at = slot * plan.slot_values + (panel * plan.filter_rows + first) * plan.width
+        clear_run(address(sums, at), (last - first) * plan.width)
+
+
+@compiled()  # type: ignore[untyped-decorator]
+def _copy_padded(plan: Plan, x: Array, image: int, out_row: int, n: int, scratch: Array) -> None:
+    """Copy the rows that a block needs of an image, with zeros around it and as slack."""
+    for r in range(plan.block_rows):
+        at = (n * plan.block_rows + r) * plan.row
+        row = out_row * plan.sh + r - plan.ph
+        if row < 0 or row >= plan.height or plan.run == 0:
+            clear_run(address(scratch, at), plan.row)
+            continue
+        source = (image * plan.height + row) * plan.image_row
+        clear_run(address(scratch, at), plan.blank)
+        copy_run(address(scratch, at + plan.blank), address(x, source), plan.run)
+        used = plan.blank + plan.run
+        clear_run(address(scratch, at + used), plan.row - used)
+
+
+@compiled()  # type: ignore[untyped-decorator]
+def _multiply(
+    plan: Plan,
+    grad: Array,
+    rows: Array,
+    image: int,
+    images: int,
+    row: int,
+    slot: int,
+    first: int,
+    last: int,
+    scratch: Array,
+    places: Array,
+    sums: Array,
+) -> None:
+    """Run tiles of filters times columns; each sums over all pixels of the block.
+
+    The slot holds [u][panel][filter][column]. Tiles start from what it holds.
+    """
+    grad_row = plan.out_width * plan.filters
+    counts = (images, min(plan.row_step, plan.out_height - row), plan.out_width)
+    a_strides = (plan.out_height * grad_row, grad_row, plan.filters)
+    b_strides = (plan.block_rows * plan.row, plan.sh * plan.row, plan.step)
+    a = address(grad, (image * plan.out_height + row) * grad_row)
+    for u in range(plan.kh):
+        for panel in range(plan.panels):
+            b = address(scratch, u * plan.row + panel * plan.width)
+            at = slot * plan.slot_values
+            at += (u * plan.panels + panel) * plan.filter_rows * plan.width
+            for o in range(first, last, TILE_ROWS):
+                total = address(sums, at + o * plan.width)
+                multiply_tile(
+                    plan.width, plan.lanes, counts, a, address(rows, o), a_strides,
+                    b, b_strides, total, plan.width, address(sums, at), address(places, o),
+                    TILE_ROWS, plan.width,
+                )  # fmt: skip
+
+
+@compiled()  # type: ignore[untyped-decorator]
+def _combine(plan: Plan, sums: Array, out: Array) -> None:
+    """Add up the slots in order, into the first, and bring it into the order [o][c][u][v]."""
+    for slot in range(1, plan.slots):
+        at = slot * plan.slot_values
+        for k in range(plan.slot_values):
+            sums[k] += sums[at + k]
+    for o in range(plan.filters):
+        for u in range(plan.kh):
+            for v in range(plan.kw):
+                k = (o * plan.channels * plan.kh + u) * plan.kw + v
+                for c in range(plan.channels):
+                    q = v * plan.channels + c
+                    panel, column = q // plan.width, q % plan.width
+                    at = (u * plan.panels + panel) * plan.filter_rows + o
+                    out[k] = sums[at * plan.width + column]
+                    k += plan.kh * plan.kw

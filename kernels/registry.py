@@ -1,0 +1,259 @@
+"""From an operation's name to the kernel that computes it.
+
+A kernel is one decorated function::
+
+    @implements("max_pool2d_forward", device="cpu", variant="direct")
+    def forward(x, window, out, winners): ...
+
+It takes read-only C-contiguous arrays (4-D activations as (N, H, W, C)), then the geometry,
+then the arrays it fills; it writes all of them and returns None. Kernels on device
+``scalar`` take and return Python floats.
+
+Which variant runs is the one named by ``with use(max_pool2d_forward="reference")``, else
+the first in rank order whose ``supports(geometry, dtype)`` has nothing to object. Timing,
+thread count and history never decide.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_cnn.errors import MissingKernelError, OptionError
+
+Geometry = tuple[int, ...] | None
+Supports = Callable[[Geometry, np.dtype[Any]], str]
+
+# Where each operation lives: the module of that name in kernels/<device>/. Modules load at
+# the first look-up of one of their operations, so nothing is compiled before it is needed.
+MODULES: dict[str, tuple[str, ...]] = {
+    "conv": ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight", "channel_sum"),
+    "pool": (
+        "max_pool2d_forward",
+        "max_pool2d_grad_input",
+        "max_pool2d_gather",
+        "avg_pool2d_forward",
+        "avg_pool2d_grad_input",
+    ),
+    "affine": ("affine_forward", "affine_grad_input", "affine_grad_weight", "matmul"),
+    "elementwise": (
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "power",
+        "negative",
+        "exp",
+        "log",
+        "sqrt",
+        "sigmoid",
+        "sigmoid_grad",
+        "tanh",
+        "tanh_grad",
+        "scaled_tanh",
+        "scaled_tanh_grad",
+        "relu",
+        "relu_grad",
+    ),
+    "softmax": ("softmax", "log_softmax", "cross_entropy_forward", "cross_entropy_grad"),
+    "optimiser": ("sgd_update", "adam_update"),
+}
+_HOME = {operation: module for module, names in MODULES.items() for operation in names}
+
+# Folders that may hold kernels for a device, in the order they are read.
+_FOLDERS = {"scalar": ("scalar",), "cpu": ("cpu", "reference")}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One way to compute one operation on one device."""
+
+    operation: str
+    device: str
+    variant: str
+    function: Callable[..., Any]
+    rank: int = 0
+    supports: Supports = field(default=lambda geometry, dtype: "", repr=False)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+
+_KERNELS: dict[tuple[str, str], dict[str, Kernel]] = {}
+_loaded: set[tuple[str, str]] = set()
+_chosen: ContextVar[Mapping[str, str]] = ContextVar("chosen kernel variants", default={})
+_trace: ContextVar[list[Kernel] | None] = ContextVar("kernels looked up", default=None)
+_plans: dict[tuple[Any, ...], Kernel] = {}
+
+
+def implements(
+    operation: str,
+    *,
+    device: str,
+    variant: str,
+    rank: int = 0,
+    supports: Supports | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as a kernel.
+
+    Parameters
+    ----------
+    operation : str
+        One of the names in :data:`MODULES`.
+    device : {"scalar", "cpu"}
+    variant : str
+        Name of this way of computing it, unique for operation and device.
+    rank : int
+        Kernels are tried from the lowest rank up.
+    supports : callable, optional
+        ``supports(geometry, dtype)`` returns "" or the reason why it cannot serve.
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        known = _KERNELS.setdefault((operation, device), {})
+        if variant in known:
+            raise OptionError(
+                f"implements: a variant has one kernel; got a second {variant!r} for "
+                f"{operation!r} on {device!r}"
+            )
+        options = {} if supports is None else {"supports": supports}
+        known[variant] = Kernel(operation, device, variant, function, rank, **options)
+        _plans.clear()
+        return function
+
+    return register
+
+
+def variants(operation: str, device: str = "cpu") -> tuple[Kernel, ...]:
+    """Return all kernels of an operation on a device, in the order they are tried.
+
+    Examples
+    --------
+    >>> [kernel.variant for kernel in variants("sigmoid")]
+    ['numpy', 'reference']
+    """
+    if (operation, device) not in _loaded:
+        module = _HOME.get(operation)
+        for folder in _FOLDERS.get(device, ()) if module else ():
+            name = f"{__package__}.{folder}.{module}"
+            if importlib.util.find_spec(name) is not None:
+                importlib.import_module(name)
+        _loaded.add((operation, device))
+    return tuple(sorted(_KERNELS.get((operation, device), {}).values(), key=lambda k: k.rank))
+
+
+def lookup(
+    operation: str,
+    device: str = "cpu",
+    dtype: npt.DTypeLike = np.float32,
+    geometry: Geometry = None,
+) -> Kernel:
+    """Return the kernel to run; asking again for the same thing costs one dictionary look-up.
+
+    Raises
+    ------
+    MissingKernelError
+        If there is none; the message lists what exists.
+    """
+    chosen = _chosen.get()
+    key = (operation, device, dtype, geometry, chosen.get(operation))
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _plans[key] = _choose(operation, device, np.dtype(dtype), geometry, chosen)
+    if (trace := _trace.get()) is not None:
+        trace.append(plan)
+    return plan
+
+
+def _choose(
+    operation: str,
+    device: str,
+    dtype: np.dtype[Any],
+    geometry: Geometry,
+    chosen: Mapping[str, str],
+) -> Kernel:
+    candidates = variants(operation, device)
+    if not candidates:
+        raise MissingKernelError(_nothing_found(operation, device))
+    if operation in chosen:
+        named = {kernel.variant: kernel for kernel in candidates}
+        if chosen[operation] not in named:
+            raise MissingKernelError(
+                f"{operation}: use() names a variant that exists on {device!r}; got "
+                f"{chosen[operation]!r}, known are {', '.join(named)}"
+            )
+        kernel = named[chosen[operation]]
+        if objection := kernel.supports(geometry, dtype):
+            raise MissingKernelError(
+                f"{operation}: variant {kernel.variant!r} was asked for by name and cannot "
+                f"serve here: {objection}; got {dtype} and {geometry}"
+            )
+        return kernel
+    for kernel in candidates:
+        if not kernel.supports(geometry, dtype):
+            return kernel
+    reasons = "; ".join(f"{k.variant}: {k.supports(geometry, dtype)}" for k in candidates)
+    raise MissingKernelError(
+        f"{operation}: no variant on {device!r} serves {dtype} and {geometry}; {reasons}"
+    )
+
+
+def _nothing_found(operation: str, device: str) -> str:
+    if operation not in _HOME:
+        return f"lookup: no operation is called {operation!r}; known are {', '.join(sorted(_HOME))}"
+    have = [other for other in _FOLDERS if variants(operation, other)]
+    return f"{operation}: no kernel on device {device!r}; it exists on {', '.join(have) or 'none'}"
+
+
+@contextmanager
+def use(**named: str) -> Iterator[None]:
+    """Run the named variants inside a ``with`` block.
+
+    Examples
+    --------
+    >>> with use(sigmoid="reference"):
+    ...     lookup("sigmoid").variant
+    'reference'
+    """
+    for operation in named:
+        if operation not in _HOME:
+            raise MissingKernelError(_nothing_found(operation, "cpu"))
+    token = _chosen.set({**_chosen.get(), **named})
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+@contextmanager
+def traced() -> Iterator[list[Kernel]]:
+    """List the kernels that are looked up inside a ``with`` block, in order.
+
+    Examples
+    --------
+    >>> with traced() as used:
+    ...     kernel = lookup("sigmoid")
+    >>> [(kernel.operation, kernel.variant) for kernel in used]
+    [('sigmoid', 'numpy')]
+    """
+    used: list[Kernel] = []
+    token = _trace.set(used)
+    try:
+        yield used
+    finally:
+        _trace.reset(token)
+
+
+def load_all() -> tuple[Kernel, ...]:
+    """Load every module of kernels and return all kernels, for tests and benchmarks."""
+    return tuple(
+        kernel
+        for device in _FOLDERS
+        for operation in _HOME
+        for kernel in variants(operation, device)
+    )

@@ -1,0 +1,1 @@
+"""The operations on Python floats: plain functions that return their result."""

@@ -1,0 +1,1 @@
+"""Every registered kernel against oracles that share no code with it."""

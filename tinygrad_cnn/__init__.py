@@ -1,0 +1,65 @@
+"""tinygrad_cnn: an autograd engine and educational framework for convolutional networks.
+
+A network is a *composite function* of *function elements*. Running it records a graph;
+walking the graph backward propagates *error signals* δ(v) = ∂J/∂v by the chain rule; and the
+graph can explain itself::
+
+    import tinygrad_cnn as tg
+
+    w, x, b = tg.Scalar(0.5, requires_grad=True), tg.Scalar(2.0), tg.Scalar(-1.0)
+    with tg.explain.record() as record:
+        loss = tg.functional.squared_error((w * x + b).sigmoid(), tg.Scalar(1.0))
+        loss.backward()
+    print(tg.explain.story(loss))
+
+Importing this package loads NumPy and nothing heavier; Numba compiles kernels when they are
+first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_cnn import errors, functional, kernels
+from tinygrad_cnn.element import FunctionElement
+from tinygrad_cnn.elements.shape import concatenate, stack
+from tinygrad_cnn.gradcheck import gradcheck, gradgradcheck
+from tinygrad_cnn.graph import enable_grad, name, no_grad
+from tinygrad_cnn.random import manual_seed
+from tinygrad_cnn.scalar import Scalar
+from tinygrad_cnn.tensor import Tensor
+from tinygrad_cnn.version import __version__
+
+if TYPE_CHECKING:
+    from tinygrad_cnn import data, explain, models, nn, optim, train
+
+_ON_FIRST_USE = ("data", "explain", "models", "nn", "optim", "train")
+
+__all__ = [
+    "FunctionElement",
+    "Scalar",
+    "Tensor",
+    "__version__",
+    "concatenate",
+    "data",
+    "enable_grad",
+    "errors",
+    "explain",
+    "functional",
+    "gradcheck",
+    "gradgradcheck",
+    "kernels",
+    "manual_seed",
+    "models",
+    "name",
+    "nn",
+    "no_grad",
+    "optim",
+    "stack",
+    "train",
+]
+
+
+def __getattr__(attribute: str) -> Any:
+    if attribute in _ON_FIRST_USE:
+        return importlib.import_module(f"{__name__}.{attribute}")
+    raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")

@@ -1,0 +1,133 @@
+"""Devices: where values live, and how an element's arithmetic is carried out there.
+
+``scalar``
+    Python floats.
+``cpu``
+    NumPy arrays.
+
+An element asks its device to run an operation; which kernel that is, and how memory for the
+result is laid out, is decided below this line.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tinygrad_cnn.errors import DeviceError, DTypeError
+from tinygrad_cnn.graph import Variable
+from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.kernels.registry import Geometry, Kernel, lookup
+
+Shape = tuple[int, ...]
+
+
+class Device:
+    """Common part of all devices."""
+
+    name: str
+    variable_class: type[Variable]  # set by scalar.py and tensor.py when they are imported
+
+    def kernel(
+        self, operation: str, dtype: np.dtype[Any] | None = None, geometry: Geometry = None
+    ) -> Kernel:
+        """Return the kernel that runs an operation here."""
+        return lookup(operation, self.name, np.float64 if dtype is None else dtype, geometry)
+
+    def elementwise(self, operation: str, *operands: Any) -> Any:
+        """Run an operation on each element of broadcast operands."""
+        raise NotImplementedError  # abstract
+
+    def dense(self, operation: str, *operands: Any, shape: Shape) -> Any:
+        """Run an operation on C-contiguous operands of one type that yields `shape`."""
+        raise NotImplementedError  # abstract
+
+    def zeros_like_type(self, shape: Shape, like: Any) -> Any:
+        """Return zeros of a shape, in the element type of another value."""
+        raise NotImplementedError  # abstract
+
+    def total(self, value: Any) -> Any:
+        """Add up all elements."""
+        raise NotImplementedError  # abstract
+
+
+class ScalarDevice(Device):
+    """Python floats: kernels return their result."""
+
+    name = "scalar"
+
+    def elementwise(self, operation: str, *operands: Any) -> Any:
+        return self.kernel(operation).function(*operands)
+
+    def dense(self, operation: str, *operands: Any, shape: Shape) -> Any:
+        return self.kernel(operation).function(*operands)
+
+    def zeros_like_type(self, shape: Shape, like: Any) -> Any:
+        return 0.0
+
+    def total(self, value: Any) -> Any:
+        return value
+
+
+class ArrayDevice(Device):
+    """Arrays: kernels fill memory that is allocated here."""
+
+    def __init__(self, name: str, module: ModuleType) -> None:
+        self.name = name
+        self.xp: Any = module  # NumPy, or a module with NumPy's functions
+
+    def elementwise(self, operation: str, *operands: Any) -> Any:
+        shape = self.xp.broadcast_shapes(*(operand.shape for operand in operands))
+        dtype = self.xp.result_type(*operands)
+        aligned, channels_last = layout.align(operands, shape)
+        if channels_last:
+            n, c, h, w = shape
+            shape = (n, h, w, c)
+        out = self.xp.empty(shape, dtype)
+        self.kernel(operation, dtype).function(*aligned, out)
+        return layout.user_view(out) if channels_last else out
+
+    def dense(self, operation: str, *operands: Any, shape: Shape) -> Any:
+        dtype = operands[0].dtype
+        out = self.xp.empty(shape, dtype)
+        ready = (layout.contiguous(operand) for operand in operands)
+        self.kernel(operation, dtype).function(*ready, out)
+        return out
+
+    def zeros_like_type(self, shape: Shape, like: Any) -> Any:
+        return self.xp.zeros(shape, like.dtype)
+
+    def total(self, value: Any) -> Any:
+        return self.xp.asarray(value.sum())
+
+
+SCALAR = ScalarDevice()
+CPU = ArrayDevice("cpu", np)
+DEVICES: dict[str, Device] = {device.name: device for device in (SCALAR, CPU)}
+
+
+def common_device(operation: str, inputs: tuple[Variable, ...]) -> Device:
+    """Return the one device that all inputs live on.
+
+    Raises
+    ------
+    DTypeError
+        If one of them is no Variable.
+    DeviceError
+        If they live on several.
+    """
+    for variable in inputs:
+        if not isinstance(variable, Variable):
+            raise DTypeError(
+                f"{operation}: it works on Tensors and Scalars; got {type(variable).__name__}. "
+                "Wrap it: tg.Tensor(array)"
+            )
+    first = inputs[0].node.device
+    for variable in inputs:
+        if variable.node.device != first:
+            places = ", ".join(f"{v.name or type(v).__name__} on {v.device!r}" for v in inputs)
+            raise DeviceError(
+                f"{operation}: all inputs live on one device; got {places}. Use tg.stack(scalars) "
+                "or tensor.scalars() to cross between scalars and tensors."
+            )
+    return DEVICES[first]

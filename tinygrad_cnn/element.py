@@ -1,0 +1,361 @@
+"""Function elements: the building blocks that a composite function is recorded from.
+
+An element is a class that declares, once and next to its code,
+
+* its **rule**: names of inputs and outputs, the forward formula, and for each input the
+  formula of its error signal, as text and as LaTeX;
+* what it **saves**: for each input, the values that its error signal is computed from;
+* its **cost** and, where it has one, its sub-gradient **convention**;
+* ``check`` (refuse bad input before any arithmetic), ``forward`` and ``backward``.
+
+Printouts, documentation and tests read these declarations. Calling an element is the only
+thing that records: see :meth:`FunctionElement.__call__`.
+"""
+
+import math
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from tinygrad_cnn import graph, hooks
+from tinygrad_cnn.device import ArrayDevice, Device, common_device
+from tinygrad_cnn.errors import DTypeError, GraphError, OptionError
+from tinygrad_cnn.graph import Node, Shape, Variable, Version
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The mathematics of an element, as its author would write it on a blackboard.
+
+    Parameters
+    ----------
+    inputs, outputs : tuple of str
+        Symbols, in call order. A last input of ``"..."`` repeats the one before it.
+    forward : str
+        Right-hand side, with symbols in braces: ``"1 / (1 + exp(-{z}))"``.
+    backward : mapping of str to str
+        For each input that has one, its error signal; ``{δa}`` stands for δ of output a.
+    latex : str
+        The forward formula in LaTeX.
+    latex_backward : mapping of str to str
+        The error signals in LaTeX.
+
+    Examples
+    --------
+    >>> rule = Rule(("z",), ("a",), "max(0, {z})", {"z": "{δa} ∘ [{a} > 0]"})
+    >>> rule.forward_text()
+    'a = max(0, z)'
+    >>> rule.forward_text({"z": "-1.5"})
+    'a = max(0, -1.5)'
+    >>> rule.backward_text("z")
+    'δ(z) = δ(a) ∘ [a > 0]'
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    forward: str
+    backward: Mapping[str, str] = field(default_factory=dict)
+    latex: str = ""
+    latex_backward: Mapping[str, str] = field(default_factory=dict)
+
+    def input_symbol(self, position: int) -> str:
+        """Return the symbol of the input at a position."""
+        if self.inputs[-1] == "..." and position >= len(self.inputs) - 2:
+            base = self.inputs[-2]
+            return f"{base}{position - (len(self.inputs) - 2) + 1}"
+        return self.inputs[position]
+
+    def declared_symbol(self, position: int) -> str:
+        """Return the declared symbol of an input; repeated ones share theirs."""
+        if self.inputs[-1] == "...":
+            return self.inputs[min(position, len(self.inputs) - 2)]
+        return self.inputs[position]
+
+    def input_position(self, symbol: str) -> int:
+        """Return the position of an input symbol, -1 where it is not one."""
+        return self.inputs.index(symbol) if symbol in self.inputs else -1
+
+    def fill(self, template: str, numbers: Mapping[str, str] | None = None) -> str:
+        """Return a formula with numbers, or else symbols, in place of the braces."""
+        words = {symbol: symbol for symbol in (*self.inputs, *self.outputs)}
+        words |= {f"δ{symbol}": f"δ({symbol})" for symbol in (*self.inputs, *self.outputs)}
+        return template.format_map({**words, **(numbers or {})})
+
+    def without(self, symbol: str) -> "Rule":
+        """Return the rule as it reads when an optional summand, such as a bias, is absent."""
+        return replace(self, forward=self.forward.replace(f" + {{{symbol}}}", ""))
+
+    def forward_text(self, numbers: Mapping[str, str] | None = None) -> str:
+        """Return ``output = formula``, numbers put in place of the symbols that have one."""
+        return f"{self.outputs[0]} = {self.fill(self.forward, numbers)}"
+
+    def backward_text(self, symbol: str, numbers: Mapping[str, str] | None = None) -> str:
+        """Return ``δ(input) = formula`` for one input."""
+        return f"δ({symbol}) = {self.fill(self.backward[symbol], numbers)}"
+
+
+class Work(NamedTuple):
+    """What a computation costs: multiply-adds, and bytes read and written once each."""
+
+    multiply_adds: int
+    bytes: int
+
+
+class Cost(NamedTuple):
+    """Cost of an element: forward, and the error signal of each input that has one."""
+
+    forward: Work
+    gradients: dict[str, Work]
+
+
+def byte_size(node: Node) -> int:
+    """Return the bytes of a value that a node stands for."""
+    return math.prod(node.shape) * node.dtype.itemsize
+
+
+ELEMENTS: dict[str, type["FunctionElement"]] = {}
+
+
+class FunctionElement:
+    """One element of a composite function. An instance runs once.
+
+    Subclasses with a ``name=`` are registered in :data:`ELEMENTS`; the contract tests find
+    them there.
+    """
+
+    name: ClassVar[str] = ""
+    rule: ClassVar[Rule]
+    saves: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    convention: ClassVar[str] = ""
+    shares_memory: ClassVar[bool] = False  # whether outputs may be views of the first input
+    differentiable: ClassVar[tuple[str, ...] | None] = None  # outputs with a gradient; all
+
+    order: int
+    device: Device
+    scope: str
+    inputs: tuple[Node, ...]
+    outputs: tuple["weakref.ref[Node]", ...]
+    wanted: tuple[bool, ...]
+    freed: bool = False
+    _saved: dict[str, tuple[Any, Node | None, Version, int]]
+
+    def __init_subclass__(cls, *, name: str = "") -> None:
+        if name:
+            if name in ELEMENTS:
+                raise OptionError(f"FunctionElement: names are unique; got a second {name!r}")
+            cls.name = name
+            ELEMENTS[name] = cls
+
+    # -- what a subclass says --------------------------------------------------------
+
+    def check(self, *inputs: Variable) -> None:
+        """Refuse inputs that do not fit, before any arithmetic."""
+
+    def forward(self, *values: Any) -> Any:
+        """Compute the output, or a tuple of outputs, from floats or arrays."""
+        raise NotImplementedError  # abstract
+
+    def backward(self, *signals: Any) -> Any:
+        """Compute the error signals of the inputs from those of the outputs.
+
+        Signals are Variables, and so is everything that :meth:`saved` returns: backward is
+        written with elements, so it can itself be recorded. Inputs whose ``wanted`` flag is
+        off may be answered with None.
+        """
+        raise GraphError(
+            f"{self.name}: this element has no derivative. Cut the graph with detach()."
+        )
+
+    def options(self) -> dict[str, Any]:
+        """Return the options worth printing, such as the stride of a convolution."""
+        return {}
+
+    def multiply_adds(
+        self, inputs: Sequence[Node], outputs: Sequence[Node]
+    ) -> tuple[int, dict[str, int]]:
+        """Return multiply-adds of forward, and of the error signal of each input."""
+        return 0, {}
+
+    # -- running it ------------------------------------------------------------------
+
+    def __call__(self, *inputs: Variable) -> Any:
+        """Check, compute and, where a gradient may be wanted, record."""
+        self.device = common_device(self.name, inputs)
+        self.check(*inputs)
+        values = tuple(variable._value for variable in inputs)
+        if not hooks.observers():
+            result = self.forward(*values)
+        else:
+            result, effort = hooks.measured(lambda: self.forward(*values))
+        several = isinstance(result, tuple)
+        outputs = self._wrap(inputs, result if several else (result,))
+        if hooks.observers():
+            hooks.tell_forward(self, inputs, outputs, effort)
+        return outputs if several else outputs[0]
+
+    def _wrap(self, inputs: tuple[Variable, ...], values: tuple[Any, ...]) -> tuple[Variable, ...]:
+        wanted = tuple(variable.node.requires_grad for variable in inputs)
+        recorded = graph.is_recording() and any(wanted)
+        if any(isinstance(value, np.generic) for value in values):
+            values = tuple(map(np.asarray, values))  # NumPy's results without axes
+        nodes = tuple(self._output_node(value) for value in values)
+        version = inputs[0].version if self.shares_memory else None
+        outputs = tuple(
+            self.output_class(position).wrap(value, node, version)
+            for position, (value, node) in enumerate(zip(values, nodes, strict=True))
+        )
+        self.order = next(graph.execution_order)
+        self.scope = graph.current_scope()
+        self.wanted = wanted
+        if recorded:
+            self._record(inputs, outputs)
+        return outputs
+
+    def _output_node(self, value: Any) -> Node:
+        if isinstance(value, float):
+            return Node((), _FLOAT64, "scalar")
+        return Node(value.shape, value.dtype, "cpu" if isinstance(value, np.ndarray) else "cuda")
+
+    def output_class(self, position: int) -> type[Variable]:
+        """Return the class of an output: that of the inputs, except where kinds are crossed."""
+        return self.device.variable_class
+
+    def _record(self, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]) -> None:
+        given = [variable.node for variable in inputs if variable.node.requires_grad]
+        # What depends on nothing but freed graphs can never be walked: it is freed at birth,
+        # so adding up losses over a training run keeps no chain of elements alive.
+        freed = all(node.belongs_to_freed_graph for node in given)
+        for position, variable in enumerate(outputs):
+            if not self._has_gradient(position):
+                continue
+            variable.node.requires_grad = True
+            variable.node.freed = freed
+            if not freed:
+                variable.node.creator = self
+        if freed:
+            return
+        self.inputs = tuple(
+            variable.node.stub() if variable.node.belongs_to_freed_graph else variable.node
+            for variable in inputs
+        )
+        self.outputs = tuple(weakref.ref(variable.node) for variable in outputs)
+        self._saved = {}
+        for position, wanted in enumerate(self.wanted):
+            if wanted:
+                for symbol in self.saves.get(self.rule.declared_symbol(position), ()):
+                    self._save(symbol, inputs, outputs)
+
+    def _has_gradient(self, position: int) -> bool:
+        if self.differentiable is None:
+            return True
+        return self.rule.outputs[position] in self.differentiable
+
+    def _save(
+        self, symbol: str, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]
+    ) -> None:
+        position = self.rule.input_position(symbol)
+        if position >= len(inputs):  # an optional input that was not given
+            return
+        if position >= 0:
+            variable, node = inputs[position], self.inputs[position]
+            self._saved[symbol] = (variable._value, node, variable.version, variable.version.count)
+        else:  # an output: its node is held weakly, it holds this element strongly
+            variable = outputs[self.rule.outputs.index(symbol)]
+            self._saved[symbol] = (variable._value, None, variable.version, variable.version.count)
+
+    # -- walking back ----------------------------------------------------------------
+
+    def saved(self, symbol: str) -> Any:
+        """Return a saved value as a Variable with its place in the graph."""
+        value, node, version, _ = self._saved[symbol]
+        if node is not None:
+            position = self.rule.input_position(symbol)
+            return self._input_class(position).wrap(value, node, version)
+        position = self.rule.outputs.index(symbol)
+        node = self.outputs[position]()
+        if node is None:  # nobody depends on this output any more
+            node = self._output_node(value)
+        return self.output_class(position).wrap(value, node, version)
+
+    def _input_class(self, position: int) -> type[Variable]:
+        return self.device.variable_class
+
+    def check_saved(self) -> None:
+        """Refuse to go on with saved arrays that were changed in place."""
+        for symbol, (_, node, version, count) in self._saved.items():
+            if version.count != count:
+                called = node.name if node is not None and node.name else symbol
+                where = f" in {self.scope}" if self.scope else ""
+                raise GraphError(
+                    f"backward: {self.name}{where} saved {called!r} for its gradient; got it "
+                    f"changed in place since ({version.count - count} times). Call backward() "
+                    "before changing it, or change a copy."
+                )
+
+    def propagate(self, outgoing: tuple[Variable | None, ...]) -> tuple[Variable | None, ...]:
+        """Run :meth:`backward` and hold it to its contract."""
+        incoming = self.backward(*outgoing)
+        answers = incoming if isinstance(incoming, tuple) else (incoming,)
+        if len(answers) != len(self.inputs):
+            raise GraphError(
+                f"{self.name}: backward answers with one error signal for each input; got "
+                f"{len(answers)} for {len(self.inputs)}"
+            )
+        kept: list[Variable | None] = []
+        for node, wanted, signal in zip(self.inputs, self.wanted, answers, strict=True):
+            if not wanted or signal is None:
+                kept.append(None)
+                continue
+            if signal.shape != node.shape:
+                raise GraphError(
+                    f"{self.name}: an error signal has the shape of its input; got "
+                    f"{signal.shape} for {node.shape}"
+                )
+            kept.append(signal)
+        return tuple(kept)
+
+    def free(self) -> None:
+        """Let go of the saved arrays; the structure stays for printouts."""
+        self._saved = {}
+        self.freed = True
+
+    def cost(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> Cost:
+        """Return the exact cost of running on values of these shapes and types."""
+        forward, gradients = self.multiply_adds(inputs, outputs)
+        named = dict(zip(self.rule.outputs, outputs, strict=False))
+        named |= {self.rule.declared_symbol(k): node for k, node in enumerate(inputs)}
+        produced, read = sum(map(byte_size, outputs)), sum(map(byte_size, inputs))
+        works = {}
+        for symbol in self.rule.backward:
+            if symbol in named:
+                needed = (named[name] for name in self.saves.get(symbol, ()) if name in named)
+                traffic = byte_size(outputs[0]) + byte_size(named[symbol])
+                traffic += sum(map(byte_size, needed))
+                works[symbol] = Work(gradients.get(symbol, 0), traffic)
+        return Cost(Work(forward, read + produced), works)
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{key}={value}" for key, value in self.options().items())
+        return f"{type(self).__name__}({options})"
+
+
+_FLOAT64 = np.dtype(np.float64)
+
+
+class ArrayElement(FunctionElement):
+    """An element that exists for arrays only."""
+
+    device: ArrayDevice
+
+    def __call__(self, *inputs: Variable) -> Any:
+        for variable in inputs:
+            if getattr(variable, "device", "") == "scalar":
+                raise DTypeError(
+                    f"{self.name}: it works on tensors; got a Scalar"
+                    f"{f' named {variable.name!r}' if variable.name else ''}. "
+                    "Join scalars to a tensor with tg.stack(scalars)."
+                )
+        return super().__call__(*inputs)

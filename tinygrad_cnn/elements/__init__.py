@@ -1,0 +1,13 @@
+"""The function elements, one module per family; each with its documented function.
+
+=============  ===================================================================
+`arithmetic`   + − × ÷, power, exp, log, sqrt, negation
+`reduce`       sum, mean, largest value, and the broadcasting that undoes them
+`shape`        reshape, transpose, index, pad, concatenate, stack
+`affine`       matrix product and affine map
+`activation`   sigmoid, tanh, scaled tanh, ReLU, softmax
+`conv`         two-dimensional convolution
+`pool`         maximum and average pooling
+`loss`         cross entropy, mean squared error, squared error
+=============  ===================================================================
+"""

@@ -1,0 +1,327 @@
+"""The affine element z = W x + b, its two adjoints, and the plain matrix product."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.elements.reduce import BroadcastElement, sum_to
+from tinygrad_cnn.elements.shape import TransposeElement, reshape
+from tinygrad_cnn.errors import DTypeError, ShapeError
+from tinygrad_cnn.graph import Node, Variable, require_float
+
+
+def one_float_type(operation: str, *inputs: Variable) -> None:
+    """Refuse inputs of several types, or of a type that has no kernels."""
+    for variable in inputs:
+        if variable.dtype.kind != "f" or variable.dtype.itemsize not in (4, 8):
+            raise DTypeError(
+                f"{operation}: values are float32 or float64; got {variable.dtype}. "
+                "Convert with .float()"
+            )
+    types = [str(variable.dtype) for variable in inputs]
+    if len(set(types)) > 1:
+        raise DTypeError(
+            f"{operation}: all inputs have one type; got {', '.join(types)}. "
+            "Convert with .float() or .double()"
+        )
+
+
+def _rows(x: Any) -> Any:
+    """Return a batch of vectors (..., D) as a matrix (N, D); floats pass through."""
+    if isinstance(x, float):
+        return x
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def _sizes(x: Any) -> tuple[int, ...]:
+    return () if isinstance(x, float) else tuple(x.shape)
+
+
+def _unflatten(out: Any, shape: tuple[int, ...]) -> Any:
+    return out if isinstance(out, float) else out.reshape(shape)
+
+
+class AffineElement(FunctionElement, name="affine"):
+    """Map each vector x of a batch to W x + b."""
+
+    rule = Rule(
+        ("x", "weight", "bias"),
+        ("z",),
+        "{weight}·{x} + {bias}",
+        {"x": "{weight}ᵀ·{δz}", "weight": "Σ {δz}·{x}ᵀ", "bias": "Σ {δz}"},
+        "z = W x + b",
+        {
+            "x": r"\delta(x) = W^T \delta(z)",
+            "weight": r"\nabla W = \sum_n \delta(z_n) x_n^T",
+            "bias": r"\nabla b = \sum_n \delta(z_n)",
+        },
+    )
+    saves = {"x": ("weight",), "weight": ("x",)}
+
+    def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
+        given = (x, weight) if bias is None else (x, weight, bias)
+        one_float_type("affine", *given)
+        if x.device == "scalar":
+            return
+        if len(weight.shape) != 2 or not x.shape or x.shape[-1] != weight.shape[1]:
+            raise ShapeError(
+                "affine: weight is (out, in) and the last axis of x has size in; got x "
+                f"{x.shape} and weight {weight.shape}"
+            )
+        if bias is not None and bias.shape != weight.shape[:1]:
+            raise ShapeError(
+                "affine: bias has one value for each row of weight; got bias "
+                f"{bias.shape} and weight {weight.shape}"
+            )
+
+    def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
+        features = _sizes(weight)[:1]
+        if bias is None:
+            bias = self.device.zeros_like_type(features, x)
+        rows = _rows(x)
+        shape = (*_sizes(rows)[:-1], *features)
+        out = self.device.dense("affine_forward", rows, weight, bias, shape=shape)
+        return _unflatten(out, (*_sizes(x)[:-1], *features))
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_x, want_weight, *want_bias = self.wanted
+        return (
+            AffineGradInputElement()(signal, self.saved("weight")) if want_x else None,
+            AffineGradWeightElement()(signal, self.saved("x")) if want_weight else None,
+            *(ChannelSumElement(axis=-1)(signal) if want else None for want in want_bias),
+        )
+
+    def multiply_adds(
+        self, inputs: Sequence[Node], outputs: Sequence[Node]
+    ) -> tuple[int, dict[str, int]]:
+        work = math.prod(outputs[0].shape[:-1]) * math.prod(inputs[1].shape)
+        return work, {"x": work, "weight": work}
+
+
+class AffineGradInputElement(FunctionElement, name="affine_grad_input"):
+    """Send an error signal back through W."""
+
+    rule = Rule(
+        ("δ", "weight"),
+        ("y",),
+        "{weight}ᵀ·{δ}",
+        {"δ": "{weight}·{δy}", "weight": "Σ {δ}·{δy}ᵀ"},
+        r"y = W^T \delta",
+        {"δ": r"\delta(\delta) = W \delta(y)", "weight": r"\nabla W = \sum \delta \, \delta(y)^T"},
+    )
+    saves = {"δ": ("weight",), "weight": ("δ",)}
+
+    def forward(self, signal: Any, weight: Any) -> Any:
+        features = _sizes(weight)[1:]
+        rows = _rows(signal)
+        shape = (*_sizes(rows)[:-1], *features)
+        out = self.device.dense("affine_grad_input", rows, weight, shape=shape)
+        return _unflatten(out, (*_sizes(signal)[:-1], *features))
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_signal, want_weight = self.wanted
+        return (
+            AffineElement()(signal, self.saved("weight")) if want_signal else None,
+            AffineGradWeightElement()(self.saved("δ"), signal) if want_weight else None,
+        )
+
+
+class AffineGradWeightElement(FunctionElement, name="affine_grad_weight"):
+    """Add up the outer products of error signals and inputs over the batch."""
+
+    rule = Rule(
+        ("δ", "x"),
+        ("y",),
+        "Σ {δ}·{x}ᵀ",
+        {"δ": "{δy}·{x}", "x": "{δy}ᵀ·{δ}"},
+        r"y = \sum_n \delta_n x_n^T",
+        {"δ": r"\delta(\delta) = \delta(y) x", "x": r"\delta(x) = \delta(y)^T \delta"},
+    )
+    saves = {"δ": ("x",), "x": ("δ",)}
+
+    def forward(self, signal: Any, x: Any) -> Any:
+        shape = (*_sizes(signal)[-1:], *_sizes(x)[-1:])
+        return self.device.dense("affine_grad_weight", _rows(signal), _rows(x), shape=shape)
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_signal, want_x = self.wanted
+        return (
+            AffineElement()(self.saved("x"), signal) if want_signal else None,
+            AffineGradInputElement()(self.saved("δ"), signal) if want_x else None,
+        )
+
+
+class ChannelSumElement(FunctionElement, name="channel_sum"):
+    """Add up an error signal over everything but the channels: the gradient of a bias."""
+
+    rule = Rule(
+        ("δ",),
+        ("y",),
+        "Σ {δ}",
+        {"δ": "{δy} repeated"},
+        r"y_o = \sum \delta_o",
+        {"δ": r"\delta(\delta) = \delta(y) \text{ repeated}"},
+    )
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, signal: Any) -> Any:
+        if isinstance(signal, float):
+            return signal
+        last = self.device.xp.moveaxis(signal, self.axis, -1)  # type: ignore[attr-defined]
+        return self.device.dense("channel_sum", last, shape=last.shape[-1:])
+
+    def backward(self, signal: Variable) -> Variable:
+        shape = self.inputs[0].shape
+        if not shape:
+            return signal
+        kept = [1] * len(shape)
+        kept[self.axis] = shape[self.axis]
+        result: Variable = BroadcastElement(shape)(reshape(signal, kept))
+        return result
+
+
+class MatrixProductElement(ArrayElement, name="matmul"):
+    """Multiply matrices, or stacks of matrices."""
+
+    rule = Rule(
+        ("a", "b"),
+        ("y",),
+        "{a}·{b}",
+        {"a": "{δy}·{b}ᵀ", "b": "{a}ᵀ·{δy}"},
+        "y = a b",
+        {"a": r"\delta(a) = \delta(y) b^T", "b": r"\delta(b) = a^T \delta(y)"},
+    )
+    saves = {"a": ("b",), "b": ("a",)}
+
+    def check(self, a: Variable, b: Variable) -> None:
+        one_float_type("matmul", a, b)
+        if min(len(a.shape), len(b.shape)) < 2 or a.shape[-1] != b.shape[-2]:
+            raise ShapeError(
+                "matmul: the columns of the first are as many as the rows of the second; got "
+                f"{a.shape} and {b.shape}"
+            )
+        try:
+            self.stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        except ValueError:
+            raise ShapeError(
+                f"matmul: the leading axes broadcast; got {a.shape} and {b.shape}"
+            ) from None
+
+    def forward(self, a: Any, b: Any) -> Any:
+        xp = self.device.xp
+        rows, inner, columns = a.shape[-2], a.shape[-1], b.shape[-1]
+        count = math.prod(self.stack)
+        out = self.device.dense(
+            "matmul",
+            xp.broadcast_to(a, (*self.stack, rows, inner)).reshape(count, rows, inner),
+            xp.broadcast_to(b, (*self.stack, inner, columns)).reshape(count, inner, columns),
+            shape=(count, rows, columns),
+        )
+        return out.reshape(*self.stack, rows, columns)
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_a, want_b = self.wanted
+        to_a = to_b = None
+        if want_a:
+            to_a = sum_to(_product(signal, _turn(self.saved("b"))), self.inputs[0].shape)
+        if want_b:
+            to_b = sum_to(_product(_turn(self.saved("a")), signal), self.inputs[1].shape)
+        return to_a, to_b
+
+    def multiply_adds(
+        self, inputs: Sequence[Node], outputs: Sequence[Node]
+    ) -> tuple[int, dict[str, int]]:
+        work = math.prod(outputs[0].shape) * inputs[0].shape[-1]
+        return work, {"a": work, "b": work}
+
+
+def _turn(x: Variable) -> Variable:
+    ndim = len(x.shape)
+    result: Variable = TransposeElement((*range(ndim - 2), ndim - 1, ndim - 2))(x)
+    return result
+
+
+def _product(a: Variable, b: Variable) -> Variable:
+    result: Variable = MatrixProductElement()(a, b)
+    return result
+
+
+# -- functions -----------------------------------------------------------------------
+
+
+def affine(x: Any, weight: Any, bias: Any = None) -> Any:
+    """Map each vector of a batch to ``z = W x + b``.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., D), or Scalar
+        Inputs.
+    weight : Tensor, shape (E, D), or Scalar
+        One row for each output.
+    bias : Tensor, shape (E,), or Scalar, optional
+        Zero by default.
+
+    Returns
+    -------
+    Tensor, shape (..., E), or Scalar
+
+    Raises
+    ------
+    ShapeError
+        If the sizes do not fit.
+    DTypeError
+        If the types differ or are not float32 or float64.
+
+    Notes
+    -----
+    ``δ(x) = Wᵀ δ(z)``, ``∇W = Σ δ(z) xᵀ``, ``∇b = Σ δ(z)``, summed over the batch.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> x, weight = tg.Tensor([[1.0, 2.0]]), tg.Tensor([[3.0, 4.0], [5.0, 6.0]])
+    >>> tg.functional.affine(x, weight, tg.Tensor([0.5, -0.5])).tolist()
+    [[11.5, 16.5]]
+    """
+    return AffineElement()(x, weight) if bias is None else AffineElement()(x, weight, bias)
+
+
+linear = affine
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """Multiply matrices as NumPy's ``@`` does: stacks broadcast, vectors are welcome.
+
+    Parameters
+    ----------
+    a : Tensor, shape (..., M, K) or (K,)
+    b : Tensor, shape (..., K, N) or (K,)
+
+    Returns
+    -------
+    Tensor, shape (..., M, N), without the axis of an operand that was a vector
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.matmul(tg.Tensor([[1.0, 2.0]]), tg.Tensor([3.0, 4.0])).tolist()
+    [11.0]
+    """
+    require_float("matmul", a.dtype)
+    require_float("matmul", b.dtype)
+    if not a.shape or not b.shape:
+        raise ShapeError(f"matmul: operands have at least one axis; got {a.shape} and {b.shape}")
+    left = reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a
+    right = reshape(b, (*b.shape, 1)) if len(b.shape) == 1 else b
+    out = _product(left, right)
+    shape = list(out.shape)
+    if len(b.shape) == 1:
+        del shape[-1]
+    if len(a.shape) == 1:
+        del shape[-1 if len(b.shape) == 1 else -2]
+    return out if tuple(shape) == out.shape else reshape(out, shape)

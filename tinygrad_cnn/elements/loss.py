@@ -1,0 +1,290 @@
+"""Losses: the last element, where the error signal starts."""
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.elements.activation import softmax
+from tinygrad_cnn.elements.affine import one_float_type
+from tinygrad_cnn.elements.arithmetic import multiply, negative, subtract
+from tinygrad_cnn.elements.reduce import sum
+from tinygrad_cnn.elements.shape import reshape
+from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
+from tinygrad_cnn.graph import Variable
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def check_reduction(operation: str, reduction: str) -> None:
+    """Refuse an unknown reduction."""
+    if reduction not in REDUCTIONS:
+        raise OptionError(
+            f"{operation}: reduction is one of {', '.join(REDUCTIONS)}; got {reduction!r}"
+        )
+
+
+class CrossEntropyElement(ArrayElement, name="cross_entropy"):
+    """Softmax and negative log-likelihood in one, so that nothing overflows."""
+
+    rule = Rule(
+        ("x", "labels"),
+        ("L",),
+        "-log softmax({x})[{labels}]",
+        {"x": "{δL} (softmax({x}) - onehot({labels}))"},
+        r"L = -\ln \frac{e^{x_y}}{\sum_k e^{x_k}}",
+        {"x": r"\delta(x) = \delta(L) \, (\operatorname{softmax}(x) - \operatorname{onehot}(y))"},
+    )
+    saves = {"x": ("x", "labels")}
+
+    def __init__(self, reduction: str) -> None:
+        self.reduction = reduction
+
+    def options(self) -> dict[str, Any]:
+        return {"reduction": self.reduction}
+
+    def check(self, x: Variable, labels: Variable) -> None:
+        check_reduction("cross_entropy", self.reduction)
+        one_float_type("cross_entropy", x)
+        if len(x.shape) != 2 or labels.shape != x.shape[:1] or x.shape[1] == 0:
+            raise ShapeError(
+                "cross_entropy: scores are (N, K) and labels (N,); got scores "
+                f"{x.shape} and labels {labels.shape}"
+            )
+        if labels.dtype.kind not in "iu":
+            raise DTypeError(
+                f"cross_entropy: labels are integers; got {labels.dtype}. "
+                "Convert with .astype('int64')"
+            )
+        values = labels._value
+        wrong = (values < 0) | (values >= x.shape[1])
+        if wrong.any():
+            place = int(wrong.argmax())
+            raise OptionError(
+                f"cross_entropy: labels lie in 0..{x.shape[1] - 1} for {x.shape[1]} classes; "
+                f"got {int(values[place])} at position {place}"
+            )
+
+    def forward(self, x: Any, labels: Any) -> Any:
+        losses = self.device.dense("cross_entropy_forward", x, labels, shape=labels.shape)
+        if self.reduction == "none":
+            return losses
+        total = self.device.total(losses)
+        if self.reduction == "sum":
+            return total
+        return total / total.dtype.type(len(losses)) if len(losses) else total * np.nan
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        x, labels = self.saved("x"), self.saved("labels")
+        count = x.shape[0]
+        if self.reduction == "mean":
+            signal = signal / max(count, 1)  # type: ignore[operator]
+        element = CrossEntropyGradElement(per_example=self.reduction == "none")
+        return element(signal, x, labels), None
+
+
+class CrossEntropyGradElement(ArrayElement, name="cross_entropy_grad"):
+    """Error signal of the scores: what softmax says less what is true."""
+
+    rule = Rule(
+        ("δ", "x", "labels"),
+        ("y",),
+        "{δ} (softmax({x}) - onehot({labels}))",
+        {
+            "δ": "Σ {δy} ∘ (softmax({x}) - onehot({labels}))",
+            "x": "{δ} p ∘ ({δy} - Σ p ∘ {δy}), p = softmax({x})",
+        },
+        r"y = \delta \, (\operatorname{softmax}(x) - \operatorname{onehot}(l))",
+        {
+            "δ": r"\delta(\delta) = \sum_k \delta(y_k) (p_k - [k = l])",
+            "x": r"\delta(x) = \delta \, p \circ (\delta(y) - \sum_k p_k \delta(y_k))",
+        },
+    )
+    saves = {"δ": ("x", "labels"), "x": ("δ", "x")}
+
+    def __init__(self, per_example: bool) -> None:
+        self.per_example = per_example
+
+    def forward(self, signal: Any, x: Any, labels: Any) -> Any:
+        xp = self.device.xp
+        each = xp.ascontiguousarray(xp.broadcast_to(signal, labels.shape))
+        return self.device.dense("cross_entropy_grad", each, x, labels, shape=x.shape)
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_signal, want_x, _ = self.wanted
+        to_signal = to_x = None
+        if want_signal:
+            one = CrossEntropyGradElement(per_example=False)
+            x, labels = self.saved("x"), self.saved("labels")
+            difference = one(x.constant(1.0), x, labels)
+            to_signal = sum(multiply(signal, difference), 1 if self.per_example else None)
+        if want_x:
+            delta, p = self.saved("δ"), softmax(self.saved("x"), 1)
+            weighted = multiply(p, signal)
+            inner = subtract(weighted, multiply(p, sum(weighted, 1, keepdim=True)))
+            each = reshape(delta, (-1, 1)) if self.per_example else delta
+            to_x = multiply(inner, each)
+        return to_signal, to_x, None
+
+
+class _Difference(FunctionElement):
+    """Common part of the losses that square ``prediction - target``."""
+
+    saves = {"a": ("a", "y"), "y": ("a", "y")}
+
+    def __init__(self, reduction: str) -> None:
+        self.reduction = reduction
+
+    def options(self) -> dict[str, Any]:
+        return {"reduction": self.reduction}
+
+    def check(self, a: Variable, y: Variable) -> None:
+        check_reduction(self.name, self.reduction)
+        one_float_type(self.name, a, y)
+        if a.shape != y.shape:
+            raise ShapeError(
+                f"{self.name}: prediction and target have one shape; got {a.shape} and {y.shape}"
+            )
+
+    def squares(self, a: Any, y: Any) -> Any:
+        """Return (y - a)² of each element."""
+        difference = self.device.elementwise("subtract", y, a)
+        return self.device.elementwise("multiply", difference, difference)
+
+    def scale(self, shape: tuple[int, ...]) -> float:
+        """Return the factor of δ(J) · (a - y) in the error signal."""
+        raise NotImplementedError  # abstract
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_a, want_y = self.wanted
+        a, y = self.saved("a"), self.saved("y")
+        share = signal * self.scale(a.shape)  # type: ignore[operator]
+        to_a = multiply(subtract(a, y), share)
+        return to_a if want_a else None, negative(to_a) if want_y else None
+
+
+class MeanSquaredErrorElement(_Difference, name="mse_loss"):
+    """Mean, over all elements, of the squared difference."""
+
+    rule = Rule(
+        ("a", "y"),
+        ("J",),
+        "Σ ({y} - {a})² / m",
+        {"a": "-2/m {δJ} ∘ ({y} - {a})", "y": "2/m {δJ} ∘ ({y} - {a})"},
+        r"J = \frac{1}{m} \sum (y - a)^2",
+        {
+            "a": r"\delta(a) = -\tfrac{2}{m} \delta(J) \circ (y - a)",
+            "y": r"\delta(y) = \tfrac{2}{m} \delta(J) \circ (y - a)",
+        },
+    )
+
+    def forward(self, a: Any, y: Any) -> Any:
+        squares = self.squares(a, y)
+        if self.reduction == "none":
+            return squares
+        total = self.device.total(squares)
+        if self.reduction == "sum" or isinstance(total, float):
+            return total
+        return total / total.dtype.type(squares.size) if squares.size else total * np.nan
+
+    def scale(self, shape: tuple[int, ...]) -> float:
+        return 2.0 / max(int(np.prod(shape)), 1) if self.reduction == "mean" else 2.0
+
+
+class SquaredErrorElement(_Difference, name="squared_error"):
+    """Half the squared distance ½‖y − a‖², summed over the batch."""
+
+    rule = Rule(
+        ("a", "y"),
+        ("J",),
+        "½ ‖{y} - {a}‖²",
+        {"a": "-{δJ} ∘ ({y} - {a})", "y": "{δJ} ∘ ({y} - {a})"},
+        r"J = \tfrac{1}{2} \| y - a \|^2",
+        {
+            "a": r"\delta(a) = -\delta(J) \circ (y - a)",
+            "y": r"\delta(y) = \delta(J) \circ (y - a)",
+        },
+    )
+
+    def check(self, a: Variable, y: Variable) -> None:
+        super().check(a, y)
+        if self.reduction == "none":
+            raise OptionError(
+                "squared_error: reduction is 'sum' or 'mean' over the batch; got 'none'"
+            )
+
+    def forward(self, a: Any, y: Any) -> Any:
+        total = self.device.total(self.squares(a, y))
+        half = self.scale(np.shape(a)) / 2.0
+        return total * half if isinstance(total, float) else total * total.dtype.type(half)
+
+    def scale(self, shape: tuple[int, ...]) -> float:
+        examples = shape[0] if shape else 1
+        return 1.0 / max(examples, 1) if self.reduction == "mean" else 1.0
+
+
+# -- functions -----------------------------------------------------------------------
+
+
+def cross_entropy(x: Any, labels: Any, reduction: str = "mean") -> Any:
+    """Compare scores with the true classes: softmax, then negative log-likelihood.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, K)
+        Scores (logits).
+    labels : Tensor or ndarray of integers, shape (N,)
+        True classes, 0 to K - 1.
+    reduction : {"mean", "sum", "none"}
+        Over the N examples.
+
+    Returns
+    -------
+    Tensor, shape () or (N,)
+        ``L = -log(exp(x_y) / Σ_k exp(x_k))``.
+
+    Raises
+    ------
+    ShapeError, DTypeError, OptionError
+        If shapes or types do not fit, or a label lies outside the classes.
+
+    Notes
+    -----
+    ``δ(x) = softmax(x) - onehot(y)``, divided by N for the mean.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_cnn as tg
+    >>> scores = tg.Tensor([[0.0, 0.0]], requires_grad=True)
+    >>> loss = tg.functional.cross_entropy(scores, np.array([1]))
+    >>> loss.backward()
+    >>> scores.grad.tolist()
+    [[0.5, -0.5]]
+    """
+    return CrossEntropyElement(reduction)(x, x.lift(labels))
+
+
+def mse_loss(a: Any, y: Any, reduction: str = "mean") -> Any:
+    """Return the mean of ``(y - a)²`` over all elements (or the sum, or each).
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.mse_loss(tg.Tensor([1.0, 2.0]), tg.Tensor([1.0, 4.0])).item()
+    2.0
+    """
+    return MeanSquaredErrorElement(reduction)(a, a.lift(y))
+
+
+def squared_error(a: Any, y: Any, reduction: str = "sum") -> Any:
+    """Return ``J = ½‖y - a‖²``, summed over the batch, or its mean over the batch.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> a = tg.Scalar(0.25, requires_grad=True)
+    >>> tg.functional.squared_error(a, tg.Scalar(1.0)).backward()
+    >>> a.grad  # -(y - a)
+    Scalar(-0.75)
+    """
+    return SquaredErrorElement(reduction)(a, a.lift(y))

@@ -1,0 +1,431 @@
+"""Reshape, transpose, index, pad, concatenate and stack: elements that only move values.
+
+Logical order is always (N, C, H, W): flattening a batch of images gives, for each image,
+channel by channel, row by row, whatever the layout in memory.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_cnn.device import CPU, SCALAR
+from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
+from tinygrad_cnn.graph import Shape, Variable
+
+
+class ReshapeElement(ArrayElement, name="reshape"):
+    """Read the same values, in (N, C, H, W) order, under another shape."""
+
+    rule = Rule(
+        ("x",),
+        ("y",),
+        "{x} reshaped",
+        {"x": "{δy} reshaped back"},
+        r"y = \operatorname{reshape}(x)",
+        {"x": r"\delta(x) = \operatorname{reshape}(\delta(y))"},
+    )
+    shares_memory = True
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self.asked = tuple(shape)
+
+    def check(self, x: Variable) -> None:
+        size, known = math.prod(x.shape), math.prod(s for s in self.asked if s != -1)
+        unknown = self.asked.count(-1)
+        fits = size == known if unknown == 0 else known > 0 and size % known == 0
+        if unknown > 1 or min(self.asked, default=0) < -1 or not fits:
+            raise ShapeError(
+                f"reshape: the number of elements stays, and one size may be -1; got {x.shape} "
+                f"({size} elements) for {self.asked}"
+            )
+        self.shape = tuple(size // known if s == -1 else s for s in self.asked)
+
+    def forward(self, x: Any) -> Any:
+        return x.reshape(self.shape)
+
+    def backward(self, signal: Variable) -> Variable:
+        return reshape(signal, self.inputs[0].shape)
+
+
+class TransposeElement(ArrayElement, name="transpose"):
+    """Put the axes in another order."""
+
+    rule = Rule(
+        ("x",),
+        ("y",),
+        "{x} with axes reordered",
+        {"x": "{δy} with axes put back"},
+        "y = x^T",
+        {"x": r"\delta(x) = \delta(y)^T"},
+    )
+    shares_memory = True
+
+    def __init__(self, axes: Sequence[int]) -> None:
+        self.axes = tuple(axes)
+
+    def options(self) -> dict[str, Any]:
+        return {"axes": self.axes}
+
+    def check(self, x: Variable) -> None:
+        ndim = len(x.shape)
+        named = sorted(axis + ndim if axis < 0 else axis for axis in self.axes)
+        if named != list(range(ndim)):
+            raise ShapeError(
+                f"transpose: every axis is named once; got {self.axes} for shape {x.shape}"
+            )
+        self.axes = tuple(axis % len(x.shape) for axis in self.axes)
+
+    def forward(self, x: Any) -> Any:
+        return x.transpose(self.axes)
+
+    def backward(self, signal: Variable) -> Variable:
+        order = sorted(range(len(self.axes)), key=self.axes.__getitem__)
+        result: Variable = TransposeElement(order)(signal)
+        return result
+
+
+class IndexElement(ArrayElement, name="index"):
+    """Pick elements by integers, slices, integer arrays or masks."""
+
+    rule = Rule(
+        ("x",),
+        ("y",),
+        "{x}[key]",
+        {"x": "{δy} put back at key, 0 elsewhere"},
+        r"y = x_{\text{key}}",
+        {"x": r"\delta(x)_{\text{key}} = \delta(y)"},
+    )
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def check(self, x: Variable) -> None:
+        try:  # on an array of this shape that takes one byte
+            np.broadcast_to(np.empty((), np.bool_), x.shape)[self.key]
+        except IndexError as error:
+            raise ShapeError(
+                f"index: the key fits the axes of the tensor; got shape {x.shape}: {error}"
+            ) from None
+
+    def forward(self, x: Any) -> Any:
+        # Copied: a later change of x in place must not reach back into this value.
+        return self.device.xp.array(x[self.key])
+
+    def backward(self, signal: Variable) -> Variable:
+        result: Variable = IndexGradElement(self.key, self.inputs[0].shape)(signal)
+        return result
+
+
+class IndexGradElement(ArrayElement, name="index_grad"):
+    """Put values back where an index picked them; picked twice means added up."""
+
+    rule = Rule(
+        ("δ",),
+        ("y",),
+        "{δ} put at key, 0 elsewhere",
+        {"δ": "{δy}[key]"},
+        r"y_{\text{key}} = \delta",
+        {"δ": r"\delta(\delta) = \delta(y)_{\text{key}}"},
+    )
+
+    def __init__(self, key: Any, shape: Shape) -> None:
+        self.key, self.shape = key, shape
+
+    def forward(self, signal: Any) -> Any:
+        xp = self.device.xp
+        out = xp.zeros(self.shape, signal.dtype)
+        xp.add.at(out, self.key, signal)
+        return out
+
+    def backward(self, signal: Variable) -> Variable:
+        result: Variable = IndexElement(self.key)(signal)
+        return result
+
+
+class PadElement(ArrayElement, name="pad"):
+    """Surround with zeros."""
+
+    rule = Rule(
+        ("x",),
+        ("y",),
+        "{x} between zeros",
+        {"x": "{δy} without the border"},
+        r"y = \operatorname{pad}(x)",
+        {"x": r"\delta(x) = \operatorname{crop}(\delta(y))"},
+    )
+
+    def __init__(self, widths: Sequence[tuple[int, int]]) -> None:
+        self.widths = tuple(widths)
+
+    def options(self) -> dict[str, Any]:
+        return {"widths": self.widths}
+
+    def check(self, x: Variable) -> None:
+        if len(self.widths) > len(x.shape) or min((min(w) for w in self.widths), default=0) < 0:
+            raise ShapeError(
+                "pad: widths are not negative and there is a pair for at most each axis; got "
+                f"{self.widths} for shape {x.shape}"
+            )
+        self.widths = ((0, 0),) * (len(x.shape) - len(self.widths)) + self.widths
+
+    def forward(self, x: Any) -> Any:
+        return self.device.xp.pad(x, self.widths)
+
+    def backward(self, signal: Variable) -> Variable:
+        inner = tuple(
+            slice(before, before + size)
+            for (before, _), size in zip(self.widths, self.inputs[0].shape, strict=True)
+        )
+        result: Variable = IndexElement(inner)(signal)
+        return result
+
+
+class ConcatenateElement(ArrayElement, name="concatenate"):
+    """Join along an axis."""
+
+    rule = Rule(
+        ("x", "..."),
+        ("y",),
+        "[{x}; …] joined",
+        {"x": "its part of {δy}"},
+        r"y = [x_1; x_2; \dots]",
+        {"x": r"\delta(x_k) = \delta(y)_{\text{part } k}"},
+    )
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def options(self) -> dict[str, Any]:
+        return {"dim": self.dim}
+
+    def check(self, *inputs: Variable) -> None:
+        ndim = len(inputs[0].shape)
+        if not -ndim <= self.dim < ndim:
+            raise ShapeError(
+                f"concatenate: dim names one of {ndim} axes; got {self.dim} for shape "
+                f"{inputs[0].shape}"
+            )
+        self.dim %= ndim
+        rest = {(*x.shape[: self.dim], *x.shape[self.dim + 1 :]) for x in inputs}
+        if len(rest) > 1:
+            raise ShapeError(
+                f"concatenate: sizes are equal but along dim {self.dim}; got "
+                f"{', '.join(str(x.shape) for x in inputs)}"
+            )
+        if len({x.dtype for x in inputs}) > 1:
+            raise DTypeError(
+                "concatenate: all inputs have one type; got "
+                f"{', '.join(str(x.dtype) for x in inputs)}"
+            )
+
+    def forward(self, *values: Any) -> Any:
+        return self.device.xp.concatenate(values, axis=self.dim)
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        parts: list[Variable | None] = []
+        begin = 0
+        for node, wanted in zip(self.inputs, self.wanted, strict=True):
+            end = begin + node.shape[self.dim]
+            key = (*(slice(None),) * self.dim, slice(begin, end))
+            parts.append(IndexElement(key)(signal) if wanted else None)
+            begin = end
+        return tuple(parts)
+
+
+class StackScalarsElement(FunctionElement, name="stack_scalars"):
+    """Join scalars to a tensor of one axis: the way from floats to arrays."""
+
+    rule = Rule(
+        ("x", "..."),
+        ("y",),
+        "[{x}, …]",
+        {"x": "its element of {δy}"},
+        r"y = [x_1, x_2, \dots]",
+        {"x": r"\delta(x_k) = \delta(y)_k"},
+    )
+
+    def output_class(self, position: int) -> type[Variable]:
+        return CPU.variable_class
+
+    def forward(self, *values: float) -> Any:
+        return np.array(values)
+
+    def backward(self, signal: Variable) -> tuple[Variable, ...]:
+        result: tuple[Variable, ...] = UnstackScalarsElement()(signal)
+        return result
+
+
+class UnstackScalarsElement(FunctionElement, name="unstack_scalars"):
+    """Take a tensor of one axis apart into scalars: the way from arrays to floats."""
+
+    rule = Rule(
+        ("x",),
+        ("y", "..."),
+        "{x}[k]",
+        {"x": "[{δy}, …]"},
+        r"y_k = x_k",
+        {"x": r"\delta(x) = [\delta(y_1), \delta(y_2), \dots]"},
+    )
+
+    def check(self, x: Variable) -> None:
+        if len(x.shape) != 1:
+            raise ShapeError(
+                f"scalars: a tensor of one axis is taken apart; got shape {x.shape}. "
+                "Use tensor.reshape(-1).scalars()"
+            )
+
+    def output_class(self, position: int) -> type[Variable]:
+        return SCALAR.variable_class
+
+    def forward(self, x: Any) -> tuple[float, ...]:
+        return tuple(float(value) for value in x)
+
+    def backward(self, *signals: Variable | None) -> Variable:
+        constant = SCALAR.variable_class
+        present = [
+            constant(0.0) if signal is None else signal  # type: ignore[call-arg]
+            for signal in signals
+        ]
+        stacked: Variable = StackScalarsElement()(*present)
+        dtype = self.inputs[0].dtype
+        if stacked.dtype != dtype:
+            from tinygrad_cnn.elements.arithmetic import CastElement
+
+            stacked = CastElement(dtype)(stacked)
+        return stacked
+
+
+# -- functions -----------------------------------------------------------------------
+
+
+def reshape(x: Any, shape: Sequence[int]) -> Any:
+    """Read the values of x, in (N, C, H, W) order, under another shape; one size may be -1.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.reshape(tg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    return ReshapeElement(shape)(x)
+
+
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Join the axes from `start_dim` to `end_dim` to one.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.flatten(tg.Tensor(np.zeros((2, 16, 5, 5))), start_dim=1).shape
+    (2, 400)
+    """
+    ndim = len(x.shape)
+    first, last = start_dim % max(ndim, 1), end_dim % max(ndim, 1)
+    if not -ndim <= start_dim < ndim or not -ndim <= end_dim < ndim or first > last:
+        raise ShapeError(
+            f"flatten: start_dim does not come after end_dim; got {start_dim} and {end_dim} "
+            f"for shape {x.shape}"
+        )
+    joined = math.prod(x.shape[first : last + 1])
+    return reshape(x, (*x.shape[:first], joined, *x.shape[last + 1 :]))
+
+
+def transpose(x: Any, dim0: int, dim1: int) -> Any:
+    """Exchange two axes.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.transpose(tg.Tensor([[1.0, 2.0]]), 0, 1).tolist()
+    [[1.0], [2.0]]
+    """
+    ndim = len(x.shape)
+    if not (-ndim <= dim0 < ndim and -ndim <= dim1 < ndim):
+        raise ShapeError(
+            f"transpose: axes lie between {-ndim} and {ndim - 1}; got {dim0} and {dim1} for "
+            f"shape {x.shape}"
+        )
+    axes = list(range(ndim))
+    axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
+    return TransposeElement(axes)(x)
+
+
+def permute(x: Any, dims: Sequence[int]) -> Any:
+    """Put the axes in the order `dims`."""
+    return TransposeElement(dims)(x)
+
+
+def pad(x: Any, pad: Sequence[int]) -> Any:
+    """Surround with zeros.
+
+    Parameters
+    ----------
+    x : Tensor
+        Values.
+    pad : sequence of int, in elements
+        Widths (before, after) of the last axis, then of the one before it, and so on, as
+        in PyTorch: ``(left, right, top, bottom)`` for images.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.pad(tg.Tensor([1.0, 2.0]), (1, 0)).tolist()
+    [0.0, 1.0, 2.0]
+    """
+    if len(pad) % 2:
+        raise OptionError(f"pad: widths come in pairs (before, after); got {tuple(pad)}")
+    pairs = [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)]
+    return PadElement(pairs[::-1])(x)
+
+
+def place(values: Any, key: Any, shape: Sequence[int]) -> Any:
+    """Put values at `key` into zeros of a shape: what indexing does, the other way round.
+
+    Values that are put into the same place add up.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.place(tg.Tensor([7.0, 8.0]), [2, 0], (4,)).tolist()
+    [8.0, 0.0, 7.0, 0.0]
+    """
+    return IndexGradElement(key, tuple(shape))(values)
+
+
+def concatenate(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Join tensors along an existing axis.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.concatenate([tg.Tensor([1.0]), tg.Tensor([2.0, 3.0])]).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    if not tensors:
+        raise OptionError("concatenate: at least one tensor is joined; got none")
+    return ConcatenateElement(dim)(*tensors)
+
+
+def stack(variables: Sequence[Any], dim: int = 0) -> Any:
+    """Join scalars, or tensors of one shape, along a new axis.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.stack([tg.Scalar(1.0), tg.Scalar(2.0)]).tolist()
+    [1.0, 2.0]
+    """
+    if not variables:
+        raise OptionError("stack: at least one value is joined; got none")
+    if all(variable.device == "scalar" for variable in variables):
+        return StackScalarsElement()(*variables)
+    ndim = len(variables[0].shape) + 1
+    if not -ndim <= dim < ndim:
+        raise ShapeError(f"stack: dim lies between {-ndim} and {ndim - 1}; got {dim}")
+    position = dim % ndim
+    return concatenate(
+        [reshape(x, (*x.shape[:position], 1, *x.shape[position:])) for x in variables], position
+    )

@@ -1,0 +1,90 @@
+"""Every exception that this package raises on purpose.
+
+::
+
+    TinygradCnnError
+    ├── ShapeError          (ValueError)    shapes that do not fit together
+    ├── DTypeError          (TypeError)     an element type that an operation does not take
+    ├── DeviceError         (ValueError)    values that live on different devices
+    ├── OptionError         (ValueError)    an option outside its range
+    ├── UnknownNameError    (LookupError)   a name that nobody registered
+    │   └── MissingKernelError              no kernel of that name on that device
+    ├── GradcheckError      (AssertionError)  a gradient that differs from its differences
+    ├── GraphError          (RuntimeError)  a walk over a graph that cannot be made
+    ├── DataError           (ValueError)    a data file that is not what it claims to be
+    ├── MissingDataError    (FileNotFoundError)  data that is nowhere to be found
+    ├── CheckpointError     (ValueError)    a checkpoint that cannot be used here
+    └── RunDirectoryError   (OSError)       a run directory that cannot be written
+
+Each message reads ``<operation>: <rule>; got <the values that matter>``, followed by the
+remedy where there is one. Each class also derives from the built-in exception that a
+Python programmer would expect, so ``except ValueError`` works as usual.
+"""
+
+__all__ = [
+    "CheckpointError",
+    "DTypeError",
+    "DataError",
+    "DeviceError",
+    "GradcheckError",
+    "GraphError",
+    "MissingDataError",
+    "MissingKernelError",
+    "OptionError",
+    "RunDirectoryError",
+    "ShapeError",
+    "TinygradCnnError",
+    "UnknownNameError",
+]
+
+
+class TinygradCnnError(Exception):
+    """Base of all errors of this package."""
+
+
+class ShapeError(TinygradCnnError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class DTypeError(TinygradCnnError, TypeError):
+    """An element type that an operation does not take."""
+
+
+class DeviceError(TinygradCnnError, ValueError):
+    """Values that live on different devices meet in one operation."""
+
+
+class OptionError(TinygradCnnError, ValueError):
+    """An option outside its range."""
+
+
+class UnknownNameError(TinygradCnnError, LookupError):
+    """A name that nobody registered; the message lists the known ones."""
+
+
+class MissingKernelError(UnknownNameError):
+    """No kernel of that name on that device, or none that admits the geometry."""
+
+
+class GradcheckError(TinygradCnnError, AssertionError):
+    """A gradient that backward() gets wrong, by the measure of central differences."""
+
+
+class GraphError(TinygradCnnError, RuntimeError):
+    """A walk over a graph that cannot be made."""
+
+
+class DataError(TinygradCnnError, ValueError):
+    """A data file that is not what it claims to be."""
+
+
+class MissingDataError(TinygradCnnError, FileNotFoundError):
+    """Data that is nowhere to be found; the message says where was looked."""
+
+
+class CheckpointError(TinygradCnnError, ValueError):
+    """A checkpoint that is damaged or belongs to something else."""
+
+
+class RunDirectoryError(TinygradCnnError, OSError):
+    """A run directory that cannot be created, or holds something already."""

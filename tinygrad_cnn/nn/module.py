@@ -1,0 +1,232 @@
+"""Module: something that holds parameters and computes with them."""
+
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_cnn.errors import CheckpointError, ShapeError
+from tinygrad_cnn.graph import no_grad, scope
+from tinygrad_cnn.tensor import Tensor
+
+Array = npt.NDArray[Any]
+
+_inside_a_module: ContextVar[bool] = ContextVar("inside a module", default=False)
+
+
+class Parameter(Tensor):
+    """A tensor that is trained: it requires a gradient and belongs to a module."""
+
+    __slots__ = ()
+
+    def __init__(self, data: npt.ArrayLike, requires_grad: bool = True) -> None:
+        super().__init__(data, requires_grad)
+
+
+class Module:
+    """Base class of layers and networks.
+
+    Parameters and sub-modules are found among the attributes, in the order they were set;
+    their names joined by dots are the names of the state dictionary and of printouts.
+
+    Examples
+    --------
+    >>> from tinygrad_cnn import nn
+    >>> class Small(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = nn.Linear(4, 3)
+    ...         self.output = nn.Linear(3, 2)
+    ...
+    ...     def forward(self, x):
+    ...         return self.output(self.hidden(x).sigmoid())
+    >>> [name for name, _ in Small().named_parameters()]
+    ['hidden.weight', 'hidden.bias', 'output.weight', 'output.bias']
+    """
+
+    training: bool
+    _label: str
+    _named: bool
+
+    def __init__(self) -> None:
+        self.training = True
+        self._label = ""
+        self._named = False
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        if isinstance(value, Module) and not value._label:
+            object.__setattr__(value, "_label", attribute)
+        object.__setattr__(self, attribute, value)
+
+    # -- computing -------------------------------------------------------------------
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the output; subclasses say how."""
+        raise NotImplementedError  # abstract
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run :meth:`forward`; elements are recorded under the path of this module."""
+        if _inside_a_module.get():
+            with scope(self._label):
+                return self.forward(*inputs)
+        if not self._named:
+            self._name_parameters()
+        token = _inside_a_module.set(True)
+        try:
+            return self.forward(*inputs)
+        finally:
+            _inside_a_module.reset(token)
+
+    def _name_parameters(self) -> None:
+        """Give each parameter its dotted path, or both where it is shared."""
+        paths: dict[int, list[str]] = {}
+        for path, parameter in self.named_parameters(remove_duplicate=False):
+            paths.setdefault(id(parameter), []).append(path)
+        for parameter in self.parameters():
+            if parameter.name is None:
+                parameter.name = " = ".join(paths[id(parameter)])
+        self._named = True
+
+    # -- what is inside --------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """Yield (name, module) of direct sub-modules."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """Yield (path, module) of this module and all below it."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator["Module"]:
+        """Yield this module and all below it."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_parameters(self, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Yield (path, parameter); a shared one once, unless `remove_duplicate` is off."""
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter) and not (remove_duplicate and id(value) in seen):
+                    seen.add(id(value))
+                    yield (f"{path}.{name}" if path else name), value
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Yield each parameter once."""
+        for _, parameter in self.named_parameters():
+            yield parameter
+
+    def count_parameters(self) -> int:
+        """Return the number of trainable numbers."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    # -- state -----------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training behaviour, here and below."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch to evaluation behaviour, here and below."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return a copy of every parameter by its path."""
+        return {
+            path: parameter.numpy().copy()
+            for path, parameter in self.named_parameters(remove_duplicate=False)
+        }
+
+    def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> None:
+        """Write values into the parameters of the same path; all or nothing.
+
+        Raises
+        ------
+        CheckpointError
+            If paths are missing or unknown (with `strict`).
+        ShapeError
+            If a value has another shape than its parameter.
+        """
+        own = dict(self.named_parameters(remove_duplicate=False))
+        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        if strict and (missing or unknown):
+            raise CheckpointError(
+                "load_state_dict: the state holds exactly the parameters of the module; got "
+                f"{_listed('missing', missing)} and {_listed('unknown', unknown)}. "
+                "Was it saved by another model?"
+            )
+        shared = own.keys() & state.keys()
+        for path in sorted(shared):
+            if np.shape(state[path]) != own[path].shape:
+                raise ShapeError(
+                    f"load_state_dict: a value has the shape of its parameter; got "
+                    f"{np.shape(state[path])} for {path} of shape {own[path].shape}"
+                )
+        with no_grad():
+            for path in shared:
+                own[path][...] = state[path]
+
+    # -- printing --------------------------------------------------------------------
+
+    def options(self) -> str:
+        """Return the options of the layer as they are printed."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = list(self.named_children())
+        if not children:
+            return f"{type(self).__name__}({self.options()})"
+        lines = (f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children)
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+
+def _listed(what: str, names: list[str]) -> str:
+    if not names:
+        return f"none {what}"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{what} {', '.join(names[:3])}{more}"
+
+
+class Sequential(Module):
+    """Modules one after the other.
+
+    Examples
+    --------
+    >>> from tinygrad_cnn import nn
+    >>> len(nn.Sequential(nn.Linear(4, 3), nn.Sigmoid(), nn.Linear(3, 2)))
+    3
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__()
+        for position, module in enumerate(modules):
+            setattr(self, str(position), module)
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
+
+    def __iter__(self) -> Iterator[Module]:
+        for _, module in self.named_children():
+            yield module
+
+    def __getitem__(self, position: int) -> Module:
+        return list(self)[position]
+
+    def forward(self, x: Any) -> Any:
+        """Run the modules in order."""
+        for module in self:
+            x = module(x)
+        return x

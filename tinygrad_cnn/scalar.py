@@ -1,0 +1,182 @@
+"""Scalar: a Python float with a place in the graph."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_cnn.device import SCALAR
+from tinygrad_cnn.elements import activation, arithmetic
+from tinygrad_cnn.errors import DTypeError
+from tinygrad_cnn.graph import Node, Variable
+
+_FLOAT64 = np.dtype(np.float64)
+
+
+class Scalar(Variable):
+    """A Python float that records what is computed from it.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    requires_grad : bool
+        Whether error signals are propagated to it.
+    name : str, optional
+        Name in printouts.
+
+    Examples
+    --------
+    >>> w, x = Scalar(2.0, requires_grad=True, name="w"), Scalar(3.0, name="x")
+    >>> (w * x + 1.0).backward()
+    >>> w.grad
+    Scalar(3.0)
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # ndarray + Scalar asks the Scalar
+
+    def __init__(
+        self, value: float, requires_grad: bool = False, *, name: str | None = None
+    ) -> None:
+        if isinstance(value, Scalar):
+            value = value._value
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise DTypeError(f"Scalar: the value is one number; got {value!r}") from None
+        self._value = number
+        self._start(Node((), _FLOAT64, "scalar", requires_grad=requires_grad, name=name))
+
+    # -- the number ------------------------------------------------------------------
+
+    @property
+    def data(self) -> float:
+        """The number itself; assigning changes it in place."""
+        return float(self._value)
+
+    @data.setter
+    def data(self, value: "float | Scalar") -> None:
+        self._value = float(value._value if isinstance(value, Scalar) else value)
+
+    def item(self) -> float:
+        """Return the number."""
+        return float(self._value)
+
+    def __float__(self) -> float:
+        return float(self._value)
+
+    def __repr__(self) -> str:
+        return f"Scalar({self._value!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._value, spec) if spec else repr(self)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return self._value == (other._value if isinstance(other, Scalar) else other)
+
+    __hash__ = object.__hash__
+
+    def __lt__(self, other: "float | Scalar") -> bool:
+        return bool(self._value < float(other))
+
+    def __le__(self, other: "float | Scalar") -> bool:
+        return bool(self._value <= float(other))
+
+    def __gt__(self, other: "float | Scalar") -> bool:
+        return bool(self._value > float(other))
+
+    def __ge__(self, other: "float | Scalar") -> bool:
+        return bool(self._value >= float(other))
+
+    # -- arithmetic ------------------------------------------------------------------
+
+    def lift(self, other: Any) -> Any:
+        """Return a number as a constant Scalar; variables pass through."""
+        return other if isinstance(other, Variable) else Scalar(other)
+
+    def constant(self, number: float) -> "Scalar":
+        """Return a number as a constant of this kind."""
+        return Scalar(number)
+
+    def __add__(self, other: "float | Scalar") -> "Scalar":
+        return arithmetic.add(self, self.lift(other))
+
+    def __radd__(self, other: float) -> "Scalar":
+        return arithmetic.add(self.lift(other), self)
+
+    def __sub__(self, other: "float | Scalar") -> "Scalar":
+        return arithmetic.subtract(self, self.lift(other))
+
+    def __rsub__(self, other: float) -> "Scalar":
+        return arithmetic.subtract(self.lift(other), self)
+
+    def __mul__(self, other: "float | Scalar") -> "Scalar":
+        return arithmetic.multiply(self, self.lift(other))
+
+    def __rmul__(self, other: float) -> "Scalar":
+        return arithmetic.multiply(self.lift(other), self)
+
+    def __truediv__(self, other: "float | Scalar") -> "Scalar":
+        return arithmetic.divide(self, self.lift(other))
+
+    def __rtruediv__(self, other: float) -> "Scalar":
+        return arithmetic.divide(self.lift(other), self)
+
+    def __pow__(self, other: "float | Scalar") -> "Scalar":
+        return arithmetic.power(self, self.lift(other))
+
+    def __rpow__(self, other: float) -> "Scalar":
+        return arithmetic.power(self.lift(other), self)
+
+    def __neg__(self) -> "Scalar":
+        return arithmetic.negative(self)
+
+    def exp(self) -> "Scalar":
+        """Return e to the power of this number."""
+        return arithmetic.exp(self)
+
+    def log(self) -> "Scalar":
+        """Return the natural logarithm."""
+        return arithmetic.log(self)
+
+    def sqrt(self) -> "Scalar":
+        """Return the square root."""
+        return arithmetic.sqrt(self)
+
+    def sigmoid(self) -> "Scalar":
+        """Return 1 / (1 + exp(-z))."""
+        return activation.sigmoid(self)
+
+    def tanh(self) -> "Scalar":
+        """Return the hyperbolic tangent."""
+        return activation.tanh(self)
+
+    def relu(self) -> "Scalar":
+        """Return max(0, z)."""
+        return activation.relu(self)
+
+    # -- what the graph asks for -----------------------------------------------------
+
+    def _size(self) -> int:
+        return 1
+
+    def _ones(self) -> "Scalar":
+        return Scalar(1.0)
+
+    def _accumulate(self, other: Self) -> None:
+        self._value += other._value
+
+    def _shares_memory(self, other: Variable) -> bool:
+        return self is other
+
+    def _is_writable(self) -> bool:
+        return True
+
+    def _private_copy(self) -> "Scalar":
+        return Scalar(self._value)
+
+
+SCALAR.variable_class = Scalar

@@ -1,0 +1,480 @@
+"""Tensor: an array with a place in the graph."""
+
+from collections.abc import Iterator, Sequence
+from types import EllipsisType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_cnn.device import CPU
+from tinygrad_cnn.elements import activation, affine, arithmetic, reduce, shape
+from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, OptionError, ShapeError
+from tinygrad_cnn.graph import Node, Shape, Variable, is_recording, require_float
+from tinygrad_cnn.scalar import Scalar
+
+Array = npt.NDArray[Any]
+Number = float | int | bool
+Key = int | slice | EllipsisType | None | Array | list[Any] | tuple[Any, ...]
+
+DEFAULT_DTYPE = np.dtype(np.float32)
+
+
+class Largest(NamedTuple):
+    """Largest values along an axis, and where they stand."""
+
+    values: "Tensor"
+    indices: "Tensor"
+
+
+class Tensor(Variable):
+    """An array that records what is computed from it.
+
+    Parameters
+    ----------
+    data : array_like
+        Values; copied. An array keeps its element type; floats in lists become float32.
+    requires_grad : bool
+        Whether error signals are propagated to it.
+    dtype : dtype, optional
+        Another element type.
+    name : str, optional
+        Name in printouts.
+
+    Notes
+    -----
+    Names and meanings are PyTorch's where they are equal: images are (N, C, H, W), `.view`
+    reads in that order, and a Python number never changes a tensor's type.
+
+    Examples
+    --------
+    >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad.tolist()
+    [[2.0, 4.0], [6.0, 8.0]]
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000  # ndarray + Tensor asks the Tensor
+    __array_ufunc__ = None
+
+    def __init__(
+        self,
+        data: npt.ArrayLike,
+        requires_grad: bool = False,
+        dtype: npt.DTypeLike | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        array = as_array(data, dtype)
+        require_float("Tensor", array.dtype, requires_grad)
+        self._value = array
+        self._start(Node(array.shape, array.dtype, "cpu", requires_grad=requires_grad, name=name))
+
+    # -- what it is ------------------------------------------------------------------
+
+    def size(self, dim: int | None = None) -> Any:
+        """Return the shape, or the size of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """Return the number of axes."""
+        return len(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return int(self._value.size)
+
+    def numpy(self) -> Array:
+        """Return the values as a read-only view; copy it to change it.
+
+        Writing through a view would change values that gradients are computed from behind
+        the graph's back. Use ``with tg.no_grad(): tensor[...] = values`` instead.
+        """
+        view: Array = self._value.view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        if copy:
+            return np.array(self._value, dtype=dtype)
+        return self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
+
+    def item(self) -> float | int | bool:
+        """Return the only element as a Python number."""
+        if self._value.size != 1:
+            raise ShapeError(f"item: there is exactly one element; got shape {self.shape}")
+        number: float | int | bool = self._value.reshape(()).item()
+        return number
+
+    def tolist(self) -> Any:
+        """Return the values as nested lists."""
+        return self._value.tolist()
+
+    @property
+    def data(self) -> "Tensor":
+        """The values without the graph, sharing memory; assigning changes them in place."""
+        return self.detach()
+
+    @data.setter
+    def data(self, values: "npt.ArrayLike | Tensor") -> None:
+        self._overwrite(..., values)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError("len: a tensor of shape () has no length; got one")
+        return self.shape[0]
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        return (self[k] for k in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._value, separator=", ", prefix="Tensor(", threshold=50)
+        facts = "" if self.dtype == DEFAULT_DTYPE else f", dtype={self.dtype}"
+        made_by = f", creator={self.creator.name}" if self.creator is not None else ""
+        grad = ", requires_grad=True" if self.requires_grad and not made_by else ""
+        return f"Tensor({text}{facts}{grad}{made_by})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    # -- type and place --------------------------------------------------------------
+
+    def to(self, target: Any) -> "Tensor":
+        """Return the values in another element type, or on another device."""
+        if isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda", "scalar"):
+            if target != "cpu":
+                raise DeviceError(f"to: tensors live on 'cpu' here; got {target!r}")
+            return self
+        try:
+            dtype = np.dtype(target)
+        except TypeError:
+            raise DTypeError(f"to: the target is an element type or 'cpu'; got {target!r}") from None
+        if dtype == self.dtype:
+            return self
+        if dtype.kind != "f" or self.dtype.kind != "f":
+            array = self._value.astype(dtype)
+            return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+        return arithmetic.CastElement(dtype)(self)  # type: ignore[no-any-return]
+
+    def cpu(self) -> "Tensor":
+        """Return the tensor on the CPU."""
+        return self.to("cpu")
+
+    def float(self) -> "Tensor":
+        """Return the values as float32."""
+        return self.to(np.float32)
+
+    def double(self) -> "Tensor":
+        """Return the values as float64."""
+        return self.to(np.float64)
+
+    def long(self) -> "Tensor":
+        """Return the values as int64."""
+        return self.to(np.int64)
+
+    # -- shape -----------------------------------------------------------------------
+
+    def reshape(self, *sizes: Any) -> "Tensor":
+        """Read the values, in (N, C, H, W) order, under another shape."""
+        return shape.reshape(self, _sizes(sizes))  # type: ignore[no-any-return]
+
+    def view(self, *sizes: Any) -> "Tensor":
+        """Same as :meth:`reshape`; it copies where the layout in memory requires it."""
+        return self.reshape(*sizes)
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> "Tensor":
+        """Join axes to one."""
+        return shape.flatten(self, start_dim, end_dim)  # type: ignore[no-any-return]
+
+    def transpose(self, dim0: int, dim1: int) -> "Tensor":
+        """Exchange two axes."""
+        return shape.transpose(self, dim0, dim1)  # type: ignore[no-any-return]
+
+    def permute(self, *dims: Any) -> "Tensor":
+        """Put the axes in another order."""
+        return shape.permute(self, _sizes(dims))  # type: ignore[no-any-return]
+
+    @property
+    def T(self) -> "Tensor":  # noqa: N802  # the name everyone knows
+        """The tensor with its axes reversed."""
+        return self.permute(*range(self.ndim)[::-1])
+
+    def __getitem__(self, key: Key) -> "Tensor":
+        return shape.IndexElement(_plain_key(key))(self)  # type: ignore[no-any-return]
+
+    def scalars(self) -> tuple[Scalar, ...]:
+        """Take a tensor of one axis apart into scalars of the same graph."""
+        return shape.UnstackScalarsElement()(self)  # type: ignore[no-any-return]
+
+    # -- changing values in place ----------------------------------------------------
+
+    def __setitem__(self, key: Key, values: "npt.ArrayLike | Tensor") -> None:
+        self._write(_plain_key(key), values)
+
+    def _write(self, key: Any, values: "npt.ArrayLike | Tensor") -> None:
+        if is_recording() and self.requires_grad:
+            raise GraphError(
+                "assignment: a tensor that requires a gradient is not changed in place while "
+                f"its graph is recorded; got {self.name or 'one'} of shape {self.shape}. "
+                "Use with no_grad(): ..."
+            )
+        if is_recording() and isinstance(values, Variable) and values.requires_grad:
+            raise GraphError(
+                "assignment: it is not recorded, so no error signal would reach the values; got "
+                f"{values.name or 'some'} of shape {values.shape} that require one. Use "
+                "values.detach(), or compute the tensor from its parts with tg.concatenate"
+            )
+        self._overwrite(key, values)
+
+    def _overwrite(self, key: Any, values: "npt.ArrayLike | Tensor") -> None:
+        try:
+            self._value[key] = values._value if isinstance(values, Variable) else values
+        except (IndexError, ValueError) as error:
+            raise ShapeError(
+                f"assignment: key and values fit the tensor; got shape {self.shape}: {error}"
+            ) from None
+        self.version.count += 1
+
+    def _in_place(self, other: Any, result: "Tensor") -> "Tensor":
+        if is_recording() and (self.requires_grad or result.requires_grad):
+            if self.requires_grad and self.is_leaf:
+                raise GraphError(
+                    "in-place arithmetic: a leaf that requires a gradient is not changed while "
+                    f"its graph is recorded; got {self.name or 'one'} of shape {self.shape}. "
+                    "Use with no_grad(): ..., or write x = x + y"
+                )
+            return result
+        if result.shape != self.shape or result.dtype != self.dtype:
+            return result
+        self._value[...] = result._value
+        self.version.count += 1
+        return self
+
+    def __iadd__(self, other: Any) -> "Tensor":  # type: ignore[misc]
+        return self._in_place(other, self + other)
+
+    def __isub__(self, other: Any) -> "Tensor":  # type: ignore[misc]
+        return self._in_place(other, self - other)
+
+    def __imul__(self, other: Any) -> "Tensor":  # type: ignore[misc]
+        return self._in_place(other, self * other)
+
+    def __itruediv__(self, other: Any) -> "Tensor":  # type: ignore[misc]
+        return self._in_place(other, self / other)
+
+    # -- arithmetic ------------------------------------------------------------------
+
+    def lift(self, other: Any) -> Any:
+        """Return a number or an array as a constant Tensor; variables pass through."""
+        if isinstance(other, Variable):
+            return other
+        if isinstance(other, bool | int | float):
+            return self.constant(other)
+        return Tensor(other)
+
+    def constant(self, number: Number) -> "Tensor":
+        """Return a number as a constant of this type, so that it changes no one else's."""
+        whole = self.dtype.kind != "f" and isinstance(number, float)
+        array = np.asarray(number, DEFAULT_DTYPE if whole else self.dtype)
+        return Tensor.wrap(array, Node((), array.dtype, "cpu"))
+
+    def __add__(self, other: Any) -> "Tensor":
+        return arithmetic.add(self, self.lift(other))
+
+    def __radd__(self, other: Any) -> "Tensor":
+        return arithmetic.add(self.lift(other), self)
+
+    def __sub__(self, other: Any) -> "Tensor":
+        return arithmetic.subtract(self, self.lift(other))
+
+    def __rsub__(self, other: Any) -> "Tensor":
+        return arithmetic.subtract(self.lift(other), self)
+
+    def __mul__(self, other: Any) -> "Tensor":
+        return arithmetic.multiply(self, self.lift(other))
+
+    def __rmul__(self, other: Any) -> "Tensor":
+        return arithmetic.multiply(self.lift(other), self)
+
+    def __truediv__(self, other: Any) -> "Tensor":
+        return arithmetic.divide(_fractional(self), _fractional(self.lift(other)))
+
+    def __rtruediv__(self, other: Any) -> "Tensor":
+        return arithmetic.divide(_fractional(self.lift(other)), _fractional(self))
+
+    def __pow__(self, other: Any) -> "Tensor":
+        return arithmetic.power(self, self.lift(other))
+
+    def __rpow__(self, other: Any) -> "Tensor":
+        return arithmetic.power(self.lift(other), self)
+
+    def __neg__(self) -> "Tensor":
+        return arithmetic.negative(self)
+
+    def __matmul__(self, other: Any) -> "Tensor":
+        return affine.matmul(self, self.lift(other))  # type: ignore[no-any-return]
+
+    def __rmatmul__(self, other: Any) -> "Tensor":
+        return affine.matmul(self.lift(other), self)  # type: ignore[no-any-return]
+
+    def exp(self) -> "Tensor":
+        """Return e to the power of each element."""
+        return arithmetic.exp(self)
+
+    def log(self) -> "Tensor":
+        """Return the natural logarithm of each element."""
+        return arithmetic.log(self)
+
+    def sqrt(self) -> "Tensor":
+        """Return the square root of each element."""
+        return arithmetic.sqrt(self)
+
+    def sigmoid(self) -> "Tensor":
+        """Return 1 / (1 + exp(-z)) of each element."""
+        return activation.sigmoid(self)
+
+    def tanh(self) -> "Tensor":
+        """Return the hyperbolic tangent of each element."""
+        return activation.tanh(self)
+
+    def relu(self) -> "Tensor":
+        """Return max(0, z) of each element."""
+        return activation.relu(self)
+
+    def softmax(self, dim: int) -> "Tensor":
+        """Return softmax along an axis."""
+        return activation.softmax(self, dim)  # type: ignore[no-any-return]
+
+    def log_softmax(self, dim: int) -> "Tensor":
+        """Return the logarithm of softmax along an axis."""
+        return activation.log_softmax(self, dim)  # type: ignore[no-any-return]
+
+    # -- reductions ------------------------------------------------------------------
+
+    def sum(self, dim: reduce.Axes = None, keepdim: bool = False) -> "Tensor":
+        """Add up elements, along `dim` or all."""
+        return reduce.sum(self, dim, keepdim)  # type: ignore[no-any-return]
+
+    def mean(self, dim: reduce.Axes = None, keepdim: bool = False) -> "Tensor":
+        """Average elements, along `dim` or all."""
+        return reduce.mean(self, dim, keepdim)  # type: ignore[no-any-return]
+
+    def amax(self, dim: reduce.Axes = None, keepdim: bool = False) -> "Tensor":
+        """Return the largest elements along `dim` or all."""
+        return reduce.max(self, dim, keepdim)  # type: ignore[no-any-return]
+
+    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """Return the largest element; with `dim`, (values, indices) along it."""
+        if dim is None:
+            return self.amax()
+        return Largest(*reduce.MaxElement(dim, keepdim)(self))
+
+    def argmax(self, dim: int | None = None) -> "Tensor":
+        """Return the position of the largest element; of equal ones the first."""
+        array = np.asarray(self._value.argmax(dim))
+        return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+
+    # -- comparisons: no gradient ----------------------------------------------------
+
+    def _compare(self, ufunc: np.ufunc, other: Any) -> "Tensor":
+        array = np.asarray(ufunc(self._value, self.lift(other)._value))
+        return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+
+    def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
+        return self._compare(np.equal, other)
+
+    def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
+        return self._compare(np.not_equal, other)
+
+    def __lt__(self, other: Any) -> "Tensor":
+        return self._compare(np.less, other)
+
+    def __le__(self, other: Any) -> "Tensor":
+        return self._compare(np.less_equal, other)
+
+    def __gt__(self, other: Any) -> "Tensor":
+        return self._compare(np.greater, other)
+
+    def __ge__(self, other: Any) -> "Tensor":
+        return self._compare(np.greater_equal, other)
+
+    __hash__ = object.__hash__
+
+    # -- what the graph asks for -----------------------------------------------------
+
+    def _size(self) -> int:
+        return int(self._value.size)
+
+    def _ones(self) -> "Tensor":
+        array = np.ones(self.shape, self.dtype)
+        return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+
+    def _accumulate(self, other: Self) -> None:
+        np.add(self._value, other._value, out=self._value)
+
+    def _shares_memory(self, other: Variable) -> bool:
+        return isinstance(other, Tensor) and np.may_share_memory(self._value, other._value)
+
+    def _is_writable(self) -> bool:
+        return bool(self._value.flags.writeable)
+
+    def _private_copy(self) -> "Tensor":
+        array = np.array(self._value, order="K")
+        return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+
+
+CPU.variable_class = Tensor
+
+
+def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
+    """Return a private array of numbers: floats that are not in an array become float32."""
+    if isinstance(data, Tensor):
+        data = data._value
+    if isinstance(data, Scalar):
+        raise DTypeError(
+            f"Tensor: scalars are joined with tg.stack(scalars); got the Scalar {data!r}"
+        )
+    try:
+        array = np.array(data, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise DTypeError(f"Tensor: the data form an array of numbers; got {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"Tensor: the data are numbers or truth values; got element type {array.dtype}"
+        )
+    given_type = dtype is not None or isinstance(data, np.ndarray | np.generic)
+    return array if given_type or array.dtype.kind != "f" else array.astype(DEFAULT_DTYPE)
+
+
+def _fractional(x: Any) -> Any:
+    """Return integers as float32, so that 1 / 2 is a half."""
+    return x.to(DEFAULT_DTYPE) if isinstance(x, Tensor) and x.dtype.kind != "f" else x
+
+
+def _sizes(given: tuple[Any, ...]) -> Shape:
+    sizes = given[0] if len(given) == 1 and isinstance(given[0], Sequence) else given
+    if not all(isinstance(size, int | np.integer) for size in sizes):
+        raise OptionError(f"reshape: sizes are integers; got {sizes}")
+    return tuple(int(size) for size in sizes)
+
+
+def _plain_key(key: Any) -> Any:
+    """Return an index key with tensors replaced by their arrays."""
+    if isinstance(key, tuple):
+        return tuple(_plain_key(part) for part in key)
+    return key._value if isinstance(key, Tensor) else key
