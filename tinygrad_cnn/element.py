@@ -151,14 +151,14 @@ class FunctionElement:
 
     # -- what a subclass says --------------------------------------------------------
 
-    def check(self, *inputs: Variable) -> None:
-        """Refuse inputs that do not fit, before any arithmetic."""
+    def check(self, *inputs: Any, **_: Any) -> None:
+        """Refuse inputs, given as Variables, that do not fit; runs before any arithmetic."""
 
-    def forward(self, *values: Any) -> Any:
+    def forward(self, *values: Any, **_: Any) -> Any:
         """Compute the output, or a tuple of outputs, from floats or arrays."""
         raise NotImplementedError  # abstract
 
-    def backward(self, *signals: Any) -> Any:
+    def backward(self, *signals: Any, **_: Any) -> Any:
         """Compute the error signals of the inputs from those of the outputs.
 
         Signals are Variables, and so is everything that :meth:`saved` returns: backward is

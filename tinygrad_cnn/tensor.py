@@ -169,7 +169,7 @@ class Tensor(Variable):
         if dtype.kind != "f" or self.dtype.kind != "f":
             array = self._value.astype(dtype)
             return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
-        return arithmetic.CastElement(dtype)(self)  # type: ignore[no-any-return]
+        return arithmetic.CastElement(dtype)(self)
 
     def cpu(self) -> "Tensor":
         """Return the tensor on the CPU."""
@@ -191,7 +191,7 @@ class Tensor(Variable):
 
     def reshape(self, *sizes: Any) -> "Tensor":
         """Read the values, in (N, C, H, W) order, under another shape."""
-        return shape.reshape(self, _sizes(sizes))  # type: ignore[no-any-return]
+        return shape.reshape(self, _sizes(sizes))
 
     def view(self, *sizes: Any) -> "Tensor":
         """Same as :meth:`reshape`; it copies where the layout in memory requires it."""
@@ -199,15 +199,15 @@ class Tensor(Variable):
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> "Tensor":
         """Join axes to one."""
-        return shape.flatten(self, start_dim, end_dim)  # type: ignore[no-any-return]
+        return shape.flatten(self, start_dim, end_dim)
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
         """Exchange two axes."""
-        return shape.transpose(self, dim0, dim1)  # type: ignore[no-any-return]
+        return shape.transpose(self, dim0, dim1)
 
     def permute(self, *dims: Any) -> "Tensor":
         """Put the axes in another order."""
-        return shape.permute(self, _sizes(dims))  # type: ignore[no-any-return]
+        return shape.permute(self, _sizes(dims))
 
     @property
     def T(self) -> "Tensor":  # noqa: N802  # the name everyone knows
@@ -215,11 +215,11 @@ class Tensor(Variable):
         return self.permute(*range(self.ndim)[::-1])
 
     def __getitem__(self, key: Key) -> "Tensor":
-        return shape.IndexElement(_plain_key(key))(self)  # type: ignore[no-any-return]
+        return shape.IndexElement(_plain_key(key))(self)
 
     def scalars(self) -> tuple[Scalar, ...]:
         """Take a tensor of one axis apart into scalars of the same graph."""
-        return shape.UnstackScalarsElement()(self)  # type: ignore[no-any-return]
+        return shape.UnstackScalarsElement()(self)
 
     # -- changing values in place ----------------------------------------------------
 
@@ -265,16 +265,16 @@ class Tensor(Variable):
         self.version.count += 1
         return self
 
-    def __iadd__(self, other: Any) -> "Tensor":  # type: ignore[misc]
+    def __iadd__(self, other: Any) -> "Tensor":
         return self._in_place(other, self + other)
 
-    def __isub__(self, other: Any) -> "Tensor":  # type: ignore[misc]
+    def __isub__(self, other: Any) -> "Tensor":
         return self._in_place(other, self - other)
 
-    def __imul__(self, other: Any) -> "Tensor":  # type: ignore[misc]
+    def __imul__(self, other: Any) -> "Tensor":
         return self._in_place(other, self * other)
 
-    def __itruediv__(self, other: Any) -> "Tensor":  # type: ignore[misc]
+    def __itruediv__(self, other: Any) -> "Tensor":
         return self._in_place(other, self / other)
 
     # -- arithmetic ------------------------------------------------------------------
@@ -327,10 +327,10 @@ class Tensor(Variable):
         return arithmetic.negative(self)
 
     def __matmul__(self, other: Any) -> "Tensor":
-        return affine.matmul(self, self.lift(other))  # type: ignore[no-any-return]
+        return affine.matmul(self, self.lift(other))
 
     def __rmatmul__(self, other: Any) -> "Tensor":
-        return affine.matmul(self.lift(other), self)  # type: ignore[no-any-return]
+        return affine.matmul(self.lift(other), self)
 
     def exp(self) -> "Tensor":
         """Return e to the power of each element."""
@@ -358,25 +358,25 @@ class Tensor(Variable):
 
     def softmax(self, dim: int) -> "Tensor":
         """Return softmax along an axis."""
-        return activation.softmax(self, dim)  # type: ignore[no-any-return]
+        return activation.softmax(self, dim)
 
     def log_softmax(self, dim: int) -> "Tensor":
         """Return the logarithm of softmax along an axis."""
-        return activation.log_softmax(self, dim)  # type: ignore[no-any-return]
+        return activation.log_softmax(self, dim)
 
     # -- reductions ------------------------------------------------------------------
 
     def sum(self, dim: reduce.Axes = None, keepdim: bool = False) -> "Tensor":
         """Add up elements, along `dim` or all."""
-        return reduce.sum(self, dim, keepdim)  # type: ignore[no-any-return]
+        return reduce.sum(self, dim, keepdim)
 
     def mean(self, dim: reduce.Axes = None, keepdim: bool = False) -> "Tensor":
         """Average elements, along `dim` or all."""
-        return reduce.mean(self, dim, keepdim)  # type: ignore[no-any-return]
+        return reduce.mean(self, dim, keepdim)
 
     def amax(self, dim: reduce.Axes = None, keepdim: bool = False) -> "Tensor":
         """Return the largest elements along `dim` or all."""
-        return reduce.max(self, dim, keepdim)  # type: ignore[no-any-return]
+        return reduce.max(self, dim, keepdim)
 
     def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
         """Return the largest element; with `dim`, (values, indices) along it."""

@@ -104,7 +104,7 @@ def channel_sum(grad: Array, out: Array) -> None:
     _channel_sum(read_only(grad), out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _channel_sum(grad: Array, out: Array) -> None:
     """Add runs of several pixels at once, so that few channels fill a vector too."""
     channels = out.size

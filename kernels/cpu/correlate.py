@@ -36,7 +36,7 @@ _BLOCK_VALUES = 24 * 1024  # input values copied for a block: about 100 KB of fl
 _BLOCK_PIXELS = 512  # output pixels of a block, at most
 _TILES = 4  # tiles that a block of small images has at least
 _TASKS = 16  # fewer blocks than this are cut by panels too
-_FORK = 200_000  # multiply-adds below which forking costs more than it gains
+_FORK = 1_000_000  # multiply-adds below which forking costs more than it gains
 
 
 class Source(NamedTuple):
@@ -179,7 +179,12 @@ def _prepared(
     between = plan.block_rows * plan.row if plan.padded else plan.source_image
     reads = image * between + i * (source.sh * plan.row) + j * (source.sw * source.channels)
     writes = image * target.image + i * target.row + j * target.column
-    return plan, reads.reshape(-1).astype(np.intp), writes.reshape(-1).astype(np.intp)
+    spare = (0, TILE_ROWS - 1)  # a last tile reads entries that it does not use
+    return (
+        plan,
+        reads.reshape(-1).astype(np.intp),
+        np.pad(writes.reshape(-1), spare).astype(np.intp),
+    )
 
 
 class Filter(NamedTuple):
@@ -216,7 +221,7 @@ def correlate(
     _correlate(plan, x, reads, packed, start, writes, out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _pack(
     weight: Array,
     layout: Filter,
@@ -244,7 +249,7 @@ def _pack(
                         packed[k + n] = 0
 
 
-@compiled(parallel=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _correlate(
     plan: Plan, x: Array, reads: Array, packed: Array, start: Array, writes: Array, out: Array
 ) -> None:
@@ -256,7 +261,7 @@ def _correlate(
             _one_task(task, plan, x, reads, packed, start, writes, out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _one_task(
     task: int,
     plan: Plan,
@@ -283,7 +288,7 @@ def _one_task(
     )  # fmt: skip
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _copy_padded(plan: Plan, x: Array, image: int, out_row: int, n: int, scratch: Array) -> None:
     """Copy the rows that a block needs of an image, with zeros where the window sticks out."""
     for r in range(plan.block_rows):
@@ -300,7 +305,7 @@ def _copy_padded(plan: Plan, x: Array, image: int, out_row: int, n: int, scratch
         clear_run(address(scratch, after), plan.row - plan.blank - plan.run)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _multiply(
     plan: Plan,
     x: Array,
@@ -331,9 +336,10 @@ def _multiply(
         a = address(x, at + plan.source_offset)
     place = plan.target_offset + image * plan.target_image + row * plan.target_row
     depth = plan.kh * plan.run_length
-    counts = (1, plan.kh, plan.run_length)
-    a_strides = (0, plan.row, plan.run_stride)
-    b_strides = (0, plan.run_length * plan.width, plan.width)
+    # np.intp(...): a literal would have a type, and so a compilation, of its own.
+    counts = (np.intp(1), plan.kh, plan.run_length)
+    a_strides = (np.intp(0), plan.row, plan.run_stride)
+    b_strides = (np.intp(0), plan.run_length * plan.width, plan.width)
     first_panel = group * plan.panel_step
     for panel in range(first_panel, min(first_panel + plan.panel_step, plan.panels)):
         column = panel * plan.width
@@ -342,6 +348,6 @@ def _multiply(
             a_rows = address(reads, p) if p < whole else address(last_reads, 0)
             multiply_tile(
                 plan.width, plan.lanes, counts, a, a_rows, a_strides, b, b_strides,
-                address(start, column), 0, address(out, place + column), address(writes, p),
-                pixels - p, plan.columns - column,
+                address(start, column), np.intp(0), address(out, place + column),
+                address(writes, p), pixels - p, plan.columns - column,
             )  # fmt: skip

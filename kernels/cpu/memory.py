@@ -30,7 +30,7 @@ def read_only(array: Array, dtype: Any = None) -> Array:
     return view
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def address(typing_context: Any, array: Any, offset: Any) -> Any:
     """address(array, offset): where ``array.flat[offset]`` lies; see the rule above."""
     signature = types.CPointer(array.dtype)(array, types.intp)
@@ -42,7 +42,7 @@ def address(typing_context: Any, array: Any, offset: Any) -> Any:
     return signature, generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def copy_run(typing_context: Any, target: Any, source: Any, count: Any) -> Any:
     """copy_run(target, source, count): copy `count` neighbouring values between addresses."""
     signature = types.void(target, source, types.intp)
@@ -56,7 +56,7 @@ def copy_run(typing_context: Any, target: Any, source: Any, count: Any) -> Any:
     return signature, generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def clear_run(typing_context: Any, target: Any, count: Any) -> Any:
     """clear_run(target, count): set `count` neighbouring values to zero."""
     signature = types.void(target, types.intp)

@@ -34,7 +34,7 @@ def sgd_update(
     )
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _sgd(
     grad: Array,
     learning_rate: float,
@@ -79,7 +79,7 @@ def adam_update(
     )
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _adam(
     grad: Array,
     learning_rate: float,

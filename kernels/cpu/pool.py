@@ -24,7 +24,7 @@ def max_pool2d_forward(x: Array, window: Window, out: Array, winners: Array) -> 
     _max_forward(read_only(x).reshape(x.shape), Window(*window), out, winners)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _max_forward(x: Array, window: Window, out: Array, winners: Array) -> None:
     kh, kw, sh, sw, ph, pw = window
     images, height, width, channels = x.shape
@@ -52,7 +52,7 @@ def max_pool2d_grad_input(grad: Array, winners: Array, window: Window, out: Arra
     _max_grad_input(read_only(grad).reshape(grad.shape), winners, out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _max_grad_input(grad: Array, winners: Array, out: Array) -> None:
     images, rows, columns, channels = grad.shape
     for n in range(images):
@@ -72,7 +72,7 @@ def max_pool2d_gather(x: Array, winners: Array, out: Array) -> None:
     _max_gather(read_only(x).reshape(x.shape), winners, out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _max_gather(x: Array, winners: Array, out: Array) -> None:
     images, rows, columns, channels = out.shape
     for n in range(images):
@@ -90,7 +90,7 @@ def avg_pool2d_forward(x: Array, window: Window, out: Array) -> None:
     _avg_forward(read_only(x).reshape(x.shape), Window(*window), out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _avg_forward(x: Array, window: Window, out: Array) -> None:
     kh, kw, sh, sw, ph, pw = window
     images, height, width, channels = x.shape
@@ -108,7 +108,7 @@ def _avg_forward(x: Array, window: Window, out: Array) -> None:
                         for c in range(channels):
                             total[c] += pixel[c]
                 for c in range(channels):
-                    total[c] /= size
+                    total[c] = total[c] / size
 
 
 @implements("avg_pool2d_grad_input", device="cpu", variant="direct")
@@ -117,7 +117,7 @@ def avg_pool2d_grad_input(grad: Array, window: Window, out: Array) -> None:
     _avg_grad_input(read_only(grad).reshape(grad.shape), Window(*window), out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _avg_grad_input(grad: Array, window: Window, out: Array) -> None:
     kh, kw, sh, sw, ph, pw = window
     images, height, width, channels = out.shape

@@ -15,7 +15,7 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _log_sum(row: Array) -> tuple[float, float]:
     """Return the largest value m of a row, and log Σ_k exp(x[k] - m); NaN if there is none."""
     largest = -math.inf
@@ -38,7 +38,7 @@ def softmax(x: Array, out: Array) -> None:
     _softmax(read_only(x).reshape(x.shape), out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _softmax(x: Array, out: Array) -> None:
     for n in range(x.shape[0]):
         largest, log_sum = _log_sum(x[n])
@@ -52,7 +52,7 @@ def log_softmax(x: Array, out: Array) -> None:
     _log_softmax(read_only(x).reshape(x.shape), out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _log_softmax(x: Array, out: Array) -> None:
     for n in range(x.shape[0]):
         largest, log_sum = _log_sum(x[n])
@@ -66,7 +66,7 @@ def cross_entropy_forward(x: Array, labels: Array, out: Array) -> None:
     _cross_entropy(read_only(x).reshape(x.shape), read_only(labels, np.intp), out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _cross_entropy(x: Array, labels: Array, out: Array) -> None:
     for n in range(x.shape[0]):
         largest, log_sum = _log_sum(x[n])
@@ -80,7 +80,7 @@ def cross_entropy_grad(grad: Array, x: Array, labels: Array, out: Array) -> None
     _cross_entropy_grad(read_only(grad), x, labels, out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _cross_entropy_grad(grad: Array, x: Array, labels: Array, out: Array) -> None:
     for n in range(x.shape[0]):
         largest, log_sum = _log_sum(x[n])

@@ -72,7 +72,7 @@ def best_width(columns: int, dtype: npt.DTypeLike) -> int:
 def _make_tile(vectors: int, part: int) -> Any:
     """Return the tile of TILE_ROWS rows by `vectors` vectors of ``1 / part`` register each."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def tile(
         typing_context: Any,
         counts: Any,
@@ -240,7 +240,7 @@ _single = _make_tile(vectors=1, part=1)
 _half = _make_tile(vectors=1, part=2)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def multiply_tile(
     width: int,
     lanes: int,

@@ -30,11 +30,11 @@ from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
 # Tuned by measurement, never by the number of threads.
-_BLOCK_VALUES = 24 * 1024  # input values copied for a block: about 100 KB of float32
+_BLOCK_VALUES = 48 * 1024  # input values copied for a block: about 200 KB of float32
 _SLOTS = 16  # partial sums, at most
 _SLOT_VALUES = 4 * 1024 * 1024  # values in all slots together, at most
 _TASKS = 8  # fewer slots than this are cut by filters too
-_FORK = 200_000  # multiply-adds below which forking costs more than it gains
+_FORK = 1_000_000  # multiply-adds below which forking costs more than it gains
 
 
 class Plan(NamedTuple):
@@ -157,7 +157,7 @@ def correlate_pixels(
     _add_pixels(plan, grad, rows, x, places, sums, out.reshape(-1))
 
 
-@compiled(parallel=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _add_pixels(
     plan: Plan, grad: Array, rows: Array, x: Array, places: Array, sums: Array, out: Array
 ) -> None:
@@ -170,7 +170,7 @@ def _add_pixels(
     _combine(plan, sums, out)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _one_task(
     task: int, plan: Plan, grad: Array, rows: Array, x: Array, places: Array, sums: Array
 ) -> None:
@@ -189,14 +189,14 @@ def _one_task(
         _multiply(plan, grad, rows, image, images, row, slot, first, last, scratch, places, sums)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _clear(plan: Plan, slot: int, first: int, last: int, sums: Array) -> None:
     for panel in range(plan.kh * plan.panels):
         at = slot * plan.slot_values + (panel * plan.filter_rows + first) * plan.width
         clear_run(address(sums, at), (last - first) * plan.width)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _copy_padded(plan: Plan, x: Array, image: int, out_row: int, n: int, scratch: Array) -> None:
     """Copy the rows that a block needs of an image, with zeros around it and as slack."""
     for r in range(plan.block_rows):
@@ -212,7 +212,7 @@ def _copy_padded(plan: Plan, x: Array, image: int, out_row: int, n: int, scratch
         clear_run(address(scratch, at + used), plan.row - used)
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _multiply(
     plan: Plan,
     grad: Array,
@@ -246,24 +246,28 @@ def _multiply(
                 multiply_tile(
                     plan.width, plan.lanes, counts, a, address(rows, o), a_strides,
                     b, b_strides, total, plan.width, address(sums, at), address(places, o),
-                    TILE_ROWS, plan.width,
+                    np.intp(TILE_ROWS), plan.width,
                 )  # fmt: skip
 
 
-@compiled()  # type: ignore[untyped-decorator]
+@compiled()
 def _combine(plan: Plan, sums: Array, out: Array) -> None:
     """Add up the slots in order, into the first, and bring it into the order [o][c][u][v]."""
     for slot in range(1, plan.slots):
         at = slot * plan.slot_values
         for k in range(plan.slot_values):
             sums[k] += sums[at + k]
-    for o in range(plan.filters):
+    row = plan.kw * plan.channels
+    for first in range(0, plan.filters, TILE_ROWS):  # few filters at once stay in the cache
         for u in range(plan.kh):
-            for v in range(plan.kw):
-                k = (o * plan.channels * plan.kh + u) * plan.kw + v
-                for c in range(plan.channels):
-                    q = v * plan.channels + c
-                    panel, column = q // plan.width, q % plan.width
-                    at = (u * plan.panels + panel) * plan.filter_rows + o
-                    out[k] = sums[at * plan.width + column]
-                    k += plan.kh * plan.kw
+            for panel in range(plan.panels):
+                begin = panel * plan.width
+                for o in range(first, min(first + TILE_ROWS, plan.filters)):
+                    at = ((u * plan.panels + panel) * plan.filter_rows + o) * plan.width - begin
+                    v, c = begin // plan.channels, begin % plan.channels
+                    for q in range(begin, min(begin + plan.width, row)):
+                        k = (o * plan.channels + c) * plan.kh + u
+                        out[k * plan.kw + v] = sums[at + q]
+                        c += 1
+                        if c == plan.channels:
+                            v, c = v + 1, 0

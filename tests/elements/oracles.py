@@ -60,7 +60,7 @@ def tanh(z: Array) -> Array:
 
 
 def relu(z: Array) -> Array:
-    return np.where(z > 0, z, 0.0)
+    return np.maximum(z, 0.0)
 
 
 def softmax(x: Array, dim: int = -1) -> Array:
@@ -128,6 +128,12 @@ def index(x: Array, key: Any) -> Array:
     return np.array(x[key])
 
 
+def place(values: Array, key: Any, shape: Sequence[int]) -> Array:
+    out = np.zeros(shape)
+    np.add.at(out, key, values)
+    return out
+
+
 def joined(*arrays: Array, dim: int = 0) -> Array:
     return np.concatenate(arrays, axis=dim)
 
@@ -144,7 +150,7 @@ def difference_quotient(
     for k in np.ndindex(slopes.shape):
         moved = [array.copy() for array in arrays]
         moved[position][k] = arrays[position][k] + step
-        high = function(*moved)
+        high = np.array(function(*moved))
         moved[position][k] = arrays[position][k] - step
         slopes[k] = np.sum(cotangent * (high - function(*moved))) / (2 * step)
     return slopes

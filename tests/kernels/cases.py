@@ -64,6 +64,11 @@ class Case:
     terms: int = 1  # length of the longest sum
     nan_inputs: tuple[int, ...] = ()  # arguments in which the NaN test places a NaN
 
+    @property
+    def work(self) -> int:
+        """Multiply-adds of the call, about."""
+        return self.terms * sum(np.prod(shape, dtype=int) for shape, _ in self.results)
+
     def outputs(self) -> list[np.ndarray]:
         """Make arrays to fill, poisoned so that what is not written shows."""
         if self.starts:
@@ -125,13 +130,9 @@ def _pool(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         both = (*small, (grad.shape, np.intp))
         yield Case("max_pool2d_forward", label, (x, window), both, nan_inputs=(0,))
         arguments = (grad, winners, window)
-        yield Case(
-            "max_pool2d_grad_input", label, arguments, large, terms=taps, nan_inputs=(0,)
-        )
+        yield Case("max_pool2d_grad_input", label, arguments, large, terms=taps, nan_inputs=(0,))
         yield Case("max_pool2d_gather", label, (x, winners), small, nan_inputs=(0,))
-        yield Case(
-            "avg_pool2d_forward", label, (x, window), small, terms=taps, nan_inputs=(0,)
-        )
+        yield Case("avg_pool2d_forward", label, (x, window), small, terms=taps, nan_inputs=(0,))
         yield Case(
             "avg_pool2d_grad_input", label, (grad, window), large, terms=taps, nan_inputs=(0,)
         )

@@ -54,7 +54,7 @@ def test_a_variant_that_cannot_serve_is_refused_by_name_and_skipped_otherwise(sc
     assert kernels.lookup("matmul").variant == "tile"
     with (
         kernels.use(matmul="picky"),
-        pytest.raises(MissingKernelError, match="'picky' was asked for by name.*never today"),
+        pytest.raises(MissingKernelError, match=r"'picky' was asked for by name.*never today"),
     ):
         kernels.lookup("matmul")
 
@@ -64,7 +64,7 @@ def test_a_look_up_that_nobody_serves_lists_the_reasons(scratch_registry, monkey
     kernels.implements(
         "matmul", device="cpu", variant="picky", supports=lambda g, dtype: "no half precision"
     )(print)
-    with pytest.raises(MissingKernelError, match="serves float16 .*picky: no half precision"):
+    with pytest.raises(MissingKernelError, match=r"serves float16 .*picky: no half precision"):
         kernels.lookup("matmul", dtype=np.float16)
 
 

@@ -181,8 +181,7 @@ class ChannelSumElement(FunctionElement, name="channel_sum"):
             return signal
         kept = [1] * len(shape)
         kept[self.axis] = shape[self.axis]
-        result: Variable = BroadcastElement(shape)(reshape(signal, kept))
-        return result
+        return BroadcastElement(shape)(reshape(signal, kept))
 
 
 class MatrixProductElement(ArrayElement, name="matmul"):
@@ -242,13 +241,11 @@ class MatrixProductElement(ArrayElement, name="matmul"):
 
 def _turn(x: Variable) -> Variable:
     ndim = len(x.shape)
-    result: Variable = TransposeElement((*range(ndim - 2), ndim - 1, ndim - 2))(x)
-    return result
+    return TransposeElement((*range(ndim - 2), ndim - 1, ndim - 2))(x)
 
 
 def _product(a: Variable, b: Variable) -> Variable:
-    result: Variable = MatrixProductElement()(a, b)
-    return result
+    return MatrixProductElement()(a, b)
 
 
 # -- functions -----------------------------------------------------------------------

@@ -133,6 +133,10 @@ class DivideElement(_Binary, name="divide"):
     )
     saves = {"x": ("y",), "y": ("x", "y")}
 
+    def check(self, x: Variable, y: Variable) -> None:
+        super().check(x, y)
+        require_float("divide", np.result_type(x.dtype, y.dtype))
+
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_y = self.wanted
         share = divide(signal, self.saved("y"))
@@ -177,7 +181,7 @@ class PowerElement(_Binary, name="power"):
 
 def _like(variable: V, number: float) -> V:
     """Return a number as a constant of the variable's kind and type."""
-    return variable.constant(number)  # type: ignore[attr-defined, no-any-return]
+    return variable.constant(number)  # type: ignore[attr-defined]
 
 
 def _is_zero(variable: Variable) -> Any:
@@ -278,12 +282,12 @@ def add(x: V, y: V) -> V:
     >>> (tg.Tensor([1.0, 2.0]) + 1).tolist()
     [2.0, 3.0]
     """
-    return AddElement()(x, y)  # type: ignore[no-any-return]
+    return AddElement()(x, y)
 
 
 def subtract(x: V, y: V) -> V:
     """Return ``x - y``, broadcast."""
-    return SubtractElement()(x, y)  # type: ignore[no-any-return]
+    return SubtractElement()(x, y)
 
 
 def multiply(x: V, y: V) -> V:
@@ -297,34 +301,34 @@ def multiply(x: V, y: V) -> V:
     >>> x.grad
     Scalar(5.0)
     """
-    return MultiplyElement()(x, y)  # type: ignore[no-any-return]
+    return MultiplyElement()(x, y)
 
 
 def divide(x: V, y: V) -> V:
     """Return ``x / y`` element by element, broadcast."""
-    return DivideElement()(x, y)  # type: ignore[no-any-return]
+    return DivideElement()(x, y)
 
 
 def power(x: V, y: V) -> V:
     """Return ``x ** y`` element by element, broadcast."""
-    return PowerElement()(x, y)  # type: ignore[no-any-return]
+    return PowerElement()(x, y)
 
 
 def negative(x: V) -> V:
     """Return ``-x``."""
-    return NegativeElement()(x)  # type: ignore[no-any-return]
+    return NegativeElement()(x)
 
 
 def exp(x: V) -> V:
     """Return ``e ** x``."""
-    return ExpElement()(x)  # type: ignore[no-any-return]
+    return ExpElement()(x)
 
 
 def log(x: V) -> V:
     """Return the natural logarithm; NaN where x < 0, -inf where x = 0."""
-    return LogElement()(x)  # type: ignore[no-any-return]
+    return LogElement()(x)
 
 
 def sqrt(x: V) -> V:
     """Return the square root; NaN where x < 0."""
-    return SquareRootElement()(x)  # type: ignore[no-any-return]
+    return SquareRootElement()(x)

@@ -74,11 +74,11 @@ class CrossEntropyElement(ArrayElement, name="cross_entropy"):
             return total
         return total / total.dtype.type(len(losses)) if len(losses) else total * np.nan
 
-    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+    def backward(self, signal: Any) -> tuple[Variable | None, ...]:
         x, labels = self.saved("x"), self.saved("labels")
         count = x.shape[0]
         if self.reduction == "mean":
-            signal = signal / max(count, 1)  # type: ignore[operator]
+            signal = signal / max(count, 1)
         element = CrossEntropyGradElement(per_example=self.reduction == "none")
         return element(signal, x, labels), None
 
@@ -155,10 +155,10 @@ class _Difference(FunctionElement):
         """Return the factor of δ(J) · (a - y) in the error signal."""
         raise NotImplementedError  # abstract
 
-    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+    def backward(self, signal: Any) -> tuple[Variable | None, ...]:
         want_a, want_y = self.wanted
         a, y = self.saved("a"), self.saved("y")
-        share = signal * self.scale(a.shape)  # type: ignore[operator]
+        share = signal * self.scale(a.shape)
         to_a = multiply(subtract(a, y), share)
         return to_a if want_a else None, negative(to_a) if want_y else None
 

@@ -84,8 +84,7 @@ class MaxPool2dElement(_PoolElement, name="max_pool2d"):
 
     def backward(self, signal: Variable, _: Any) -> Variable:
         element = MaxPool2dGradElement(self.window, self.inputs[0].shape)
-        result: Variable = element(signal, self.saved("winners"))
-        return result
+        return element(signal, self.saved("winners"))
 
 
 class MaxPool2dGradElement(_PoolGradient, name="max_pool2d_grad"):
@@ -165,8 +164,7 @@ class AvgPool2dElement(_PoolElement, name="avg_pool2d"):
 
     def backward(self, signal: Variable) -> Variable:
         element = AvgPool2dGradElement(self.window, self.inputs[0].shape)
-        result: Variable = element(signal)
-        return result
+        return element(signal)
 
 
 class AvgPool2dGradElement(_PoolGradient, name="avg_pool2d_grad"):
@@ -189,8 +187,7 @@ class AvgPool2dGradElement(_PoolGradient, name="avg_pool2d_grad"):
         return out
 
     def backward(self, signal: Variable) -> Variable:
-        result: Variable = AvgPool2dElement(self.window)(signal)
-        return result
+        return AvgPool2dElement(self.window)(signal)
 
 
 # -- functions -----------------------------------------------------------------------

@@ -161,8 +161,7 @@ class MaxElement(ArrayElement, name="max"):
 
     def backward(self, signal: Variable, _: Any) -> Variable:
         element = MaxGradElement(self.inputs[0].shape, self.axes)
-        result: Variable = element(signal, self.saved("winners"))
-        return result
+        return element(signal, self.saved("winners"))
 
 
 def _rows(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
@@ -197,7 +196,7 @@ class MaxGradElement(ArrayElement, name="max_grad"):
         positions = winners.reshape(outer)[..., None]
         xp.put_along_axis(rows, positions, signal.reshape(outer)[..., None], axis=-1)
         order = sorted(range(len(self.shape)), key=[*kept, *self.axes].__getitem__)
-        return xp.ascontiguousarray(rows.reshape(*outer, *inner).transpose(order))
+        return xp.asarray(rows.reshape((*outer, *inner)).transpose(order), order="C")
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         winners = self.saved("winners")

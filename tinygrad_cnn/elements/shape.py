@@ -83,8 +83,17 @@ class TransposeElement(ArrayElement, name="transpose"):
 
     def backward(self, signal: Variable) -> Variable:
         order = sorted(range(len(self.axes)), key=self.axes.__getitem__)
-        result: Variable = TransposeElement(order)(signal)
-        return result
+        return TransposeElement(order)(signal)
+
+
+def _picked_shape(operation: str, key: Any, shape: Shape) -> Shape:
+    """Return the shape of what a key picks, or refuse the key."""
+    try:  # on an array of this shape that takes one byte
+        return np.broadcast_to(np.empty((), np.bool_), shape)[key].shape
+    except IndexError as error:
+        raise ShapeError(
+            f"{operation}: the key fits the axes of the tensor; got shape {shape}: {error}"
+        ) from None
 
 
 class IndexElement(ArrayElement, name="index"):
@@ -103,20 +112,14 @@ class IndexElement(ArrayElement, name="index"):
         self.key = key
 
     def check(self, x: Variable) -> None:
-        try:  # on an array of this shape that takes one byte
-            np.broadcast_to(np.empty((), np.bool_), x.shape)[self.key]
-        except IndexError as error:
-            raise ShapeError(
-                f"index: the key fits the axes of the tensor; got shape {x.shape}: {error}"
-            ) from None
+        _picked_shape("index", self.key, x.shape)
 
     def forward(self, x: Any) -> Any:
         # Copied: a later change of x in place must not reach back into this value.
         return self.device.xp.array(x[self.key])
 
     def backward(self, signal: Variable) -> Variable:
-        result: Variable = IndexGradElement(self.key, self.inputs[0].shape)(signal)
-        return result
+        return IndexGradElement(self.key, self.inputs[0].shape)(signal)
 
 
 class IndexGradElement(ArrayElement, name="index_grad"):
@@ -134,6 +137,13 @@ class IndexGradElement(ArrayElement, name="index_grad"):
     def __init__(self, key: Any, shape: Shape) -> None:
         self.key, self.shape = key, shape
 
+    def check(self, signal: Variable) -> None:
+        picked = _picked_shape("place", self.key, self.shape)
+        if picked != signal.shape:
+            raise ShapeError(
+                f"place: the values have the shape {picked} that the key picks; got {signal.shape}"
+            )
+
     def forward(self, signal: Any) -> Any:
         xp = self.device.xp
         out = xp.zeros(self.shape, signal.dtype)
@@ -141,8 +151,7 @@ class IndexGradElement(ArrayElement, name="index_grad"):
         return out
 
     def backward(self, signal: Variable) -> Variable:
-        result: Variable = IndexElement(self.key)(signal)
-        return result
+        return IndexElement(self.key)(signal)
 
 
 class PadElement(ArrayElement, name="pad"):
@@ -179,8 +188,7 @@ class PadElement(ArrayElement, name="pad"):
             slice(before, before + size)
             for (before, _), size in zip(self.widths, self.inputs[0].shape, strict=True)
         )
-        result: Variable = IndexElement(inner)(signal)
-        return result
+        return IndexElement(inner)(signal)
 
 
 class ConcatenateElement(ArrayElement, name="concatenate"):
@@ -254,8 +262,7 @@ class StackScalarsElement(FunctionElement, name="stack_scalars"):
         return np.array(values)
 
     def backward(self, signal: Variable) -> tuple[Variable, ...]:
-        result: tuple[Variable, ...] = UnstackScalarsElement()(signal)
-        return result
+        return UnstackScalarsElement()(signal)
 
 
 class UnstackScalarsElement(FunctionElement, name="unstack_scalars"):

@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from tinygrad_cnn.errors import GraphError, OptionError
 from tinygrad_cnn.explain.recording import Kept, Recording, Statistics, Step, recording_of
 from tinygrad_cnn.graph import Node, Variable, elements_behind
@@ -61,7 +63,7 @@ def story(result: Variable, columns: Sequence[str] = ()) -> str:
       1  sigmoid  scalar → scalar  a = 1 / (1 + exp(-z)) = 1 / (1 + exp(-0)) = 0.5
     <BLANKLINE>
     backward
-      #  element  δ out → δ in    gain  parameter gradients  rule
+      #  element  δ out → δ in  gain  parameter gradients  rule
       1  sigmoid  1 → leaves          ∇z 0.25              ∇z = δ(a) · a · (1 - a) = 1 · 0.5 · (1 - 0.5) = 0.25
     """
     for column in columns:
@@ -83,8 +85,10 @@ def story(result: Variable, columns: Sequence[str] = ()) -> str:
     lines = [_headline(result, steps, kept), "", "forward"]
     lines += _table(_forward_columns(kept, scalars, columns), steps, numbers)
     lines += ["", "backward"]
-    walked = _walked(recording, steps)
+    walked = [s for s in reversed(steps) if any(k.node.requires_grad for k in s.outputs)]
     lines += _table(_backward_columns(kept, scalars, columns), walked, numbers)
+    if not walked:
+        lines.append("  nothing here requires a gradient")
     notes = [*_linear_maps(steps), *_several_passes(steps)]
     if notes:
         lines += ["", *(f"note: {note}" for note in notes)]
@@ -106,15 +110,10 @@ def _structure(result: Variable) -> list[Step]:
     ]
 
 
-def _walked(recording: Recording | None, steps: list[Step]) -> list[Step]:
-    """Return the steps in the order of the walk back, done or still to come."""
-    wanted = [step for step in reversed(steps) if any(k.node.requires_grad for k in step.outputs)]
-    return wanted if recording is None or wanted else []
-
-
 def _headline(result: Variable, steps: list[Step], kept: bool) -> str:
     what = f"{len(steps)} element" + ("s" if len(steps) != 1 else "")
-    value = f": result {_number(result._value)}" if kept and math.prod(result.shape) == 1 else ""
+    single = kept and math.prod(result.shape) == 1
+    value = f": result {_number(np.asarray(result._value).item())}" if single else ""
     return f"composite function of {what}{value}"
 
 
@@ -160,6 +159,7 @@ def _forward_columns(kept: bool, scalars: bool, extra: Sequence[str]) -> list[_C
 
 
 def _backward_columns(kept: bool, scalars: bool, extra: Sequence[str]) -> list[_Column]:
+    norms = "δ out → δ in" if scalars else "‖δ out‖ → ‖δ in‖"
     figures = [
         _Column("min", lambda s: _of_signal(s, lambda f: _number(f.least))),
         _Column("max", lambda s: _of_signal(s, lambda f: _number(f.largest))),
@@ -167,7 +167,7 @@ def _backward_columns(kept: bool, scalars: bool, extra: Sequence[str]) -> list[_
     ]
     return [
         _Column("element", _label),
-        _Column("δ out → δ in" if scalars else "‖δ out‖ → ‖δ in‖", lambda s: _norms(s) if kept else NOT_KEPT),
+        _Column(norms, lambda s: _norms(s) if kept else NOT_KEPT),
         _Column("gain", _gain),
         *([] if scalars or not kept else figures),
         _Column("parameter gradients", _parameter_gradients),
@@ -339,8 +339,8 @@ def _parameter_gradients(step: Step) -> str:
     return ", ".join(parts)
 
 
-def _number(value: object) -> str:
-    return f"{float(value):.4g}"  # type: ignore[arg-type]
+def _number(value: float) -> str:
+    return f"{value:.4g}"
 
 
 def _percent(share: float) -> str:

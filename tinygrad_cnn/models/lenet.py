@@ -131,14 +131,14 @@ class LeNet5Original(Module):
         self._draw_weights()
 
     def _draw_weights(self) -> None:
-        for layer in (self.C1, self.C5, self.F6, self.output):
-            fan_in = math.prod(layer.weight.shape[1:])
-            for parameter in (layer.weight, layer.bias):
-                if parameter is not None:
-                    init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
-        for layer in (self.S2, self.S4):  # four inputs share one coefficient
-            init.uniform_(layer.weight, -2.4 / 4, 2.4 / 4)
-            init.uniform_(layer.bias, -2.4 / 4, 2.4 / 4)
+        starts: list[tuple[Any, float]] = [
+            (layer, 2.4 / math.prod(layer.weight.shape[1:]))
+            for layer in (self.C1, self.C5, self.F6, self.output)
+        ]
+        starts += [(layer, 2.4 / 4) for layer in (self.S2, self.S4)]  # four inputs each
+        for layer, bound in starts:
+            init.uniform_(layer.weight, -bound, bound)
+            init.uniform_(layer.bias, -bound, bound)
         self.C3.scale_(np.array([2.4 / (25 * len(row)) for row in C3_CONNECTIONS]))
 
     def forward(self, x: Tensor) -> Any:

@@ -155,7 +155,7 @@ class TableConv2d(Module):
         for parameter, bound in ((self.weight, bounds[self._key[0]]), (self.bias, bounds)):
             init.uniform_(parameter, -1.0, 1.0)
             with no_grad():
-                parameter *= bound.reshape(-1, *(1,) * (parameter.ndim - 1)).astype(np.float32)
+                parameter[...] = parameter * bound.reshape(-1, *(1,) * (parameter.ndim - 1))
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, O, OH, OW)."""
@@ -221,16 +221,14 @@ class Subsampling2d(Module):
         super().__init__()
         _positive("Subsampling2d", channels=channels, kernel_size=kernel_size)
         self.kernel_size = kernel_size
-        self.weight = Parameter(np.empty(channels, np.float32))
-        self.bias = Parameter(np.empty(channels, np.float32))
+        self.weight = Parameter(np.empty((channels, 1, 1), np.float32))
+        self.bias = Parameter(np.empty((channels, 1, 1), np.float32))
         _start_(self.weight, self.bias, kernel_size * kernel_size)
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, C, H / kernel, W / kernel)."""
         mean = F.avg_pool2d(x, self.kernel_size)
-        per_channel = (1, -1, 1, 1)
-        coefficient = self.weight.reshape(per_channel) * self.kernel_size**2
-        return mean * coefficient + self.bias.reshape(per_channel)
+        return mean * (self.weight * self.kernel_size**2) + self.bias
 
     def options(self) -> str:
         return f"{self.weight.shape[0]}, {self.kernel_size}"

@@ -1,0 +1,299 @@
+"""Tensors: what is made of data, types that stay, changes in place, and the way to NumPy."""
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.graph import elements_behind
+
+
+def leaf(*values: float) -> tg.Tensor:
+    return tg.Tensor(np.array(values), requires_grad=True)
+
+
+# -- making one --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype"),
+    [
+        ([1.0, 2.0], np.float32),
+        ([[1, 2], [3, 4.5]], np.float32),
+        (1.5, np.float32),
+        ([1, 2], np.int64),
+        ([True, False], np.bool_),
+        ([], np.float32),
+        (np.array([1.0]), np.float64),
+        (np.array([1], np.uint8), np.uint8),
+        (np.float64(1.0), np.float64),
+        (np.array([1.0], np.float16), np.float16),
+        (tg.Tensor(np.array([1.0])), np.float64),
+    ],
+)
+def test_floats_in_lists_become_float32_and_arrays_keep_their_type(data: Any, dtype: Any) -> None:
+    tensor = tg.Tensor(data)
+    assert tensor.dtype == dtype
+    assert tensor.numpy().dtype == dtype
+
+
+def test_a_type_that_is_asked_for_is_given() -> None:
+    assert tg.Tensor([1.0], dtype=np.float64).dtype == np.float64
+    assert tg.Tensor(np.array([1.0]), dtype="float32").dtype == np.float32
+
+
+def test_data_are_copied() -> None:
+    array = np.zeros(3)
+    tensor = tg.Tensor(array)
+    array[0] = 7.0
+    assert tensor.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_facts_about_a_tensor() -> None:
+    x = tg.Tensor(np.zeros((2, 3, 4)), requires_grad=True, name="x")
+    assert x.shape == x.size() == (2, 3, 4)
+    assert (x.size(1), x.size(-1), x.dim(), x.ndim, x.numel(), len(x)) == (3, 4, 3, 3, 24, 2)
+    assert (x.device, x.name, x.is_leaf, x.requires_grad) == ("cpu", "x", True, True)
+    assert x.T.shape == (4, 3, 2)
+
+
+def test_a_tensor_is_iterated_over_its_first_axis() -> None:
+    x = leaf(1.0, 2.0, 3.0)
+    first, *rest = x
+    assert [value.item() for value in rest] == [2.0, 3.0]
+    (first * 5.0).backward()
+    assert x.grad.tolist() == [5.0, 0.0, 0.0]
+
+
+def test_text_forms() -> None:
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    assert repr(x) == "Tensor([1., 2.], requires_grad=True)"
+    assert repr(x * 2) == "Tensor([2., 4.], creator=multiply)"
+    assert repr(tg.Tensor([1, 2])) == "Tensor([1, 2], dtype=int64)"
+    assert f"{x.sum():.3f}" == "3.000"
+    assert f"{tg.Tensor([1.0])}" == "Tensor([1.])"
+    assert len(repr(tg.Tensor(np.zeros((100, 100))))) < 1000
+
+
+def test_single_numbers() -> None:
+    x = tg.Tensor([[2.5]])
+    assert x.item() == float(x) == 2.5
+    assert int(x) == 2
+    assert bool(x)
+    assert type(tg.Tensor([3]).item()) is int
+    assert type(tg.Tensor([True]).item()) is bool
+
+
+# -- types -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("number", [2, 2.5, True, 1e30])
+def test_a_number_never_changes_the_type_of_a_tensor(dtype: Any, number: Any) -> None:
+    x = tg.Tensor(np.array([1.0, 2.0], dtype))
+    if number == 1e30 and dtype is np.float16:
+        return
+    for result in (x + number, number + x, x * number, number - x, x / number, number / x):
+        assert result.dtype == dtype
+    assert (x > number).dtype == np.bool_
+
+
+def test_integers_stay_integers_until_they_are_divided() -> None:
+    x = tg.Tensor([1, 2])
+    assert (x + 1).dtype == np.int64
+    assert (x + 0.5).tolist() == [1.5, 2.5]
+    assert (x / 2).dtype == np.float32
+    assert (x / 2).tolist() == [0.5, 1.0]
+    assert x.sum().dtype == np.int64
+
+
+def test_conversions_between_floats_are_recorded() -> None:
+    x = leaf(1.0, 2.0)
+    y = x.float()
+    assert (y.dtype, y.creator.name) == (np.float32, "cast")
+    (y * 3).sum().backward()
+    assert x.grad.dtype == np.float64
+    assert x.grad.tolist() == [3.0, 3.0]
+    assert x.double() is x
+    assert x.to("cpu") is x.cpu() is x
+    assert x.long().dtype == np.int64
+    assert not x.long().requires_grad
+
+
+def test_mixed_precision_gives_each_operand_its_own_type_back() -> None:
+    x, y = leaf(1.0, 2.0), tg.Tensor([3.0, 4.0], requires_grad=True)
+    (x * y).sum().backward()
+    assert (x.grad.dtype, y.grad.dtype) == (np.float64, np.float32)
+
+
+def test_comparisons_have_no_gradient() -> None:
+    x = leaf(1.0, 2.0)
+    assert (x == 1.0).tolist() == [True, False]
+    assert (x != 1.0).tolist() == [False, True]
+    assert (x < 2).tolist() == [True, False]
+    assert (x <= 1).tolist() == [True, False]
+    assert (x > leaf(0.0, 3.0)).tolist() == [True, False]
+    assert (x >= np.array([1.0, 3.0])).tolist() == [True, False]
+    assert not (x > 0).requires_grad
+    assert x.argmax().item() == 1
+    assert len({x, leaf(1.0, 2.0)}) == 2
+
+
+# -- NumPy -------------------------------------------------------------------------------
+
+
+def test_numpy_is_a_read_only_view() -> None:
+    x = leaf(1.0, 2.0)
+    view = x.numpy()
+    assert np.shares_memory(view, x._value)
+    with pytest.raises(ValueError, match="read-only"):
+        view[0] = 5.0
+    assert x.numpy().base is not None
+    assert x._value.flags.writeable
+
+
+def test_arrays_meet_tensors_as_tensors() -> None:
+    x, array = leaf(1.0, 2.0), np.array([10.0, 20.0])
+    for result in (array + x, array - x, array * x, array / x, np.float64(2) * x, x + array):
+        assert isinstance(result, tg.Tensor)
+        assert result.requires_grad
+    assert (array - x).tolist() == [9.0, 18.0]
+    assert (np.eye(2) @ x).tolist() == [1.0, 2.0]
+    assert (x @ np.eye(2)).tolist() == [1.0, 2.0]
+    np.testing.assert_array_equal(np.asarray(x), [1.0, 2.0])
+    assert np.array(x, dtype=np.float32).dtype == np.float32
+
+
+# -- changes in place --------------------------------------------------------------------
+
+
+def test_the_update_of_every_tutorial_works_in_place() -> None:
+    w = leaf(1.0, 2.0)
+    (w * w).sum().backward()
+    memory, same = w._value, w
+    with tg.no_grad():
+        w -= 0.25 * w.grad
+    assert w is same
+    assert w._value is memory
+    assert (w.tolist(), w.requires_grad, w.is_leaf) == ([0.5, 1.0], True, True)
+    w.data -= 0.5
+    assert w._value is memory
+    assert w.tolist() == [0.0, 0.5]
+    w.data = np.array([7.0, 8.0])
+    assert w.tolist() == [7.0, 8.0]
+
+
+def test_in_place_arithmetic_on_a_recorded_value_makes_a_new_one() -> None:
+    x = leaf(1.0, 2.0)
+    y = z = x * 2.0
+    y += 1.0
+    assert (y.tolist(), z.tolist()) == ([3.0, 5.0], [2.0, 4.0])
+    y.sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_in_place_arithmetic_never_changes_shape_or_type() -> None:
+    x = memory = tg.Tensor([1, 2])
+    x /= 2
+    assert x is not memory
+    assert memory.tolist() == [1, 2]
+    x = tg.Tensor([1.0])
+    x += np.ones((2, 1), np.float32)
+    assert x.shape == (2, 1)
+
+
+def test_assignment_writes_through_keys() -> None:
+    x = tg.Tensor(np.zeros((2, 3)))
+    x[0, 1:] = 5.0
+    x[tg.Tensor([1]), 0] = tg.Tensor([7.0])
+    x[x > 6] += 1
+    assert x.tolist() == [[0.0, 5.0, 5.0], [8.0, 0.0, 0.0]]
+
+
+def test_detached_values_share_memory() -> None:
+    x = leaf(1.0, 2.0)
+    y = x.detach()
+    assert np.shares_memory(x._value, y._value)
+    assert not y.requires_grad
+    y[0] = 9.0
+    assert x.tolist() == [9.0, 2.0]
+
+
+# -- indexing and crossing ---------------------------------------------------------------
+
+
+def test_a_tensor_of_labels_is_a_key() -> None:
+    x = tg.Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    picked = x[tg.Tensor([0, 1]), tg.Tensor([2, 0])]
+    assert picked.tolist() == [2.0, 3.0]
+    picked.sum().backward()
+    assert x.grad.tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert x[x > 3.5].tolist() == [4.0, 5.0]
+
+
+def test_an_indexed_value_is_not_a_view() -> None:
+    x = tg.Tensor([1.0, 2.0])
+    y = x[0:1]
+    x[0] = 9.0
+    assert y.tolist() == [1.0]
+
+
+def test_scalars_become_a_tensor_and_a_tensor_scalars() -> None:
+    a, b = tg.Scalar(2.0, requires_grad=True), tg.Scalar(3.0, requires_grad=True)
+    tensor = tg.stack([a, b])
+    assert isinstance(tensor, tg.Tensor)
+    (tensor * tg.Tensor(np.array([10.0, 100.0]))).sum().backward()
+    assert (a.grad.item(), b.grad.item()) == (10.0, 100.0)
+    x = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    first, _, third = x.scalars()
+    assert isinstance(first, tg.Scalar)
+    (first * third).backward()
+    assert x.grad.tolist() == [3.0, 0.0, 1.0]
+    assert x.grad.dtype == np.float32
+
+
+def test_max_answers_as_in_pytorch() -> None:
+    x = tg.Tensor([[1.0, 3.0], [5.0, 2.0]])
+    assert x.max().item() == 5.0
+    assert x.amax(0).tolist() == [5.0, 3.0]
+    values, indices = x.max(1)
+    assert (values.tolist(), indices.tolist()) == ([3.0, 5.0], [1, 0])
+    assert x.argmax(1).tolist() == [1, 0]
+
+
+def test_views_are_in_logical_order_whatever_the_memory() -> None:
+    array = np.arange(24.0).reshape(1, 2, 3, 4)
+    turned = np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    assert tg.Tensor(turned).view(-1).tolist() == list(range(24))
+    assert tg.Tensor(turned).flatten(1).shape == (1, 24)
+
+
+# -- copies ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_copies_and_pickles_are_leaves_with_memory_of_their_own(duplicate: Any) -> None:
+    x = leaf(1.0, 2.0)
+    x.name = "x"
+    twin = duplicate(x)
+    assert (twin.tolist(), twin.name, twin.requires_grad) == ([1.0, 2.0], "x", True)
+    assert not np.shares_memory(twin._value, x._value)
+    (twin * twin).sum().backward()
+    assert x.grad is None
+    inner = duplicate(x * 2.0)
+    assert inner.is_leaf
+    assert not elements_behind(inner.node)
+    with tg.no_grad():
+        inner += 1.0  # its memory can be written
+    assert inner.tolist() == [3.0, 5.0]
+
+
+def test_a_name_is_given_and_kept() -> None:
+    x = tg.name(leaf(1.0), "weight")
+    assert x.name == "weight"
+    assert x.detach().name == "weight"

@@ -1,0 +1,107 @@
+"""Runs all kernels in ways that a test process had better not: started by the tests here.
+
+``python -m kernels.in_own_process guard`` places every buffer between pages that may not be
+touched. A kernel that reads or writes outside ends the process with a signal, and the last
+line printed names it. ``threads`` compares the bits of one thread with those of two.
+"""
+
+import ctypes
+import mmap
+import sys
+
+import numpy as np
+
+from tinygrad_cnn import kernels
+
+from .cases import Case, all_cases
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_PAGE = mmap.PAGESIZE
+_PROT_NONE = 0
+_POISON = 0xFF  # as bytes of a float: a NaN
+
+
+class Guarded:
+    """A copy of an array whose end, or beginning, lies at a page that may not be touched."""
+
+    def __init__(self, array: np.ndarray, side: str) -> None:
+        self._size, self._side = array.nbytes, side
+        pages = -(-max(1, array.nbytes) // _PAGE)
+        memory = mmap.mmap(-1, (pages + 2) * _PAGE)
+        whole = np.frombuffer(memory, np.uint8)
+        whole[:] = _POISON
+        start = whole.ctypes.data
+        for guard in (start, start + (pages + 1) * _PAGE):
+            if _LIBC.mprotect(guard, _PAGE, _PROT_NONE):
+                raise OSError(ctypes.get_errno(), "mprotect")
+        self._inside = whole[_PAGE : (pages + 1) * _PAGE]
+        first = 0 if side == "begins" else self._inside.size - self._size
+        self.bytes = self._inside[first : first + self._size]
+        self.array = self.bytes.view(array.dtype).reshape(array.shape)
+        self.array[...] = array
+
+    def margin_is_untouched(self) -> bool:
+        rest = self._inside[self._size :]
+        rest = rest if self._side == "begins" else self._inside[: self._inside.size - self._size]
+        return bool((rest == _POISON).all())
+
+
+def _cases() -> tuple[Case, ...]:
+    return (*all_cases(np.float32), *all_cases(np.float64))
+
+
+def _compiled_kernels(case: Case) -> tuple[kernels.registry.Kernel, ...]:
+    return tuple(k for k in kernels.variants(case.operation) if k.variant != "reference")
+
+
+def guard() -> None:
+    for case in _cases():
+        for kernel in _compiled_kernels(case):
+            for side in ("ends", "begins"):
+                name = f"{kernel.operation} {kernel.variant}"
+                print(f"{name}, buffer {side} at the guard, {case.label}", flush=True)
+                inputs = [
+                    Guarded(a, side) if isinstance(a, np.ndarray) else a for a in case.arguments
+                ]
+                outputs = [Guarded(a, side) for a in case.outputs()]
+                arguments = [a.array if isinstance(a, Guarded) else a for a in inputs]
+                kernel(*arguments, *(o.array for o in outputs))
+                if not all(o.margin_is_untouched() for o in outputs):
+                    sys.exit("wrote outside of an output")
+                wanted = case.outputs()
+                kernel(*case.arguments, *wanted)
+                exact = kernel.variant not in ("im2col", "blas")
+                for got, want in zip(outputs, wanted, strict=True):
+                    if exact and got.array.tobytes() != want.tobytes():
+                        sys.exit("gave other bits than away from the guard")
+
+
+def overrun() -> None:
+    """Read one byte behind the end: the guard has to end this process."""
+    print("overrun, buffer ends at the guard", flush=True)
+    guarded = Guarded(np.zeros(3, np.float32), "ends")
+    ctypes.string_at(guarded.array.ctypes.data, guarded.array.nbytes + 1)
+
+
+def threads() -> None:
+    import numba
+
+    differing = []
+    for case in _cases():
+        for kernel in _compiled_kernels(case):
+            if kernel.variant in ("im2col", "blas"):
+                continue  # BLAS makes no promise about bits
+            results = []
+            for count in (1, 2):
+                numba.set_num_threads(count)
+                outputs = case.outputs()
+                kernel(*case.arguments, *outputs)
+                results.append([output.tobytes() for output in outputs])
+            if results[0] != results[1]:
+                differing.append(f"{kernel.operation} {kernel.variant}, {case.label}")
+    print(numba.config.NUMBA_NUM_THREADS, "threads;", len(differing), "differ", *differing)
+
+
+if __name__ == "__main__":
+    {"guard": guard, "overrun": overrun, "threads": threads}[sys.argv[1]]()

@@ -1,0 +1,123 @@
+"""LeNet-5: the counts of the paper and of the lectures, shapes, options."""
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import functional as F
+from tinygrad_cnn.errors import OptionError, UnknownNameError
+from tinygrad_cnn.models.lenet import C3_CONNECTIONS
+
+
+def layer_counts(model: tg.nn.Module) -> dict[str, int]:
+    return {name: child.count_parameters() for name, child in model.named_children()}
+
+
+def test_the_taught_form_has_61706_parameters() -> None:
+    model = tg.models.build("lenet5")
+    assert model.count_parameters() == 61_706
+    assert layer_counts(model) == {
+        "C1": 156, "S2": 0, "C3": 2_416, "S4": 0, "C5": 48_120, "F6": 10_164, "output": 850,
+    }  # fmt: skip
+
+
+def test_the_form_of_1998_has_60000_trainable_parameters_and_a_linear_output() -> None:
+    model = tg.models.build("lenet5", variant="original")
+    counts = layer_counts(model)
+    assert counts == {
+        "C1": 156, "S2": 12, "C3": 1_516, "S4": 32, "C5": 48_120, "F6": 10_164, "output": 850,
+    }  # fmt: skip
+    assert sum(counts.values()) - counts["output"] == 60_000
+    assert model.count_parameters() == 60_850
+
+
+def test_table_one_connects_six_triples_nine_quadruples_and_all() -> None:
+    sizes = [len(row) for row in C3_CONNECTIONS]
+    assert sizes == [3] * 6 + [4] * 9 + [6]
+    assert sum(sizes) == 60
+    seen_by = [sum(c in row for row in C3_CONNECTIONS) for c in range(6)]
+    assert seen_by == [10] * 6, "each map of S2 feeds ten maps of C3"
+
+
+FORMS = [
+    {},
+    {"activation": "relu"},
+    {"activation": "tanh"},
+    {"pool": "max"},
+    {"sigmoid_after": "conv"},
+    {"variant": "original"},
+]
+
+
+@pytest.mark.parametrize("options", FORMS, ids=str)
+def test_every_form_maps_images_to_scores_and_sends_gradients_everywhere(options) -> None:
+    model = tg.models.build("lenet5", **options)
+    x = np.random.default_rng(0).normal(size=(2, 1, 32, 32)).astype(np.float32)
+    with tg.explain.record() as recording:
+        scores = model(tg.Tensor(x))
+        F.cross_entropy(scores, np.array([3, 7])).backward()
+    assert scores.shape == (2, 10)
+    made = {step.label: step.outputs[0].node.shape for step in recording.steps}
+    assert made["C1.conv2d"] == (2, 6, 28, 28)
+    assert made["S2.avg_pool2d" if options.get("pool") != "max" else "S2.max_pool2d"] == (
+        2, 6, 14, 14,
+    )  # fmt: skip
+    assert made["C3.conv2d"] == (2, 16, 10, 10)
+    assert made["C5.affine"] == (2, 120)
+    assert made["F6.affine"] == (2, 84)
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert np.abs(parameter.grad.numpy()).max() > 0, name
+
+
+@pytest.mark.parametrize(
+    ("options", "squashed"),
+    [({}, 4), ({"sigmoid_after": "conv"}, 2), ({"activation": "tanh"}, 4)],
+)
+def test_activations_stand_where_they_are_asked_for(options, squashed) -> None:
+    name = options.get("activation", "sigmoid")
+    with tg.explain.record() as recording:
+        tg.models.build("lenet5", **options)(tg.Tensor(np.zeros((1, 1, 32, 32), np.float32)))
+    assert sum(step.element.name == name for step in recording.steps) == squashed
+
+
+def test_three_affine_elements_in_a_row_are_one_linear_map_and_the_story_says_so() -> None:
+    model = tg.models.build("lenet5", sigmoid_after="conv")
+    with tg.explain.record():
+        scores = model(tg.Tensor(np.zeros((1, 1, 32, 32), np.float32)))
+    note = "C5.affine, F6.affine and output.affine have nothing non-linear between them"
+    assert note in tg.explain.story(scores)
+    # and they are: their product maps 400 values to 10
+    W5, W6, W7 = (layer.weight.numpy() for layer in (model.C5, model.F6, model.output))
+    x = np.random.default_rng(0).normal(size=(3, 400)).astype(np.float32)
+    zero = model.output(model.F6(model.C5(tg.Tensor(x * 0)))).numpy()
+    both = model.output(model.F6(model.C5(tg.Tensor(x)))).numpy() - zero
+    np.testing.assert_allclose(both, x @ (W7 @ W6 @ W5).T, rtol=1e-3, atol=1e-4)
+
+
+def test_the_taught_form_has_no_such_note() -> None:
+    with tg.explain.record():
+        scores = tg.models.build("lenet5")(tg.Tensor(np.zeros((1, 1, 32, 32), np.float32)))
+    assert "note:" not in tg.explain.story(scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "match"),
+    [
+        ("lenet6", {}, UnknownNameError, "known names are lenet5; got 'lenet6'. Did you mean"),
+        ("lenet5", {"depth": 3}, OptionError, "known options are .*; got 'depth'"),
+        ("lenet5", {"activation": "cube"}, OptionError, "sigmoid, tanh, relu; got 'cube'"),
+        ("lenet5", {"pool": "min"}, OptionError, "pool is one of average, max; got 'min'"),
+        ("lenet5", {"sigmoid_after": "x"}, OptionError, "one of all, conv; got 'x'"),
+        ("lenet5", {"variant": "2020"}, OptionError, "one of deck, original; got '2020'"),
+        (
+            "lenet5",
+            {"variant": "original", "pool": "max"},
+            OptionError,
+            "'original' fixes activation, pooling and where they stand; got pool=max",
+        ),
+    ],
+)
+def test_unknown_names_and_options_are_refused(name, options, error, match) -> None:
+    with pytest.raises(error, match=match):
+        tg.models.build(name, **options)

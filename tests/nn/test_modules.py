@@ -1,0 +1,186 @@
+"""Modules: what is found inside, under which names, and how state goes in and out."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import nn
+from tinygrad_cnn.errors import CheckpointError, OptionError, ShapeError
+
+
+def small() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
+
+
+def test_parameters_are_found_in_order_under_their_paths() -> None:
+    names = [name for name, _ in small().named_parameters()]
+    assert names == ["0.weight", "0.bias", "3.weight", "3.bias"]
+
+
+def test_a_shared_parameter_is_counted_once_and_saved_under_both_names() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[1].weight = model[0].weight  # type: ignore[attr-defined]
+    assert model.count_parameters() == 4 + 2 + 2
+    assert {"0.weight", "1.weight"} <= model.state_dict().keys()
+
+
+def test_parameters_get_their_paths_as_names_on_the_first_call() -> None:
+    model = small()
+    assert {parameter.name for parameter in model.parameters()} == {None}
+    model(tg.Tensor(np.zeros((1, 1, 4, 4), np.float32)))
+    assert [parameter.name for parameter in model.parameters()] == [
+        "0.weight",
+        "0.bias",
+        "3.weight",
+        "3.bias",
+    ]
+
+
+def test_elements_are_recorded_under_the_path_of_their_module() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(2, 2)
+
+        def forward(self, x: tg.Tensor) -> tg.Tensor:
+            return self.inner(x)
+
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = Block()
+
+        def forward(self, x: tg.Tensor) -> tg.Tensor:
+            return self.block(x)
+
+    y = Outer()(tg.Tensor([[1.0, 2.0]]))
+    assert y.creator.scope == "block.inner"
+
+
+def test_state_dict_round_trip_changes_nothing() -> None:
+    model, other = small(), small()
+    other.load_state_dict(model.state_dict())
+    x = tg.Tensor(np.random.default_rng(0).normal(size=(2, 1, 4, 4)), dtype=np.float32)
+    np.testing.assert_array_equal(model(x).numpy(), other(x).numpy())
+
+
+def test_a_state_dict_is_a_copy() -> None:
+    model = small()
+    state = model.state_dict()
+    state["0.bias"][:] = 99.0
+    assert not (model[0].bias.numpy() == 99.0).any()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        (lambda s: s.pop("0.bias"), CheckpointError, "missing 0.bias and none unknown"),
+        (lambda s: s.update(extra=np.zeros(1)), CheckpointError, "unknown extra"),
+        (lambda s: s.update({"3.bias": np.zeros(4)}), ShapeError, r"\(4,\) for 3.bias of shape"),
+    ],
+)
+def test_a_wrong_state_is_refused_and_nothing_is_written(change, error, match) -> None:
+    model = small()
+    before = model.state_dict()
+    wrong = {name: value + 1.0 for name, value in before.items()}
+    change(wrong)
+    with pytest.raises(error, match=match):
+        model.load_state_dict(wrong)
+    after = model.state_dict()
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_train_and_eval_reach_every_module_below() -> None:
+    model = small()
+    assert all(not module.training for module in model.eval().modules())
+    assert all(module.training for module in model.train().modules())
+
+
+def test_copies_and_pickles_have_their_own_parameters() -> None:
+    model = small()
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert twin.state_dict().keys() == model.state_dict().keys()
+        twin[0].bias.data = np.ones(2)
+        assert not (model[0].bias.numpy() == 1.0).all()  # type: ignore[attr-defined]
+        assert all(isinstance(p, nn.Parameter) and p.requires_grad for p in twin.parameters())
+
+
+def test_a_copied_shared_parameter_stays_shared() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[1].weight = model[0].weight  # type: ignore[attr-defined]
+    twin = copy.deepcopy(model)
+    assert twin[0].weight is twin[1].weight  # type: ignore[attr-defined]
+
+
+def test_a_module_prints_its_layers_and_their_options() -> None:
+    text = repr(small())
+    assert "0: Conv2d(1, 2, kernel 3x3, stride (1, 1), padding (0, 0))" in text
+    assert "3: Linear(8, 3)" in text
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: nn.Linear(0, 3), "Linear: in_features is a positive integer; got 0"),
+        (lambda: nn.Conv2d(1, -1, 3), "Conv2d: out_channels is a positive integer; got -1"),
+        (lambda: nn.Conv2d(1, 1, 0), "Conv2d: kernel_size is an integer of at least 1"),
+        (lambda: nn.Conv2d(1, 1, 3, padding=-1), "Conv2d: padding is an integer of at least 0"),
+        (lambda: nn.Subsampling2d(0, 2), "Subsampling2d: channels is a positive integer"),
+        (lambda: nn.TableConv2d([[0, 0]], 2, 3), "at least one input map, once, out of 0..1"),
+        (lambda: nn.TableConv2d([[2]], 2, 3), "out of 0..1; got"),
+    ],
+)
+def test_layers_refuse_sizes_that_make_no_sense(make, match) -> None:
+    with pytest.raises(OptionError, match=match):
+        make()
+
+
+def test_a_table_convolution_equals_a_dense_one_with_zeros() -> None:
+    table = ((0, 1), (2,), (0, 2))
+    layer = nn.TableConv2d(table, 3, 3)
+    dense = np.zeros((3, 3, 3, 3), np.float32)
+    filters = iter(layer.weight.numpy())
+    for o, row in enumerate(table):
+        for c in row:
+            dense[o, c] = next(filters)
+    x = tg.Tensor(np.random.default_rng(0).normal(size=(2, 3, 5, 5)), dtype=np.float32)
+    expected = tg.functional.conv2d(x, tg.Tensor(dense), layer.bias)
+    np.testing.assert_array_equal(layer(x).numpy(), expected.numpy())
+
+
+def test_subsampling_is_coefficient_times_sum_plus_bias() -> None:
+    layer = nn.Subsampling2d(2, 2)
+    x = np.random.default_rng(0).normal(size=(3, 2, 4, 6)).astype(np.float32)
+    sums = x.reshape(3, 2, 2, 2, 3, 2).sum((3, 5))
+    expected = layer.weight.numpy() * sums + layer.bias.numpy()
+    np.testing.assert_allclose(layer(tg.Tensor(x)).numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fill", "bound", "std"),
+    [
+        (nn.init.lecun_uniform_, 2.4 / 200, None),
+        (nn.init.xavier_uniform_, (6 / 300) ** 0.5, None),
+        (nn.init.kaiming_normal_, None, (2 / 200) ** 0.5),
+    ],
+)
+def test_initial_weights_are_distributed_as_their_paper_says(fill, bound, std) -> None:
+    weight = nn.Parameter(np.zeros((100, 200), np.float32))
+    fill(weight, generator=np.random.default_rng(0))
+    values = weight.numpy()
+    if bound is not None:
+        assert np.abs(values).max() <= bound
+        assert values.std() == pytest.approx(bound / 3**0.5, rel=0.02)
+    else:
+        assert values.std() == pytest.approx(std, rel=0.02)
+
+
+def test_the_same_seed_draws_the_same_weights() -> None:
+    tg.manual_seed(3)
+    first = small().state_dict()
+    tg.manual_seed(3)
+    second = small().state_dict()
+    assert all((first[name] == second[name]).all() for name in first)

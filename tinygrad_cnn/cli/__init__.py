@@ -1,0 +1,118 @@
+"""The command line: ``tinygrad-cnn <command>``.
+
+Commands stand in a table and are imported when they are called, so that ``--help`` is there
+at once. What goes wrong is said in one line on standard error, with exit code 2.
+"""
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tinygrad_cnn.errors import TinygradCnnError
+from tinygrad_cnn.version import __version__
+
+__all__ = ["COMMANDS", "main"]
+
+# name -> where the command is, as module:function, and what it does in a few words
+COMMANDS: dict[str, tuple[str, str]] = {
+    "bench": (
+        "tinygrad_cnn.cli.bench:bench",
+        "Time the variants of the convolution passes against each other.",
+    ),
+    "explain": (
+        "tinygrad_cnn.cli.explain:explain",
+        "Tell the story of a forward and a backward pass.",
+    ),
+    "train": ("tinygrad_cnn.cli.train:train", "Train a network and write a run directory."),
+}
+
+FAILURE = 2
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), function)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(
+    cls=_LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="tinygrad-cnn")
+@click.pass_context
+def _group(context: click.Context) -> None:
+    """Convolutional networks on an autograd engine that explains itself."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        0; 2 after an error, told in one line on standard error; 128 + the signal's number
+        after an interruption.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    tinygrad-cnn, version 0.1.0
+    0
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # "δ" on an ASCII terminal is no reason to fail
+            stream.reconfigure(errors="replace")
+    try:
+        result = _group.main(
+            None if arguments is None else list(arguments), "tinygrad-cnn", standalone_mode=False
+        )
+    except click.ClickException as mistake:
+        return _fail(mistake.format_message(), mistake.exit_code, _help_hint(mistake))
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted before training began", 130)
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except TinygradCnnError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(": ".join(filter(None, (error.filename, error.strerror or str(error)))))
+    except MemoryError:
+        return _fail("there is not enough memory for this; try a smaller --batch-size")
+    return result if isinstance(result, int) else 0
+
+
+def _help_hint(mistake: click.ClickException) -> str:
+    context = getattr(mistake, "ctx", None)
+    return f" See '{context.command_path} --help'." if context is not None else ""
+
+
+def _fail(message: str, code: int = FAILURE, hint: str = "") -> int:
+    print(f"tinygrad-cnn: {' '.join(message.split())}{hint}", file=sys.stderr)
+    return code

@@ -1,0 +1,5 @@
+"""Experiments with kernels: what runs here, and how fast."""
+
+from tinygrad_cnn.lab.conv_benchmark import ConvShape, Measurement, benchmark_conv
+
+__all__ = ["ConvShape", "Measurement", "benchmark_conv"]

@@ -1,0 +1,59 @@
+"""Training: the loop, and everything that makes a run safe to stop and pleasant to watch.
+
+===================  ================================================================
+`recipes`            how each network is trained on each data set, as a table
+`loop`               fit, evaluate, warm_up: the loop, in plain sight
+`shift`              small random shifts of training images
+`state`              where a run stands, as plain values
+`configuration`      what a run was asked to do, as plain values
+`checkpoint`         one file from which a run goes on bit for bit
+`run_directory`      the folder of a run
+`atomic`             files that are there in full or not at all
+`interrupts`         Ctrl-C and termination, acted on between steps
+`progress`           bars and tables for people, plain lines for logs
+`plots`              loss and accuracy by epoch
+===================  ================================================================
+"""
+
+from tinygrad_cnn.train.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    take_checkpoint,
+)
+from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
+from tinygrad_cnn.train.interrupts import Interrupted, Interruption, noted_interrupts
+from tinygrad_cnn.train.loop import Compilation, Watcher, evaluate, fit, warm_up
+from tinygrad_cnn.train.plots import draw_curves
+from tinygrad_cnn.train.progress import Display
+from tinygrad_cnn.train.recipes import RECIPES, Recipe, recipe_for
+from tinygrad_cnn.train.run_directory import RunDirectory
+from tinygrad_cnn.train.shift import shifted
+from tinygrad_cnn.train.state import EpochRecord, Evaluation, TrainingState
+
+__all__ = [
+    "RECIPES",
+    "Checkpoint",
+    "Compilation",
+    "Display",
+    "EpochRecord",
+    "Evaluation",
+    "Interrupted",
+    "Interruption",
+    "Recipe",
+    "RunConfiguration",
+    "RunDirectory",
+    "TrainingState",
+    "Watcher",
+    "draw_curves",
+    "evaluate",
+    "fingerprint",
+    "fit",
+    "load_checkpoint",
+    "noted_interrupts",
+    "recipe_for",
+    "save_checkpoint",
+    "shifted",
+    "take_checkpoint",
+    "warm_up",
+]

@@ -1,0 +1,70 @@
+"""Files that are there in full or not at all, whatever happens while they are written."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tinygrad_cnn.errors import RunDirectoryError
+
+__all__ = ["plain_writing", "write_atomically"]
+
+
+@contextmanager
+def plain_writing(path: Path) -> Iterator[None]:
+    """Turn a disk that is full, or a folder that is closed, into an error with a remedy.
+
+    Raises
+    ------
+    RunDirectoryError
+        If the operating system refuses what happens inside the ``with`` block.
+    """
+    try:
+        yield
+    except RunDirectoryError:
+        raise
+    except OSError as reason:
+        raise RunDirectoryError(
+            f"run directory: {path} has to be written; got {reason.strerror or reason}. Earlier "
+            "checkpoints are untouched: make room, or choose another place with --run-dir."
+        ) from reason
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file by new content, so that a reader finds the old or the new one, whole.
+
+    The content goes to a temporary file beside it and to the disk itself; then one rename
+    puts it in place, and the folder is flushed so that the rename survives a power cut too.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+
+    Raises
+    ------
+    RunDirectoryError
+        If it cannot be written; the old file is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with plain_writing(path):
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,189 @@
+"""Checkpoints: one safetensors file from which a run goes on as if it had never stopped.
+
+The arrays are named ``model.<path>`` and ``optimiser.<slot>``. The header's metadata holds,
+as JSON texts, what the run was asked to do, where it stands and the state of the random
+generator; and a SHA-256 sum over everything, so that damage is noticed. Nothing in the file
+is ever executed.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_cnn import random
+from tinygrad_cnn.errors import CheckpointError, TinygradCnnError
+from tinygrad_cnn.nn import Module
+from tinygrad_cnn.optim import Optimiser
+from tinygrad_cnn.train.atomic import write_atomically
+from tinygrad_cnn.train.configuration import RunConfiguration
+from tinygrad_cnn.train.state import TrainingState
+
+__all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint", "take_checkpoint"]
+
+FORMAT = "tinygrad_cnn checkpoint 1"
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a continued run needs.
+
+    Attributes
+    ----------
+    configuration : RunConfiguration
+    state : TrainingState
+    generator_state : dict
+        Of the default random generator's bit generator.
+    arrays : dict of ndarray
+        Weights as ``model.…``, what the optimiser remembers as ``optimiser.…``.
+    """
+
+    configuration: RunConfiguration
+    state: TrainingState
+    generator_state: dict[str, Any]
+    arrays: Arrays
+
+    def require_model(self, model: str) -> None:
+        """Refuse to continue as another network.
+
+        Raises
+        ------
+        CheckpointError
+            If `model` is not the one that was trained.
+        """
+        if model != self.configuration.model:
+            raise CheckpointError(
+                f"checkpoint: it holds the network that is asked for; got one of "
+                f"{self.configuration.model!r} for {model!r}. Leave the name out to continue "
+                f"{self.configuration.model!r}."
+            )
+
+    def restore(self, model: Module, optimiser: Optimiser) -> None:
+        """Put weights, optimiser and random generator back to where they were.
+
+        Raises
+        ------
+        CheckpointError, ShapeError
+            If the network or the optimiser is another one.
+        """
+        model.load_state_dict(_under("model.", self.arrays))
+        optimiser.load_state_dict(_under("optimiser.", self.arrays))
+        random.manual_seed(self.configuration.seed)
+        random.default_generator().bit_generator.state = self.generator_state
+
+
+def _under(prefix: str, arrays: Arrays) -> Arrays:
+    return {n.removeprefix(prefix): array for n, array in arrays.items() if n.startswith(prefix)}
+
+
+def take_checkpoint(
+    configuration: RunConfiguration, state: TrainingState, model: Module, optimiser: Optimiser
+) -> Checkpoint:
+    """Note where a run stands.
+
+    Parameters
+    ----------
+    configuration : RunConfiguration
+    state : TrainingState
+    model, optimiser
+        As they are after ``state.step`` steps of the epoch under way.
+
+    Returns
+    -------
+    Checkpoint
+        With copies of the weights; `state` itself is not copied.
+    """
+    arrays = {f"model.{name}": array for name, array in model.state_dict().items()}
+    arrays |= {f"optimiser.{name}": array for name, array in optimiser.state_dict().items()}
+    generator_state = dict(random.default_generator().bit_generator.state)
+    return Checkpoint(configuration, state, generator_state, arrays)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint in place of the one before, whole or not at all.
+
+    Raises
+    ------
+    RunDirectoryError
+        If it cannot be written; the one before is untouched.
+    """
+    from safetensors.numpy import save
+
+    facts = {
+        "configuration": checkpoint.configuration.to_json(),
+        "state": dataclasses.asdict(checkpoint.state),
+        "generator_state": checkpoint.generator_state,
+    }
+    metadata = {"format": FORMAT, **{name: json.dumps(value) for name, value in facts.items()}}
+    # safetensors writes memory as it lies: only C-contiguous arrays are what they seem.
+    arrays = {name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()}
+    metadata["sha256"] = _digest(metadata, arrays)
+    write_atomically(path, save(arrays, metadata))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it is damaged, or something else.
+    """
+    metadata, arrays = _read(path)
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"checkpoint: the file's format is {FORMAT!r}; got {metadata.get('format')!r} in "
+            f"{path}. It was written by another program or version."
+        )
+    if metadata.pop("sha256", None) != _digest(metadata, arrays):
+        raise CheckpointError(
+            f"checkpoint: the content agrees with its SHA-256 sum; got another sum for {path}. "
+            "The file is damaged: start a new run."
+        )
+    try:
+        return Checkpoint(
+            RunConfiguration.from_json(json.loads(metadata["configuration"])),
+            TrainingState.from_json(json.loads(metadata["state"])),
+            json.loads(metadata["generator_state"]),
+            arrays,
+        )
+    except (KeyError, TypeError, ValueError, TinygradCnnError) as reason:
+        raise CheckpointError(
+            f"checkpoint: the metadata says how to continue; got {type(reason).__name__} "
+            f"({reason}) in {path}. It was written by another version: start a new run."
+        ) from reason
+
+
+def _read(path: Path) -> tuple[dict[str, str], Arrays]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise CheckpointError(
+            f"checkpoint: a run directory holds {path.name}; got none in {path.parent}. Name the "
+            "directory that the run printed, or start a new run."
+        )
+    try:
+        with safe_open(path, framework="numpy") as opened:
+            metadata = dict(opened.metadata() or {})
+            return metadata, {name: opened.get_tensor(name) for name in sorted(opened.keys())}
+    except (SafetensorError, OSError, ValueError, TypeError) as reason:
+        raise CheckpointError(
+            f"checkpoint: the file is whole safetensors; got {reason} for {path}. It is damaged: "
+            "start a new run."
+        ) from reason
+
+
+def _digest(metadata: dict[str, str], arrays: Arrays) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(metadata):
+        digest.update(f"{name}={metadata[name]}\n".encode())
+    for name in sorted(arrays):
+        digest.update(f"{name}: {arrays[name].dtype} {arrays[name].shape}\n".encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""The folder of a run: what was asked, what happened, and how to go on.
+
+==========================  =====================================================
+``config.json``             what the run was asked to do
+``log.jsonl``               one line of JSON for each finished epoch
+``curves.png``              loss and accuracy by epoch
+``checkpoint.safetensors``  from where the run goes on
+``backward.txt``            the story of one backward pass
+==========================  =====================================================
+"""
+
+import dataclasses
+import json
+import os
+import shlex
+import time
+from pathlib import Path
+
+from tinygrad_cnn.errors import RunDirectoryError
+from tinygrad_cnn.train.atomic import plain_writing, write_atomically
+from tinygrad_cnn.train.configuration import RunConfiguration
+from tinygrad_cnn.train.state import EpochRecord
+
+__all__ = ["RunDirectory"]
+
+
+class RunDirectory:
+    """A folder and the files of one run in it.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is; see :meth:`create` for a new one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.json"
+        self.log = path / "log.jsonl"
+        self.curves = path / "curves.png"
+        self.checkpoint = path / "checkpoint.safetensors"
+        self.story = path / "backward.txt"
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str] | None, model: str, data: str) -> "RunDirectory":
+        """Make a new folder, or take an empty one.
+
+        Parameters
+        ----------
+        path : path, optional
+            Without it ``runs/<model>-<data>-<date>-<time>`` in the folder one is in.
+        model, data : str
+
+        Raises
+        ------
+        RunDirectoryError
+            If it cannot be made, or holds something: nothing is ever overwritten.
+        """
+        chosen = _fresh_name(model, data) if path is None else Path(path)
+        with plain_writing(chosen):
+            if chosen.exists() and (not chosen.is_dir() or any(chosen.iterdir())):
+                kind = "a folder with something in it" if chosen.is_dir() else "a file"
+                raise RunDirectoryError(
+                    f"run directory: a new run takes a folder that is new or empty; got {kind}, "
+                    f"{chosen}. Choose another --run-dir, or continue a run with --resume."
+                )
+            chosen.mkdir(parents=True, exist_ok=True)
+        return cls(chosen)
+
+    @property
+    def resume_command(self) -> str:
+        """What to type to continue this run."""
+        return f"tinygrad-cnn train --resume {shlex.quote(str(self.path))}"
+
+    def write_config(self, configuration: RunConfiguration) -> None:
+        """Write down what the run was asked to do."""
+        text = json.dumps(configuration.to_json(), indent=2) + "\n"
+        write_atomically(self.config, text.encode())
+
+    def write_story(self, story: str) -> None:
+        """Write down the story of a backward pass."""
+        write_atomically(self.story, f"{story}\n".encode())
+
+    def append_log(self, record: EpochRecord) -> None:
+        """Add the line of a finished epoch."""
+        with plain_writing(self.log), self.log.open("a", encoding="utf-8") as stream:
+            stream.write(_line(record))
+
+    def rewrite_log(self, history: list[EpochRecord]) -> None:
+        """Make the log agree with a checkpoint, whatever a killed run left in it."""
+        write_atomically(self.log, "".join(map(_line, history)).encode())
+
+
+def _line(record: EpochRecord) -> str:
+    return json.dumps(dataclasses.asdict(record)) + "\n"
+
+
+def _fresh_name(model: str, data: str) -> Path:
+    name = f"{model}-{data}-{time.strftime('%Y%m%d-%H%M%S')}"
+    path, number = Path("runs") / name, 2
+    while path.exists():
+        path, number = Path("runs") / f"{name}-{number}", number + 1
+    return path
