@@ -16,7 +16,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,8 @@ def cache_folder() -> Path | None:
     """
     roots = [os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME")]
     candidates = [Path(root) for root in roots if root]
-    try:
+    with suppress(RuntimeError):  # where no home directory is known
         candidates.append(Path.home() / ".cache")
-    except RuntimeError:  # no home directory is known
-        pass
     for root in candidates:
         folder = root / "tinygrad_cnn" / cache_key()
         try:
@@ -67,7 +65,7 @@ def cache_folder() -> Path | None:
     return None
 
 
-class _Locator(caching._CacheLocator):  # type: ignore[misc]  # numba ships no types
+class _Locator(caching._CacheLocator):
     """Places every kernel of every module in :func:`cache_folder`."""
 
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
@@ -89,11 +87,11 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]  # numba ships no t
         return str(self._line)
 
 
-class _Serialiser(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _Serialiser(caching.CompileResultCacheImpl):
     _locator_classes = (_Locator,)
 
 
-class _Cache(caching.FunctionCache):  # type: ignore[misc]
+class _Cache(caching.FunctionCache):
     _impl_class = _Serialiser
 
 
@@ -125,7 +123,7 @@ class CompileTimer:
     functions: int = 0
 
 
-class _Listener(event.Listener):  # type: ignore[misc]
+class _Listener(event.Listener):
     """Adds up outermost compilations only: a kernel's compilation contains its callees'."""
 
     def __init__(self, timer: CompileTimer) -> None:

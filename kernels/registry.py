@@ -81,12 +81,13 @@ class Kernel:
     supports: Supports = field(default=lambda geometry, dtype: "", repr=False)
 
     def __call__(self, *arguments: Any) -> Any:
+        """Run the kernel."""
         return self.function(*arguments)
 
 
 _KERNELS: dict[tuple[str, str], dict[str, Kernel]] = {}
 _loaded: set[tuple[str, str]] = set()
-_chosen: ContextVar[Mapping[str, str]] = ContextVar("chosen kernel variants", default={})
+_chosen: ContextVar[Mapping[str, str] | None] = ContextVar("chosen variants", default=None)
 _trace: ContextVar[list[Kernel] | None] = ContextVar("kernels looked up", default=None)
 _plans: dict[tuple[Any, ...], Kernel] = {}
 
@@ -160,7 +161,7 @@ def lookup(
     MissingKernelError
         If there is none; the message lists what exists.
     """
-    chosen = _chosen.get()
+    chosen = _chosen.get() or {}
     key = (operation, device, dtype, geometry, chosen.get(operation))
     plan = _plans.get(key)
     if plan is None:
@@ -223,7 +224,7 @@ def use(**named: str) -> Iterator[None]:
     for operation in named:
         if operation not in _HOME:
             raise MissingKernelError(_nothing_found(operation, "cpu"))
-    token = _chosen.set({**_chosen.get(), **named})
+    token = _chosen.set({**(_chosen.get() or {}), **named})
     try:
         yield
     finally:

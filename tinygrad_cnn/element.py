@@ -224,6 +224,11 @@ class FunctionElement:
         return self.device.variable_class
 
     def _record(self, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]) -> None:
+        if hasattr(self, "inputs"):
+            raise GraphError(
+                f"{self.name}: an element is recorded once; got a second call of the same "
+                f"{type(self).__name__}. Make a new one for each call"
+            )
         given = [variable.node for variable in inputs if variable.node.requires_grad]
         # What depends on nothing but freed graphs can never be walked: it is freed at birth,
         # so adding up losses over a training run keeps no chain of elements alive.

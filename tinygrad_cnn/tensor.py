@@ -163,7 +163,7 @@ class Tensor(Variable):
         try:
             dtype = np.dtype(target)
         except TypeError:
-            raise DTypeError(f"to: the target is an element type or 'cpu'; got {target!r}") from None
+            raise DTypeError(f"to: 'cpu' or an element type is named; got {target!r}") from None
         if dtype == self.dtype:
             return self
         if dtype.kind != "f" or self.dtype.kind != "f":
@@ -194,7 +194,7 @@ class Tensor(Variable):
         return shape.reshape(self, _sizes(sizes))
 
     def view(self, *sizes: Any) -> "Tensor":
-        """Same as :meth:`reshape`; it copies where the layout in memory requires it."""
+        """Reshape, in (N, C, H, W) order; copies where the layout in memory requires it."""
         return self.reshape(*sizes)
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> "Tensor":
@@ -261,8 +261,7 @@ class Tensor(Variable):
             return result
         if result.shape != self.shape or result.dtype != self.dtype:
             return result
-        self._value[...] = result._value
-        self.version.count += 1
+        self._overwrite(..., result)
         return self
 
     def __iadd__(self, other: Any) -> "Tensor":

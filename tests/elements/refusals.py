@@ -8,7 +8,7 @@ import numpy as np
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
-from tinygrad_cnn.element import FunctionElement, Rule
+from tinygrad_cnn.element import ELEMENTS, FunctionElement, Rule
 from tinygrad_cnn.elements.loss import CrossEntropyElement
 from tinygrad_cnn.errors import (
     DeviceError,
@@ -100,6 +100,17 @@ def add_to_a_leaf() -> None:
 def register_twice() -> None:
     class Second(FunctionElement, name="relu"):
         pass
+
+
+def call_twice() -> None:
+    element = ELEMENTS["exp"]()
+    element(leaf(1))
+    element(leaf(1))
+
+
+def write_into_repeats() -> None:
+    repeats = F.broadcast_to(zeros(1), (3,))
+    repeats += 1.0
 
 
 def change_what_was_saved() -> None:
@@ -207,6 +218,7 @@ LAYERS = (
     refusal("pool-integers", lambda: F.max_pool2d(ints(1, 1, 4, 4), 2), DTypeError, "got int64"),
     refusal("pool-window", pool(F.avg_pool2d, 5), ShapeError, "avg_pool2d: the window fits"),
     refusal("pool-kernel", pool(F.max_pool2d, 0), OptionError, "kernel_size is an integer"),
+    refusal("pool-fraction", pool(F.max_pool2d, 2.5), OptionError, "got 2.5"),
     refusal("pool-triple", pool(F.max_pool2d, (1, 2, 3)), OptionError, r"got \(1, 2, 3\)"),
     refusal("pool-padding", pool(F.avg_pool2d, 2, 2, 2), OptionError, "at most half the kernel"),
 )  # fmt: skip
@@ -244,6 +256,7 @@ GRAPH = (
     refusal("grad-shape", set_wrong_grad, ShapeError, r"got \(3,\) for \(2,\)"),
     refusal("changed-in-place", change_what_was_saved, GraphError,
             r"multiply saved 'x' .*in place since \(1 times\)"),
+    refusal("called-twice", call_twice, GraphError, "recorded once; got a second .*ExpElement"),
     refusal("registered-twice", register_twice, OptionError, "second 'relu'"),
     refusal("no-derivative", lambda: WithoutDerivative()(leaf(1)).backward(), GraphError,
             r"has no derivative.*detach\(\)"),
@@ -267,6 +280,7 @@ VARIABLES = (
     refusal("write-outside", write_outside, ShapeError, "assignment: .*out of bounds"),
     refusal("write-too-much", write_too_much, ShapeError, "assignment: .*broadcast"),
     refusal("add-to-leaf", add_to_a_leaf, GraphError, r"x = x \+ y"),
+    refusal("write-repeats", write_into_repeats, ShapeError, "read-only"),
     refusal("scalar-text", lambda: tg.Scalar("one"), DTypeError, "Scalar: .*got 'one'"),
     refusal("scalar-array", lambda: tg.Scalar(np.ones(2)), DTypeError, "Scalar: "),
 )

@@ -129,6 +129,12 @@ def test_mixed_precision_gives_each_operand_its_own_type_back() -> None:
     assert (x.grad.dtype, y.grad.dtype) == (np.float64, np.float32)
 
 
+def test_integers_to_a_recorded_power() -> None:
+    y = leaf(2.0, 3.0)
+    (tg.Tensor([1, 2]) ** y).sum().backward()
+    np.testing.assert_allclose(y.grad.numpy(), [0.0, 8 * np.log(2)])
+
+
 def test_comparisons_have_no_gradient() -> None:
     x = leaf(1.0, 2.0)
     assert (x == 1.0).tolist() == [True, False]

@@ -25,7 +25,8 @@ CONV = (
     (40, 4, 4, 3, 5, Window(3, 3, 1, 1, 1, 1)),  # several images in a block
     (1, 3, 1, 17, 16, Window(3, 1, 1, 1, 1, 0)),
     (1, 40, 30, 24, 32, Window(3, 3, 1, 1, 1, 1)),  # several blocks in an image
-    (4, 16, 16, 8, 12, Window(3, 3, 2, 2, 1, 1)),  # enough work to fork
+    (4, 16, 16, 8, 12, Window(3, 3, 2, 2, 1, 1)),
+    (8, 20, 20, 16, 24, Window(3, 3, 1, 1, 1, 1)),  # enough work to fork, several partial sums
     (0, 8, 8, 2, 4, Window(3, 3)),
 )
 # N, H, W, C, window; padding never exceeds half of the kernel

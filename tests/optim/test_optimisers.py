@@ -79,7 +79,7 @@ def test_a_step_after_forward_is_noticed_by_backward() -> None:
     loss = (w * w).sum()
     w.grad = tg.Tensor([1.0])
     optimiser.step()
-    with pytest.raises(tg.errors.GraphError, match="saved 'w'.*changed in place"):
+    with pytest.raises(tg.errors.GraphError, match=r"saved 'w'.*changed in place"):
         loss.backward()
 
 

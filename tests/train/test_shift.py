@@ -26,7 +26,9 @@ def test_each_image_is_a_window_of_itself_with_repeated_edges(
     for before, after in zip(padded, moved, strict=True):
         windows = np.lib.stride_tricks.sliding_window_view(before, shape[2:], axis=(1, 2))
         equal = [
-            np.array_equal(windows[:, row, column], after) for row in range(5) for column in range(5)
+            np.array_equal(windows[:, row, column], after)
+            for row in range(5)
+            for column in range(5)
         ]
         assert any(equal)
 

@@ -173,6 +173,8 @@ class PowerElement(_Binary, name="power"):
             slope = multiply(y, power(x, _plus_one_where(exponent, _is_zero(x) & _is_zero(y))))
             to_x = self.to_input(multiply(signal, slope), 0)
         if want_y:
+            if x.dtype.kind != "f":
+                x = CastElement(y.dtype)(x)
             # 0^y · log 0 would be NaN where 0^y has the slope 0.
             positive = _plus_one_where(x, _is_zero(x) & np.greater_equal(y._value, 0))
             to_y = self.to_input(multiply(signal, multiply(power(x, y), log(positive))), 1)

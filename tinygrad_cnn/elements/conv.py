@@ -12,6 +12,7 @@ and the derivatives of these two are the other members of the same trio.
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from tinygrad_cnn.element import ArrayElement, Rule
@@ -24,13 +25,13 @@ from tinygrad_cnn.kernels.geometry import Pair, Window
 
 def pair(operation: str, option: str, value: int | Sequence[int], least: int) -> Pair:
     """Return an option as (down, across), both at least `least`."""
-    both = (value, value) if isinstance(value, int) else tuple(value)
-    if len(both) != 2 or not all(isinstance(v, int) and v >= least for v in both):
+    both = tuple(value) if isinstance(value, Sequence) else (value, value)
+    if len(both) != 2 or not all(isinstance(v, Integral) and v >= least for v in both):
         raise OptionError(
             f"{operation}: {option} is an integer of at least {least}, or two of them "
             f"(down, across); got {value}"
         )
-    return both[0], both[1]
+    return int(both[0]), int(both[1])
 
 
 def check_window(operation: str, window: Window, shape: Shape) -> None:

@@ -245,9 +245,9 @@ def max_pool2d(
     Examples
     --------
     >>> import tinygrad_cnn as tg
-    >>> rows = [[1.0, 1.0, 2.0, 4.0], [5.0, 6.0, 7.0, 8.0], [3.0, 2.0, 1.0, 0.0], [1.0, 2.0, 3.0, 4.0]]
-    >>> tg.functional.max_pool2d(tg.Tensor([[rows]]), 2).tolist()
-    [[[[6.0, 8.0], [3.0, 4.0]]]]
+    >>> top, bottom = [[1.0, 1.0, 2.0, 4.0], [5.0, 6.0, 7.0, 8.0]], [[3.0, 2.0, 1.0, 0.0]] * 2
+    >>> tg.functional.max_pool2d(tg.Tensor([[[*top, *bottom]]]), 2).tolist()
+    [[[[6.0, 8.0], [3.0, 1.0]]]]
     """
     window = _window("max_pool2d", kernel_size, stride, padding)
     return MaxPool2dElement(window)(x)[0]

@@ -15,7 +15,7 @@ def normalise_axes(operation: str, dim: Axes, ndim: int) -> tuple[int, ...]:
     """Return axes as sorted non-negative integers; None means all of them."""
     if dim is None:
         return tuple(range(ndim))
-    given = (dim,) if isinstance(dim, int) else tuple(dim)
+    given = tuple(dim) if isinstance(dim, Sequence) else (dim,)
     for axis in given:
         if not -ndim <= axis < ndim:
             raise ShapeError(
@@ -119,7 +119,7 @@ class MeanElement(ArrayElement, name="mean"):
         return total / total.dtype.type(self.count) if self.count else total * math.nan
 
     def backward(self, signal: Variable) -> Variable:
-        share: Variable = signal / (self.count or 1)  # type: ignore[operator]
+        share: Variable = signal / (self.count or 1)  # type: ignore[assignment, operator]
         return spread(share, self.inputs[0].shape, self.axes)
 
 

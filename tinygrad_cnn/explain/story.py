@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinygrad_cnn.errors import GraphError, OptionError
-from tinygrad_cnn.explain.recording import Kept, Recording, Statistics, Step, recording_of
+from tinygrad_cnn.explain.recording import Kept, Statistics, Step, recording_of
 from tinygrad_cnn.graph import Node, Variable, elements_behind
 from tinygrad_cnn.hooks import Effort
 
@@ -51,20 +51,20 @@ def story(result: Variable, columns: Sequence[str] = ()) -> str:
     Examples
     --------
     >>> import tinygrad_cnn as tg
-    >>> z = tg.Scalar(0.0, requires_grad=True)
+    >>> x = tg.Scalar(0.5, requires_grad=True, name="x")
     >>> with tg.explain.record():
-    ...     a = z.sigmoid()
-    ...     a.backward()
-    >>> print(tg.explain.story(a))
-    composite function of 1 element: result 0.5
+    ...     y = x.exp()
+    ...     y.backward()
+    >>> print(tg.explain.story(y))
+    composite function of 1 element: result 1.649
     <BLANKLINE>
     forward
       #  element  shapes           rule
-      1  sigmoid  scalar → scalar  a = 1 / (1 + exp(-z)) = 1 / (1 + exp(-0)) = 0.5
+      1  exp      scalar → scalar  y = exp(x) = exp(0.5) = 1.649
     <BLANKLINE>
     backward
       #  element  δ out → δ in  gain  parameter gradients  rule
-      1  sigmoid  1 → leaves          ∇z 0.25              ∇z = δ(a) · a · (1 - a) = 1 · 0.5 · (1 - 0.5) = 0.25
+      1  exp      1 → leaves          ∇x 1.649             ∇x = δ(y) · y = 1 · 1.649 = 1.649
     """
     for column in columns:
         if column not in OPTIONAL_COLUMNS:

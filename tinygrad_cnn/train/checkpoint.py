@@ -122,7 +122,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     }
     metadata = {"format": FORMAT, **{name: json.dumps(value) for name, value in facts.items()}}
     # safetensors writes memory as it lies: only C-contiguous arrays are what they seem.
-    arrays = {name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in checkpoint.arrays.items()}
     metadata["sha256"] = _digest(metadata, arrays)
     write_atomically(path, save(arrays, metadata))
 

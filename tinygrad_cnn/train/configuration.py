@@ -23,7 +23,7 @@ def fingerprint(split: Split) -> str:
     >>> from tinygrad_cnn.data import ArrayDataset
     >>> dataset = ArrayDataset(np.zeros((2, 1, 2, 2), np.float32), [0, 1])
     >>> fingerprint(Split(dataset, dataset))
-    'c7b4b99a'
+    '6bcb76e7'
     """
     value = 0
     for part in split:

@@ -129,7 +129,7 @@ class Recipe:
 
 # (model, data) -> recipe
 RECIPES: dict[tuple[str, str], Recipe] = {
-    ("lenet5", "digits"): Recipe("adam", 0.004, 32, 30, "cosine", shift=2),
+    ("lenet5", "digits"): Recipe("adam", 0.006, 32, 40, "cosine", shift=2),
     ("lenet5", "mnist"): Recipe("adam", 0.003, 64, 10, "cosine"),
     ("lenet5", "fashion_mnist"): Recipe("adam", 0.003, 64, 15, "cosine"),
 }

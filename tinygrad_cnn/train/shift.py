@@ -36,10 +36,10 @@ def shifted(
     Examples
     --------
     >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
-    >>> shifted(image, 1, np.random.default_rng(1))[0, 0]
-    array([[0., 0., 1.],
-           [3., 3., 4.],
-           [6., 6., 7.]])
+    >>> shifted(image, 1, np.random.default_rng(0))[0, 0]  # this one moved down
+    array([[0., 1., 2.],
+           [0., 1., 2.],
+           [3., 4., 5.]])
     """
     if most == 0:
         return images

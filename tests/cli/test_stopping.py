@@ -1,0 +1,129 @@
+"""Runs in processes of their own that are stopped, and go on where they were stopped."""
+
+import random
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinygrad_cnn.cli import main
+from tinygrad_cnn.train import load_checkpoint
+
+Start = Callable[..., subprocess.Popen[str]]
+
+EPOCHS = 24  # a second or two: long enough to be stopped in
+
+
+@pytest.fixture(scope="module")
+def arguments(data_dir: Path) -> list[str]:
+    # 14 steps and an evaluation in each epoch; the last batch is a smaller one.
+    options = f"train lenet5 --data mnist --data-dir {data_dir} --epochs {EPOCHS} --batch-size 3"
+    return [*options.split(), "--activation", "tanh", "--lr", "0.0005", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    assert main([*arguments, "--run-dir", str(run)]) == 0
+    return run
+
+
+def wait_for_epochs(run: Path, count: int, process: subprocess.Popen[str]) -> None:
+    log = run / "log.jsonl"
+    end = time.monotonic() + 120.0
+    while not (log.exists() and log.read_bytes().count(b"\n") >= count):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def assert_same_end(run: Path, other: Path) -> None:
+    one, two = (load_checkpoint(path / "checkpoint.safetensors") for path in (run, other))
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, two.arrays[name], strict=True)
+    assert one.generator_state == two.generator_state
+    histories = [
+        [(r.epoch, r.lr, *r.train, *r.test) for r in checkpoint.state.history]
+        for checkpoint in (one, two)
+    ]
+    assert histories[0] == histories[1]
+    logs = [(path / "log.jsonl").read_text() for path in (run, other)]
+    without_times = [re.sub(r'"seconds": [\d.]+', "", log) for log in logs]
+    assert without_times[0] == without_times[1]
+
+
+def stop_and_resume(
+    number: signal.Signals, start: Start, arguments: list[str], run: Path, uninterrupted: Path
+) -> None:
+    process = start(*arguments, "--run-dir", str(run))
+    wait_for_epochs(run, random.randint(0, 6), process)
+    if not run.exists() or not (run / "checkpoint.safetensors").exists():
+        wait_for_epochs(run, 1, process)
+    time.sleep(random.uniform(0.0, 0.1))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    if number == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 128 + number, (out, err)
+        assert f"interrupted by {number.name}" in err
+        assert f"tinygrad-cnn train --resume {run}" in err
+        assert "Traceback" not in err
+    state = load_checkpoint(run / "checkpoint.safetensors").state
+    assert state.epoch < EPOCHS
+    assert main(["train", "--resume", str(run), "--quiet"]) == 0
+    assert_same_end(run, uninterrupted)
+
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_stopped_run_goes_on_bit_for_bit(
+    number: signal.Signals,
+    start: Start,
+    arguments: list[str],
+    tmp_path: Path,
+    uninterrupted: Path,
+) -> None:
+    stop_and_resume(number, start, arguments, tmp_path / "run", uninterrupted)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("attempt", range(7))
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_stopped_run_goes_on_bit_for_bit_each_time(
+    number: signal.Signals,
+    attempt: int,
+    start: Start,
+    arguments: list[str],
+    tmp_path: Path,
+    uninterrupted: Path,
+) -> None:
+    stop_and_resume(number, start, arguments, tmp_path / "run", uninterrupted)
+
+
+@pytest.mark.compile
+@pytest.mark.full
+def test_stopped_while_kernels_are_compiled(
+    start: Start, arguments: list[str], tmp_path: Path, uninterrupted: Path
+) -> None:
+    run = tmp_path / "run"
+    cache = str(tmp_path / "cache")
+    process = start(*arguments, "--run-dir", str(run), NUMBA_CACHE_DIR=cache)
+    while not (run / "checkpoint.safetensors").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert load_checkpoint(run / "checkpoint.safetensors").state.epoch == 0
+    assert main(["train", "--resume", str(run), "--quiet"]) == 0
+    assert_same_end(run, uninterrupted)

@@ -1,0 +1,135 @@
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import nn
+from tinygrad_cnn.data import Split
+from tinygrad_cnn.errors import CheckpointError, RunDirectoryError
+from tinygrad_cnn.nn import Module
+from tinygrad_cnn.random import default_generator
+from tinygrad_cnn.train import (
+    Checkpoint,
+    Recipe,
+    RunConfiguration,
+    fit,
+    load_checkpoint,
+    save_checkpoint,
+    take_checkpoint,
+)
+
+
+@pytest.fixture
+def checkpoint(
+    build: Callable[[], Module], split: Split, recipe: Recipe, configuration: RunConfiguration
+) -> Checkpoint:
+    model = build()
+    optimiser = recipe.make_optimiser(model.parameters())
+    state = fit(model, optimiser, *split, recipe)
+    return take_checkpoint(configuration, state, model, optimiser)
+
+
+@pytest.fixture
+def path(tmp_path: Path, checkpoint: Checkpoint) -> Path:
+    save_checkpoint(tmp_path / "checkpoint.safetensors", checkpoint)
+    return tmp_path / "checkpoint.safetensors"
+
+
+def test_what_is_written_comes_back(path: Path, checkpoint: Checkpoint) -> None:
+    found = load_checkpoint(path)
+    assert found.configuration == checkpoint.configuration
+    assert found.state == checkpoint.state
+    assert found.generator_state == checkpoint.generator_state
+    assert found.arrays.keys() == checkpoint.arrays.keys()
+    for name, array in checkpoint.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array, strict=True)
+
+
+def test_any_reader_of_safetensors_finds_the_weights(path: Path, checkpoint: Checkpoint) -> None:
+    numpy_reader = pytest.importorskip("safetensors.numpy")
+    arrays = numpy_reader.load_file(path)
+    np.testing.assert_array_equal(
+        arrays["model.hidden.weight"], checkpoint.arrays["model.hidden.weight"]
+    )
+
+
+def test_restore_puts_everything_back(
+    path: Path, checkpoint: Checkpoint, build: Callable[[], Module], recipe: Recipe
+) -> None:
+    model = build()
+    optimiser = recipe.make_optimiser(model.parameters())
+    tg.manual_seed(3)
+    load_checkpoint(path).restore(model, optimiser)
+    assert default_generator().bit_generator.state == checkpoint.generator_state
+    assert optimiser.steps == 15
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, checkpoint.arrays[f"model.{name}"], strict=True)
+
+
+def test_no_byte_can_be_changed_unseen(path: Path) -> None:
+    whole = path.read_bytes()
+    places = np.random.default_rng(1).integers(0, len(whole), 60)
+    for place in (0, 8, len(whole) - 1, *places.tolist()):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"checkpoint: .*start a new run|another program"):
+            load_checkpoint(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.999])
+def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(CheckpointError, match=r"whole safetensors; .* It is damaged"):
+        load_checkpoint(path)
+
+
+def test_a_file_of_somebody_else_is_refused(path: Path) -> None:
+    numpy_writer = pytest.importorskip("safetensors.numpy")
+    path.write_bytes(numpy_writer.save({"weight": np.zeros(3, np.float32)}))
+    with pytest.raises(CheckpointError, match=r"format is 'tinygrad_cnn checkpoint 1'; got None"):
+        load_checkpoint(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"holds checkpoint.safetensors; got none in"):
+        load_checkpoint(tmp_path / "nowhere" / "checkpoint.safetensors")
+
+
+def test_another_model_is_refused(checkpoint: Checkpoint, recipe: Recipe) -> None:
+    checkpoint.require_model("small")
+    with pytest.raises(CheckpointError, match=r"got one of 'small' for 'lenet5'"):
+        checkpoint.require_model("lenet5")
+    other = nn.Linear(3, 2)
+    before = other.state_dict()
+    with pytest.raises(CheckpointError, match="exactly the parameters of the module"):
+        checkpoint.restore(other, recipe.make_optimiser(other.parameters()))
+    np.testing.assert_array_equal(before["weight"], other.state_dict()["weight"])
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+def test_a_full_disk_leaves_the_checkpoint_before(
+    call: str, path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = path.read_bytes()
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if call == "write":
+        monkeypatch.setattr(Path, "open", full)
+    elif call == "replace":
+        monkeypatch.setattr(Path, "replace", full)
+    else:
+        monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunDirectoryError, match=r"No space left on device\. Earlier checkpoints"):
+        save_checkpoint(path, checkpoint)
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+    load_checkpoint(path)
