@@ -8,10 +8,52 @@ import numpy as np
 import pytest
 
 FULL = "--full"
+KINDS = ("data", "parity", "compile", "full")  # markers whose tests are counted at the end
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(FULL, action="store_true", help="run the tests marked 'full' too")
+    parser.addoption(
+        "--require",
+        default="",
+        metavar="KINDS",
+        help="fail if a test of these kinds (with commas) was skipped, or if none ran",
+    )
+
+
+class Tally:
+    """Counts, by kind, the tests that ran and those that were skipped."""
+
+    def __init__(self, required: str) -> None:
+        self.required = tuple(kind for kind in required.split(",") if kind)
+        self.ran = dict.fromkeys(KINDS, 0)
+        self.skipped = dict.fromkeys(KINDS, 0)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        kinds = dict(report.user_properties).get("kinds", ())
+        for kind in kinds:
+            self.ran[kind] += report.when == "call" and not report.skipped
+            # what waits for --full is not missing from a run without it
+            self.skipped[kind] += report.skipped and (kind == "full" or "full" not in kinds)
+
+    def missing(self) -> list[str]:
+        """Return the required kinds that were skipped, or of which none ran."""
+        return [kind for kind in self.required if self.skipped[kind] or not self.ran[kind]]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.missing() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        counts = (f"{kind} {self.ran[kind]} ran, {self.skipped[kind]} skipped" for kind in KINDS)
+        terminalreporter.write_line(f"kinds of tests: {'; '.join(counts)}")
+        for kind in self.missing():
+            terminalreporter.write_line(f"required, but skipped or absent: {kind}", red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the one process that sees every report
+        config.pluginmanager.register(Tally(config.getoption("--require")), "tally")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -21,6 +63,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not os.environ.get("TINYGRAD_CNN_DATA"):
         reasons["data"] = "TINYGRAD_CNN_DATA names no folder of data sets"
     for item in items:
+        kinds = [kind for kind in KINDS if item.get_closest_marker(kind)]
+        item.user_properties.append(("kinds", kinds))
         for marker, reason in reasons.items():
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))

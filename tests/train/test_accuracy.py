@@ -31,9 +31,7 @@ def test_lenet5_reads_digits() -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_lenet5_reads_digits_with_every_option_and_seed(
-    options: dict[str, str], seed: int
-) -> None:
+def test_lenet5_reads_digits_with_every_option_and_seed(options: dict[str, str], seed: int) -> None:
     assert percent("digits", seed, options) >= 97.0
 
 

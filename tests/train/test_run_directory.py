@@ -43,13 +43,15 @@ def test_log_lines_are_json(tmp_path: Path) -> None:
     assert [EpochRecord(**line) for line in lines] == RECORDS
 
 
-def test_a_log_that_ran_ahead_is_mended(tmp_path: Path) -> None:
+def test_a_folder_that_a_killed_run_left_is_mended(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     for record in RECORDS:
         directory.append_log(record)
     with directory.log.open("a") as stream:
         stream.write('{"epoch": 4, "lr"')
-    directory.rewrite_log(RECORDS[:2])
+    (tmp_path / ".checkpoint.safetensors.4711").touch()
+    directory.mend(RECORDS[:2])
+    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
     directory.append_log(RECORDS[2])
     lines = [json.loads(line) for line in directory.log.read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]

@@ -26,7 +26,9 @@ _FROM_RECIPE = "by default what the recipe for model and data says"
     help="A new or empty folder; by default runs/<model>-<data>-<date>-<time>.",
 )
 @click.option("--resume", metavar="RUN", help="Continue the run in this directory, bit for bit.")
-@click.option("--threads", type=int, help="Threads of the kernels; results do not depend on it.")
+@click.option(
+    "--threads", type=int, help=f"Of the kernels; results do not depend on it; {_FROM_RECIPE}."
+)
 @click.option("--quiet", is_flag=True, help="Print the last line only.")
 def train(
     model: str | None,
@@ -60,5 +62,9 @@ def train(
     set_threads(threads)
     display = Display(quiet=quiet)
     if resume is not None:
-        return continued_run(resume, model, given, display).train()
-    return new_run(str(model), given, run_dir, display).train()
+        run = continued_run(resume, model, given, display)
+    else:
+        run = new_run(str(model), given, run_dir, display)
+    if threads is None:
+        set_threads(run.usual_threads)
+    return run.train()

@@ -41,7 +41,7 @@ _IMAGES_OF_THE_STORY = 4
 
 
 def set_threads(threads: int | None) -> None:
-    """Let the kernels use so many threads; None leaves it at one for each core.
+    """Let the kernels use so many threads; None leaves it as it is, one for each core.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def continued_run(path: str, model: str | None, given: dict[str, Any], display: 
         )
     run = Run(configuration, directory, network, split, checkpoint.state, display)
     checkpoint.restore(network, run.optimiser)
-    directory.rewrite_log(checkpoint.state.history)
+    directory.mend(checkpoint.state.history)
     return run
 
 
@@ -202,6 +202,11 @@ class Run:
         self.display = display
         self.optimiser = configuration.recipe.make_optimiser(network.parameters())
         self.steps_per_epoch = -(-len(split.train) // configuration.recipe.batch_size)
+
+    @property
+    def usual_threads(self) -> int | None:
+        """Threads that the recipe finds worth their while, None for all."""
+        return self.configuration.recipe.threads
 
     def save(self) -> None:
         """Write the checkpoint of where the run stands."""

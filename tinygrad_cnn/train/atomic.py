@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinygrad_cnn.errors import RunDirectoryError
 
-__all__ = ["plain_writing", "write_atomically"]
+__all__ = ["plain_writing", "remove_leftovers", "write_atomically"]
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def plain_writing(path: Path) -> Iterator[None]:
     except OSError as reason:
         raise RunDirectoryError(
             f"run directory: {path} has to be written; got {reason.strerror or reason}. Earlier "
-            "checkpoints are untouched: make room, or choose another place with --run-dir."
+            "checkpoints are untouched: make room and go on with --resume, or choose another --run-dir."
         ) from reason
 
 
@@ -58,6 +58,19 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
         _flush_folder(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files of processes that were killed while they wrote a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file they would have replaced.
+    """
+    with plain_writing(path):
+        for leftover in path.parent.glob(f".{path.name}.*"):
+            leftover.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:

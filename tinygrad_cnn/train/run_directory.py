@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from tinygrad_cnn.errors import RunDirectoryError
-from tinygrad_cnn.train.atomic import plain_writing, write_atomically
+from tinygrad_cnn.train.atomic import plain_writing, remove_leftovers, write_atomically
 from tinygrad_cnn.train.configuration import RunConfiguration
 from tinygrad_cnn.train.state import EpochRecord
 
@@ -86,8 +86,10 @@ class RunDirectory:
         with plain_writing(self.log), self.log.open("a", encoding="utf-8") as stream:
             stream.write(_line(record))
 
-    def rewrite_log(self, history: list[EpochRecord]) -> None:
-        """Make the log agree with a checkpoint, whatever a killed run left in it."""
+    def mend(self, history: list[EpochRecord]) -> None:
+        """Make the folder agree with its checkpoint, whatever a killed run left in it."""
+        for path in (self.checkpoint, self.log, self.config, self.curves, self.story):
+            remove_leftovers(path)
         write_atomically(self.log, "".join(map(_line, history)).encode())
 
 
