@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_cnn import errors, functional, kernels
 from tinygrad_cnn.element import FunctionElement
-from tinygrad_cnn.elements.shape import concatenate, stack
+from tinygrad_cnn.elements.join import concatenate, stack
 from tinygrad_cnn.gradcheck import gradcheck, gradgradcheck
-from tinygrad_cnn.graph import enable_grad, name, no_grad
+from tinygrad_cnn.graph import enable_grad, no_grad
 from tinygrad_cnn.random import manual_seed
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.tensor import Tensor
+from tinygrad_cnn.variable import name
 from tinygrad_cnn.version import __version__
 
 if TYPE_CHECKING:

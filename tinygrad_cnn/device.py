@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.errors import DeviceError, DTypeError
-from tinygrad_cnn.graph import Variable
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.registry import Geometry, Kernel, lookup
+from tinygrad_cnn.variable import Variable
 
 Shape = tuple[int, ...]
 
@@ -78,7 +78,9 @@ class ArrayDevice(Device):
 
     def elementwise(self, operation: str, *operands: Any) -> Any:
         shape = self.xp.broadcast_shapes(*(operand.shape for operand in operands))
-        dtype = self.xp.result_type(*operands)
+        # Integers take the type of the floats they meet: int64 + float32 is float32.
+        floats = [operand.dtype for operand in operands if operand.dtype.kind == "f"]
+        dtype = self.xp.result_type(*(floats or operands))
         aligned, channels_last = layout.align(operands, shape)
         if channels_last:
             n, c, h, w = shape

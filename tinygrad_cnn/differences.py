@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.graph import Shape, Variable, no_grad
+from tinygrad_cnn.graph import Shape, no_grad
+from tinygrad_cnn.variable import Variable
 
 Array = npt.NDArray[np.float64]
 Index = tuple[int, ...]

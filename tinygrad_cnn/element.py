@@ -23,7 +23,8 @@ import numpy as np
 from tinygrad_cnn import graph, hooks
 from tinygrad_cnn.device import ArrayDevice, Device, common_device
 from tinygrad_cnn.errors import DTypeError, GraphError, OptionError
-from tinygrad_cnn.graph import Node, Shape, Variable, Version
+from tinygrad_cnn.graph import Node, Version
+from tinygrad_cnn.variable import Variable
 
 
 @dataclass(frozen=True)
@@ -356,6 +357,7 @@ class ArrayElement(FunctionElement):
     device: ArrayDevice
 
     def __call__(self, *inputs: Variable) -> Any:
+        """Refuse scalars, then do as every element does."""
         for variable in inputs:
             if getattr(variable, "device", "") == "scalar":
                 raise DTypeError(

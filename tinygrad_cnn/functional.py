@@ -21,17 +21,16 @@ from tinygrad_cnn.elements.arithmetic import (
     subtract,
 )
 from tinygrad_cnn.elements.conv import conv2d
+from tinygrad_cnn.elements.join import concatenate, stack
 from tinygrad_cnn.elements.loss import cross_entropy, mse_loss, squared_error
 from tinygrad_cnn.elements.pool import avg_pool2d, max_pool2d
 from tinygrad_cnn.elements.reduce import broadcast_to, max, mean, sum
 from tinygrad_cnn.elements.shape import (
-    concatenate,
     flatten,
     pad,
     permute,
     place,
     reshape,
-    stack,
     transpose,
 )
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from tinygrad_cnn.differences import Array, Difference, InputReport, Probe, compare, values_of
 from tinygrad_cnn.errors import DTypeError, GradcheckError, GraphError, OptionError
-from tinygrad_cnn.graph import Node, Variable, enable_grad, is_recording, no_grad
+from tinygrad_cnn.graph import Node, enable_grad, is_recording, no_grad
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.tensor import Tensor
+from tinygrad_cnn.variable import Variable
 
 __all__ = ["Difference", "GradcheckReport", "InputReport", "gradcheck", "gradgradcheck"]
 

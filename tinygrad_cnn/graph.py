@@ -1,7 +1,7 @@
 """The graph: nodes, what is recorded, and the walk backward. It knows no arithmetic.
 
-A :class:`Variable` owns a value (a float or an array) and a :class:`Node`. The graph links
-nodes and elements only::
+A ``Variable`` owns a value (a float or an array) and a :class:`Node`. The graph links nodes
+and elements only::
 
     Variable ──▶ Node ──creator──▶ FunctionElement ──inputs──▶ Node ──▶ ...
 
@@ -25,10 +25,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tinygrad_cnn import hooks
-from tinygrad_cnn.errors import DTypeError, GraphError, ShapeError
+from tinygrad_cnn.errors import GraphError
 
 if TYPE_CHECKING:
     from tinygrad_cnn.element import FunctionElement
+    from tinygrad_cnn.variable import Variable
+
+    Signals = tuple[Variable | None, ...]
 
 Shape = tuple[int, ...]
 
@@ -102,228 +105,6 @@ class Node:
     def __repr__(self) -> str:
         made_by = "leaf" if self.creator is None else self.creator.name
         return f"Node({self.name or 'unnamed'}, {self.shape}, {self.dtype}, {made_by})"
-
-
-class Variable:
-    """A value with a place in the graph: the common part of ``Scalar`` and ``Tensor``."""
-
-    __slots__ = ("__weakref__", "_grad", "_value", "grad_passes", "node", "version")
-
-    _grad: Self | None
-    _value: Any
-    grad_passes: int  # how many backward passes .grad adds up
-    node: Node
-    version: Version
-
-    @classmethod
-    def wrap(cls, value: Any, node: Node, version: Version | None = None) -> Self:
-        """Join a value and its node without copying or checking."""
-        variable = cls.__new__(cls)
-        variable._value = value
-        variable._start(node, version)
-        return variable
-
-    def _start(self, node: Node, version: Version | None = None) -> None:
-        self._grad = None
-        self.grad_passes = 0
-        self.node = node
-        self.version = Version() if version is None else version
-        if node.variable is None:
-            node.variable = weakref.ref(self)
-
-    # -- what it is ------------------------------------------------------------------
-
-    @property
-    def shape(self) -> Shape:
-        """Sizes of the axes; () for a single number."""
-        return self.node.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Element type."""
-        return self.node.dtype
-
-    @property
-    def device(self) -> str:
-        """Where the value lives: ``scalar`` or ``cpu``."""
-        return self.node.device
-
-    @property
-    def name(self) -> str | None:
-        """Name in printouts; set it with ``tg.name(variable, "x")`` or by assignment."""
-        return self.node.name
-
-    @name.setter
-    def name(self, name: str | None) -> None:
-        self.node.name = name
-
-    @property
-    def creator(self) -> "FunctionElement | None":
-        """The element that computed this value; None for a leaf."""
-        return self.node.creator
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether no recorded element computed this value."""
-        return self.node.is_leaf
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether error signals are propagated to this value."""
-        return self.node.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, wanted: bool) -> None:
-        if not self.is_leaf:
-            raise GraphError(
-                "requires_grad: it can be set on leaves only; got the result of "
-                f"{self.node.creator.name if self.node.creator else 'a freed graph'!r}. "
-                "Use detach() to cut a value off its graph."
-            )
-        require_float("requires_grad", self.dtype, wanted)
-        self.node.requires_grad = wanted
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set ``requires_grad`` and return self."""
-        self.requires_grad = requires_grad
-        return self
-
-    # -- error signals ---------------------------------------------------------------
-
-    @property
-    def grad(self) -> Self | None:
-        """The error signal ∂J/∂(this value) left by backward(); None where none was left."""
-        return self._grad
-
-    @grad.setter
-    def grad(self, grad: Self | None) -> None:
-        if grad is not None and grad.shape != self.shape:
-            raise ShapeError(
-                f"grad: it has the shape of its variable; got {grad.shape} for {self.shape}"
-            )
-        self._grad = grad
-        self.grad_passes = 0 if grad is None else 1
-
-    def retain_grad(self) -> Self:
-        """Ask that backward() leaves the error signal of this intermediate value in .grad."""
-        if not self.requires_grad:
-            raise GraphError(
-                "retain_grad: no error signal reaches a value that does not require one; "
-                f"got {self.name or 'an unnamed value'} of shape {self.shape}. "
-                "Set requires_grad=True on a leaf it is computed from."
-            )
-        self.node.retains_grad = True
-        return self
-
-    def zero_grad(self) -> None:
-        """Forget the error signal."""
-        self.grad = None
-
-    def backward(
-        self,
-        gradient: Self | None = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-    ) -> None:
-        """Propagate error signals from this value to every leaf it depends on.
-
-        Parameters
-        ----------
-        gradient : Variable, shape of this value, optional
-            The error signal to start from. A one-element value starts from 1.
-        retain_graph : bool, optional
-            Keep the saved arrays, so that the graph can be walked again. Gradients of
-            several walks add up. By default the value of `create_graph`.
-        create_graph : bool
-            Record the walk itself, so that gradients can be differentiated again.
-
-        Raises
-        ------
-        GraphError
-            If nothing here requires a gradient, if the graph was walked and freed before,
-            or if an array that the walk needs was changed in place.
-        """
-        if not self.requires_grad:
-            raise GraphError(
-                "backward: error signals need a value that depends on a leaf with "
-                "requires_grad=True; got one that does not"
-            )
-        if gradient is None:
-            if self._size() != 1:
-                raise GraphError(
-                    "backward: only a one-element value has an obvious error signal to start "
-                    f"from, 1; got shape {self.shape}. Reduce it with sum() or mean(), or pass "
-                    "gradient="
-                )
-            gradient = self._ones()
-        elif type(gradient) is not type(self) or gradient.dtype != self.dtype:
-            raise DTypeError(
-                "backward: gradient is of the kind and element type of the value it belongs to; "
-                f"got {type(gradient).__name__} of {getattr(gradient, 'dtype', 'no element type')}"
-                f" for {type(self).__name__} of {self.dtype}"
-            )
-        elif gradient.shape != self.shape:
-            raise ShapeError(
-                "backward: gradient has the shape of the value it belongs to; got "
-                f"{gradient.shape} for {self.shape}"
-            )
-        keep = create_graph if retain_graph is None else retain_graph
-        _propagate(self, gradient, keep, create_graph)
-
-    # -- what Scalar and Tensor know of their values ---------------------------------
-
-    def _size(self) -> int:
-        raise NotImplementedError  # abstract
-
-    def _ones(self) -> Self:
-        raise NotImplementedError  # abstract
-
-    def _accumulate(self, other: Self) -> None:
-        """Add `other` into this value's own memory."""
-        raise NotImplementedError  # abstract
-
-    def _shares_memory(self, other: "Variable") -> bool:
-        raise NotImplementedError  # abstract
-
-    def _is_writable(self) -> bool:
-        raise NotImplementedError  # abstract
-
-    def _private_copy(self) -> Self:
-        """Return a leaf that shares no memory with anything."""
-        raise NotImplementedError  # abstract
-
-    def detach(self) -> Self:
-        """Return the same value, sharing memory, cut off from the graph."""
-        node = Node(self.shape, self.dtype, self.device, name=self.name)
-        return type(self).wrap(self._value, node, self.version)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Copies and pickles are leaves: the graph they came from stays where it is.
-        facts = (self._private_copy()._value, self.requires_grad, self.name, self.device)
-        return _rebuild, (type(self), *facts)
-
-
-def _rebuild(
-    kind: type[Variable], value: Any, requires_grad: bool, name: str | None, device: str
-) -> Variable:
-    dtype = np.dtype(getattr(value, "dtype", np.float64))
-    shape = getattr(value, "shape", ())
-    return kind.wrap(value, Node(shape, dtype, device, requires_grad=requires_grad, name=name))
-
-
-def require_float(operation: str, dtype: np.dtype[Any], wanted: bool = True) -> None:
-    """Refuse a gradient on integers and truth values."""
-    if wanted and dtype.kind != "f":
-        raise DTypeError(
-            f"{operation}: only floating-point values carry a gradient; got {dtype}. "
-            "Convert with .float()"
-        )
-
-
-def name(variable: Variable, name: str) -> Variable:
-    """Give a variable its name in printouts, and return it."""
-    variable.name = name
-    return variable
 
 
 # -- what is recorded ----------------------------------------------------------------
@@ -405,7 +186,17 @@ def _refuse_what_cannot_be_walked(root: Node, elements: list["FunctionElement"])
     )
 
 
-def _propagate(root: Variable, seed: Variable, retain_graph: bool, create_graph: bool) -> None:
+def propagate(root: "Variable", seed: "Variable", retain_graph: bool, create_graph: bool) -> None:
+    """Walk back from `root`, whose error signal is `seed`, to every leaf it depends on.
+
+    Parameters
+    ----------
+    root, seed : Variable
+    retain_graph : bool
+        Keep the saved arrays of the elements.
+    create_graph : bool
+        Record the walk.
+    """
     elements = elements_behind(root.node)
     _refuse_what_cannot_be_walked(root.node, elements)
     signals: dict[Node, Variable] = {root.node: seed}
@@ -433,9 +224,7 @@ def _propagate(root: Variable, seed: Variable, retain_graph: bool, create_graph:
         _deposit(node, signal, signal.requires_grad or node in owned)
 
 
-def _run_backward(
-    element: "FunctionElement", outgoing: tuple[Variable | None, ...]
-) -> tuple[Variable | None, ...]:
+def _run_backward(element: "FunctionElement", outgoing: "Signals") -> "Signals":
     if not hooks.observers():
         return element.propagate(outgoing)
     with hooks.unobserved():
@@ -444,7 +233,7 @@ def _run_backward(
     return incoming
 
 
-def _collect(signals: dict[Node, Variable], node: Node) -> Variable | None:
+def _collect(signals: "dict[Node, Variable]", node: Node) -> "Variable | None":
     """Take the finished error signal of a node; leave a copy where it was asked for."""
     signal = signals.pop(node, None)
     if signal is not None and node.retains_grad:
@@ -453,10 +242,10 @@ def _collect(signals: dict[Node, Variable], node: Node) -> Variable | None:
 
 
 def _add(
-    signals: dict[Node, Variable],
+    signals: "dict[Node, Variable]",
     owned: set[Node],
     node: Node,
-    signal: Variable,
+    signal: "Variable",
     create_graph: bool,
 ) -> None:
     """Fan-in: the error signals that reach one value by several paths add up."""
@@ -471,10 +260,10 @@ def _add(
 
 
 def _is_private(
-    signal: Variable,
+    signal: "Variable",
     element: "FunctionElement",
-    outgoing: tuple[Variable | None, ...],
-    incoming: tuple[Variable | None, ...],
+    outgoing: "Signals",
+    incoming: "Signals",
 ) -> bool:
     """Tell whether a signal lies in memory that its element's backward made for it alone."""
     if not signal._is_writable() or sum(other is signal for other in incoming) > 1:
@@ -484,7 +273,7 @@ def _is_private(
     return not any(other is not None and signal._shares_memory(other) for other in others)
 
 
-def _deposit(node: Node, signal: Variable, mine: bool) -> None:
+def _deposit(node: Node, signal: "Variable", mine: bool) -> None:
     """Add an error signal to .grad of the variable it belongs to, if that is still alive."""
     variable = None if node.variable is None else node.variable()
     if variable is None or not node.requires_grad:

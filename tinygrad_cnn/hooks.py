@@ -14,7 +14,7 @@ from tinygrad_cnn.kernels.registry import Kernel, traced
 
 if TYPE_CHECKING:
     from tinygrad_cnn.element import FunctionElement
-    from tinygrad_cnn.graph import Variable
+    from tinygrad_cnn.variable import Variable
 
 
 class Effort(NamedTuple):

@@ -5,14 +5,15 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_cnn.device import SCALAR
-from tinygrad_cnn.elements import activation, arithmetic
 from tinygrad_cnn.errors import DTypeError
-from tinygrad_cnn.graph import Node, Variable
+from tinygrad_cnn.graph import Node
+from tinygrad_cnn.operators import Operand
+from tinygrad_cnn.variable import Variable
 
 _FLOAT64 = np.dtype(np.float64)
 
 
-class Scalar(Variable):
+class Scalar(Operand):
     """A Python float that records what is computed from it.
 
     Parameters
@@ -100,63 +101,6 @@ class Scalar(Variable):
     def constant(self, number: float) -> "Scalar":
         """Return a number as a constant of this kind."""
         return Scalar(number)
-
-    def __add__(self, other: "float | Scalar") -> "Scalar":
-        return arithmetic.add(self, self.lift(other))
-
-    def __radd__(self, other: float) -> "Scalar":
-        return arithmetic.add(self.lift(other), self)
-
-    def __sub__(self, other: "float | Scalar") -> "Scalar":
-        return arithmetic.subtract(self, self.lift(other))
-
-    def __rsub__(self, other: float) -> "Scalar":
-        return arithmetic.subtract(self.lift(other), self)
-
-    def __mul__(self, other: "float | Scalar") -> "Scalar":
-        return arithmetic.multiply(self, self.lift(other))
-
-    def __rmul__(self, other: float) -> "Scalar":
-        return arithmetic.multiply(self.lift(other), self)
-
-    def __truediv__(self, other: "float | Scalar") -> "Scalar":
-        return arithmetic.divide(self, self.lift(other))
-
-    def __rtruediv__(self, other: float) -> "Scalar":
-        return arithmetic.divide(self.lift(other), self)
-
-    def __pow__(self, other: "float | Scalar") -> "Scalar":
-        return arithmetic.power(self, self.lift(other))
-
-    def __rpow__(self, other: float) -> "Scalar":
-        return arithmetic.power(self.lift(other), self)
-
-    def __neg__(self) -> "Scalar":
-        return arithmetic.negative(self)
-
-    def exp(self) -> "Scalar":
-        """Return e to the power of this number."""
-        return arithmetic.exp(self)
-
-    def log(self) -> "Scalar":
-        """Return the natural logarithm."""
-        return arithmetic.log(self)
-
-    def sqrt(self) -> "Scalar":
-        """Return the square root."""
-        return arithmetic.sqrt(self)
-
-    def sigmoid(self) -> "Scalar":
-        """Return 1 / (1 + exp(-z))."""
-        return activation.sigmoid(self)
-
-    def tanh(self) -> "Scalar":
-        """Return the hyperbolic tangent."""
-        return activation.tanh(self)
-
-    def relu(self) -> "Scalar":
-        """Return max(0, z)."""
-        return activation.relu(self)
 
     # -- what the graph asks for -----------------------------------------------------
 

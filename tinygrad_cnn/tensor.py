@@ -1,23 +1,23 @@
 """Tensor: an array with a place in the graph."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import EllipsisType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.array_input import DEFAULT_DTYPE, Array, as_array, plain_key, plain_sizes
 from tinygrad_cnn.device import CPU
-from tinygrad_cnn.elements import activation, affine, arithmetic, reduce, shape
-from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, OptionError, ShapeError
-from tinygrad_cnn.graph import Node, Shape, Variable, is_recording, require_float
+from tinygrad_cnn.elements import activation, affine, arithmetic, join, reduce, shape
+from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, ShapeError
+from tinygrad_cnn.graph import Node, is_recording
+from tinygrad_cnn.operators import Operand
 from tinygrad_cnn.scalar import Scalar
+from tinygrad_cnn.variable import Variable, require_float
 
-Array = npt.NDArray[Any]
 Number = float | int | bool
 Key = int | slice | EllipsisType | None | Array | list[Any] | tuple[Any, ...]
-
-DEFAULT_DTYPE = np.dtype(np.float32)
 
 
 class Largest(NamedTuple):
@@ -27,7 +27,7 @@ class Largest(NamedTuple):
     indices: "Tensor"
 
 
-class Tensor(Variable):
+class Tensor(Operand):
     """An array that records what is computed from it.
 
     Parameters
@@ -191,7 +191,7 @@ class Tensor(Variable):
 
     def reshape(self, *sizes: Any) -> "Tensor":
         """Read the values, in (N, C, H, W) order, under another shape."""
-        return shape.reshape(self, _sizes(sizes))
+        return shape.reshape(self, plain_sizes(sizes))
 
     def view(self, *sizes: Any) -> "Tensor":
         """Reshape, in (N, C, H, W) order; copies where the layout in memory requires it."""
@@ -207,7 +207,7 @@ class Tensor(Variable):
 
     def permute(self, *dims: Any) -> "Tensor":
         """Put the axes in another order."""
-        return shape.permute(self, _sizes(dims))
+        return shape.permute(self, plain_sizes(dims))
 
     @property
     def T(self) -> "Tensor":  # noqa: N802  # the name everyone knows
@@ -215,16 +215,16 @@ class Tensor(Variable):
         return self.permute(*range(self.ndim)[::-1])
 
     def __getitem__(self, key: Key) -> "Tensor":
-        return shape.IndexElement(_plain_key(key))(self)
+        return shape.IndexElement(plain_key(key))(self)
 
     def scalars(self) -> tuple[Scalar, ...]:
         """Take a tensor of one axis apart into scalars of the same graph."""
-        return shape.UnstackScalarsElement()(self)
+        return join.UnstackScalarsElement()(self)
 
     # -- changing values in place ----------------------------------------------------
 
     def __setitem__(self, key: Key, values: "npt.ArrayLike | Tensor") -> None:
-        self._write(_plain_key(key), values)
+        self._write(plain_key(key), values)
 
     def _write(self, key: Any, values: "npt.ArrayLike | Tensor") -> None:
         if is_recording() and self.requires_grad:
@@ -289,71 +289,23 @@ class Tensor(Variable):
     def constant(self, number: Number) -> "Tensor":
         """Return a number as a constant of this type, so that it changes no one else's."""
         whole = self.dtype.kind != "f" and isinstance(number, float)
-        array = np.asarray(number, DEFAULT_DTYPE if whole else self.dtype)
+        try:
+            array = np.asarray(number, DEFAULT_DTYPE if whole else self.dtype)
+        except OverflowError:
+            raise DTypeError(
+                f"Tensor: a number fits the type of the tensor that it meets; got {number} for "
+                f"{self.dtype}. Convert the tensor with .to(), .long() or .float()"
+            ) from None
         return Tensor.wrap(array, Node((), array.dtype, "cpu"))
 
-    def __add__(self, other: Any) -> "Tensor":
-        return arithmetic.add(self, self.lift(other))
-
-    def __radd__(self, other: Any) -> "Tensor":
-        return arithmetic.add(self.lift(other), self)
-
-    def __sub__(self, other: Any) -> "Tensor":
-        return arithmetic.subtract(self, self.lift(other))
-
-    def __rsub__(self, other: Any) -> "Tensor":
-        return arithmetic.subtract(self.lift(other), self)
-
-    def __mul__(self, other: Any) -> "Tensor":
-        return arithmetic.multiply(self, self.lift(other))
-
-    def __rmul__(self, other: Any) -> "Tensor":
-        return arithmetic.multiply(self.lift(other), self)
-
-    def __truediv__(self, other: Any) -> "Tensor":
-        return arithmetic.divide(_fractional(self), _fractional(self.lift(other)))
-
-    def __rtruediv__(self, other: Any) -> "Tensor":
-        return arithmetic.divide(_fractional(self.lift(other)), _fractional(self))
-
-    def __pow__(self, other: Any) -> "Tensor":
-        return arithmetic.power(self, self.lift(other))
-
-    def __rpow__(self, other: Any) -> "Tensor":
-        return arithmetic.power(self.lift(other), self)
-
-    def __neg__(self) -> "Tensor":
-        return arithmetic.negative(self)
+    def _fractional(self) -> "Tensor":
+        return self if self.dtype.kind == "f" else self.to(DEFAULT_DTYPE)
 
     def __matmul__(self, other: Any) -> "Tensor":
         return affine.matmul(self, self.lift(other))
 
     def __rmatmul__(self, other: Any) -> "Tensor":
         return affine.matmul(self.lift(other), self)
-
-    def exp(self) -> "Tensor":
-        """Return e to the power of each element."""
-        return arithmetic.exp(self)
-
-    def log(self) -> "Tensor":
-        """Return the natural logarithm of each element."""
-        return arithmetic.log(self)
-
-    def sqrt(self) -> "Tensor":
-        """Return the square root of each element."""
-        return arithmetic.sqrt(self)
-
-    def sigmoid(self) -> "Tensor":
-        """Return 1 / (1 + exp(-z)) of each element."""
-        return activation.sigmoid(self)
-
-    def tanh(self) -> "Tensor":
-        """Return the hyperbolic tangent of each element."""
-        return activation.tanh(self)
-
-    def relu(self) -> "Tensor":
-        """Return max(0, z) of each element."""
-        return activation.relu(self)
 
     def softmax(self, dim: int) -> "Tensor":
         """Return softmax along an axis."""
@@ -391,6 +343,8 @@ class Tensor(Variable):
     # -- comparisons: no gradient ----------------------------------------------------
 
     def _compare(self, ufunc: np.ufunc, other: Any) -> "Tensor":
+        if other is None:  # so that `tensor == None` is False
+            return NotImplemented
         array = np.asarray(ufunc(self._value, self.lift(other)._value))
         return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
 
@@ -438,42 +392,3 @@ class Tensor(Variable):
 
 
 CPU.variable_class = Tensor
-
-
-def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
-    """Return a private array of numbers: floats that are not in an array become float32."""
-    if isinstance(data, Tensor):
-        data = data._value
-    if isinstance(data, Scalar):
-        raise DTypeError(
-            f"Tensor: scalars are joined with tg.stack(scalars); got the Scalar {data!r}"
-        )
-    try:
-        array = np.array(data, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise DTypeError(f"Tensor: the data form an array of numbers; got {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"Tensor: the data are numbers or truth values; got element type {array.dtype}"
-        )
-    given_type = dtype is not None or isinstance(data, np.ndarray | np.generic)
-    return array if given_type or array.dtype.kind != "f" else array.astype(DEFAULT_DTYPE)
-
-
-def _fractional(x: Any) -> Any:
-    """Return integers as float32, so that 1 / 2 is a half."""
-    return x.to(DEFAULT_DTYPE) if isinstance(x, Tensor) and x.dtype.kind != "f" else x
-
-
-def _sizes(given: tuple[Any, ...]) -> Shape:
-    sizes = given[0] if len(given) == 1 and isinstance(given[0], Sequence) else given
-    if not all(isinstance(size, int | np.integer) for size in sizes):
-        raise OptionError(f"reshape: sizes are integers; got {sizes}")
-    return tuple(int(size) for size in sizes)
-
-
-def _plain_key(key: Any) -> Any:
-    """Return an index key with tensors replaced by their arrays."""
-    if isinstance(key, tuple):
-        return tuple(_plain_key(part) for part in key)
-    return key._value if isinstance(key, Tensor) else key

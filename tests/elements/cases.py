@@ -199,10 +199,10 @@ KEYS = {
     "nothing": slice(0, 0),
 }
 MOVES = [
-    *(case("index index_grad", id, index, [(3, 4)], index, {"key": k}) for id, k in KEYS.items()),
-    case("index_grad", "place", F.place, [(3,)], oracles.place,
+    *(case("index place", id, index, [(3, 4)], index, {"key": k}) for id, k in KEYS.items()),
+    case("place", "place", F.place, [(3,)], oracles.place,
          {"key": np.array([2, 0, 2]), "shape": (4,)}),
-    case("index_grad", "place-slice", F.place, [(2, 2)], oracles.place,
+    case("place", "place-slice", F.place, [(2, 2)], oracles.place,
          {"key": (slice(None), slice(1, 3)), "shape": (2, 4)}),
     case("reshape", "flat", F.reshape, [(2, 3)], oracles.reshape, {"shape": (6,)}),
     case("reshape", "free", F.reshape, [(2, 3)], oracles.reshape, {"shape": (3, -1)}),

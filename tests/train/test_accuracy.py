@@ -1,5 +1,6 @@
 """What the recipes promise: accuracy on images that had no say in choosing them."""
 
+import numba
 import pytest
 
 from tinygrad_cnn import data, models, random
@@ -17,6 +18,7 @@ OPTIONS: list[dict[str, str]] = [
 
 def percent(data_name: str, seed: int, options: dict[str, str], split: str | None = None) -> float:
     images = data.load(data_name, split=split, download=False)
+    numba.set_num_threads(1)  # as the recipe says; the fixture sees only what is imported
     random.manual_seed(seed)
     model = models.build("lenet5", **options)
     recipe = recipe_for("lenet5", data_name)

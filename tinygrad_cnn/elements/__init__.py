@@ -3,7 +3,8 @@
 =============  ===================================================================
 `arithmetic`   + − × ÷, power, exp, log, sqrt, negation
 `reduce`       sum, mean, largest value, and the broadcasting that undoes them
-`shape`        reshape, transpose, index, pad, concatenate, stack
+`shape`        reshape, transpose, index, place, pad
+`join`         concatenate, stack, and crossing between scalars and tensors
 `affine`       matrix product and affine map
 `activation`   sigmoid, tanh, scaled tanh, ReLU, softmax
 `conv`         two-dimensional convolution

@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.affine import one_float_type
 from tinygrad_cnn.elements.arithmetic import multiply, subtract
-from tinygrad_cnn.elements.reduce import sum
+from tinygrad_cnn.elements.reduce import normalise_axes, sum
 from tinygrad_cnn.errors import ShapeError
-from tinygrad_cnn.graph import Variable, require_float
+from tinygrad_cnn.variable import Variable, require_float
 
 V = TypeVar("V", bound=Variable)
 
@@ -198,12 +198,7 @@ class _RowElement(ArrayElement):
 
     def check(self, x: Variable) -> None:
         one_float_type(self.name, x)
-        ndim = len(x.shape)
-        if not -ndim <= self.dim < ndim:
-            raise ShapeError(
-                f"{self.name}: dim lies between {-ndim} and {ndim - 1}; got {self.dim} for "
-                f"shape {x.shape}"
-            )
+        (self.dim,) = normalise_axes(self.name, self.dim, len(x.shape))
         if x.shape[self.dim] == 0:
             raise ShapeError(f"{self.name}: there is at least one class; got shape {x.shape}")
 

@@ -10,7 +10,8 @@ from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.reduce import BroadcastElement, sum_to
 from tinygrad_cnn.elements.shape import TransposeElement, reshape
 from tinygrad_cnn.errors import DTypeError, ShapeError
-from tinygrad_cnn.graph import Node, Variable, require_float
+from tinygrad_cnn.graph import Node
+from tinygrad_cnn.variable import Variable, require_float
 
 
 def one_float_type(operation: str, *inputs: Variable) -> None:

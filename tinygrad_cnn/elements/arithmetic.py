@@ -10,8 +10,9 @@ import numpy as np
 
 from tinygrad_cnn.element import FunctionElement, Rule
 from tinygrad_cnn.elements.reduce import sum_to
-from tinygrad_cnn.errors import ShapeError
-from tinygrad_cnn.graph import Node, Variable, require_float
+from tinygrad_cnn.errors import DTypeError, ShapeError
+from tinygrad_cnn.graph import Node
+from tinygrad_cnn.variable import Variable, require_float
 
 V = TypeVar("V", bound=Variable)
 
@@ -91,6 +92,10 @@ class SubtractElement(_Binary, name="subtract"):
         {"x": r"\delta(x) = \delta(d)", "y": r"\delta(y) = -\delta(d)"},
     )
 
+    def check(self, x: Variable, y: Variable) -> None:
+        super().check(x, y)
+        _refuse_truth_values("subtract", x, y)
+
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_y = self.wanted
         return (
@@ -163,6 +168,14 @@ class PowerElement(_Binary, name="power"):
     )
     saves = {"x": ("x", "y"), "y": ("x", "y")}
 
+    def check(self, x: Variable, y: Variable) -> None:
+        super().check(x, y)
+        if x.dtype.kind in "iu" and y.dtype.kind == "i" and np.any(y._value < 0):
+            raise DTypeError(
+                f"power: an integer has no negative power; got {x.dtype} to a power below 0. "
+                "Convert with .float()"
+            )
+
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_y = self.wanted
         x, y = self.saved("x"), self.saved("y")
@@ -179,6 +192,14 @@ class PowerElement(_Binary, name="power"):
             positive = _plus_one_where(x, _is_zero(x) & np.greater_equal(y._value, 0))
             to_y = self.to_input(multiply(signal, multiply(power(x, y), log(positive))), 1)
         return to_x, to_y
+
+
+def _refuse_truth_values(operation: str, *inputs: Variable) -> None:
+    if all(variable.dtype.kind == "b" for variable in inputs):
+        raise DTypeError(
+            f"{operation}: truth values have no differences and signs; got bool. Convert with "
+            ".long() or .float()"
+        )
 
 
 def _like(variable: V, number: float) -> V:
@@ -214,7 +235,7 @@ class NegativeElement(_Unary, name="negative"):
     rule = Rule(("x",), ("y",), "-{x}", {"x": "-{δy}"}, "y = -x", {"x": r"\delta(x) = -\delta(y)"})
 
     def check(self, x: Variable) -> None:
-        """Integers are welcome."""
+        _refuse_truth_values("negative", x)
 
     def backward(self, signal: Variable) -> Variable:
         return negative(signal)

@@ -18,9 +18,10 @@ from typing import Any
 from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.elements.affine import ChannelSumElement, one_float_type
 from tinygrad_cnn.errors import OptionError, ShapeError
-from tinygrad_cnn.graph import Node, Shape, Variable
+from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Pair, Window
+from tinygrad_cnn.variable import Variable
 
 
 def pair(operation: str, option: str, value: int | Sequence[int], least: int) -> Pair:

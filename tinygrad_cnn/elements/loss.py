@@ -11,7 +11,7 @@ from tinygrad_cnn.elements.arithmetic import multiply, negative, subtract
 from tinygrad_cnn.elements.reduce import sum
 from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
-from tinygrad_cnn.graph import Variable
+from tinygrad_cnn.variable import Variable
 
 REDUCTIONS = ("mean", "sum", "none")
 

@@ -13,9 +13,10 @@ from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.elements.affine import one_float_type
 from tinygrad_cnn.elements.conv import check_window, pair
 from tinygrad_cnn.errors import OptionError, ShapeError
-from tinygrad_cnn.graph import Shape, Variable
+from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Window
+from tinygrad_cnn.variable import Variable
 
 
 class _PoolElement(ArrayElement):

@@ -4,9 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.errors import OptionError, ShapeError
-from tinygrad_cnn.graph import Shape, Variable, require_float
+from tinygrad_cnn.graph import Shape
+from tinygrad_cnn.variable import Variable, require_float
 
 Axes = int | Sequence[int] | None
 
@@ -17,6 +20,8 @@ def normalise_axes(operation: str, dim: Axes, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     given = tuple(dim) if isinstance(dim, Sequence) else (dim,)
     for axis in given:
+        if not isinstance(axis, int | np.integer):
+            raise OptionError(f"{operation}: dim is an integer, or several; got {dim!r}")
         if not -ndim <= axis < ndim:
             raise ShapeError(
                 f"{operation}: dim lies between {-ndim} and {ndim - 1} for a value with "

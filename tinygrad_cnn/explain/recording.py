@@ -13,8 +13,9 @@ import numpy.typing as npt
 from tinygrad_cnn import hooks
 from tinygrad_cnn.element import FunctionElement, Rule
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.graph import Node, Variable
+from tinygrad_cnn.graph import Node
 from tinygrad_cnn.hooks import Effort
+from tinygrad_cnn.variable import Variable
 
 KEEP = ("statistics", "arrays")
 

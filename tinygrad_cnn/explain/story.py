@@ -16,8 +16,9 @@ import numpy as np
 
 from tinygrad_cnn.errors import GraphError, OptionError
 from tinygrad_cnn.explain.recording import Kept, Statistics, Step, recording_of
-from tinygrad_cnn.graph import Node, Variable, elements_behind
+from tinygrad_cnn.graph import Node, elements_behind
 from tinygrad_cnn.hooks import Effort
+from tinygrad_cnn.variable import Variable
 
 NOT_KEPT = "not kept"
 NOT_YET = "not yet computed"

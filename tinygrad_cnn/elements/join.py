@@ -1,0 +1,166 @@
+"""Concatenate and stack, and the two elements that cross between scalars and tensors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_cnn.device import CPU, SCALAR
+from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.elements.arithmetic import CastElement
+from tinygrad_cnn.elements.shape import IndexElement, reshape
+from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
+from tinygrad_cnn.variable import Variable
+
+
+class ConcatenateElement(ArrayElement, name="concatenate"):
+    """Join along an axis."""
+
+    rule = Rule(
+        ("x", "..."),
+        ("y",),
+        "[{x}; …] joined",
+        {"x": "its part of {δy}"},
+        r"y = [x_1; x_2; \dots]",
+        {"x": r"\delta(x_k) = \delta(y)_{\text{part } k}"},
+    )
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def options(self) -> dict[str, Any]:
+        return {"dim": self.dim}
+
+    def check(self, *inputs: Variable) -> None:
+        ndim = len(inputs[0].shape)
+        if not -ndim <= self.dim < ndim:
+            raise ShapeError(
+                f"concatenate: dim names one of {ndim} axes; got {self.dim} for shape "
+                f"{inputs[0].shape}"
+            )
+        self.dim %= ndim
+        rest = {(*x.shape[: self.dim], *x.shape[self.dim + 1 :]) for x in inputs}
+        if len(rest) > 1:
+            raise ShapeError(
+                f"concatenate: sizes are equal but along dim {self.dim}; got "
+                f"{', '.join(str(x.shape) for x in inputs)}"
+            )
+        if len({x.dtype for x in inputs}) > 1:
+            raise DTypeError(
+                "concatenate: all inputs have one type; got "
+                f"{', '.join(str(x.dtype) for x in inputs)}"
+            )
+
+    def forward(self, *values: Any) -> Any:
+        return self.device.xp.concatenate(values, axis=self.dim)
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        parts: list[Variable | None] = []
+        begin = 0
+        for node, wanted in zip(self.inputs, self.wanted, strict=True):
+            end = begin + node.shape[self.dim]
+            key = (*(slice(None),) * self.dim, slice(begin, end))
+            parts.append(IndexElement(key)(signal) if wanted else None)
+            begin = end
+        return tuple(parts)
+
+
+class StackScalarsElement(FunctionElement, name="stack_scalars"):
+    """Join scalars to a tensor of one axis: the way from floats to arrays."""
+
+    rule = Rule(
+        ("x", "..."),
+        ("y",),
+        "[{x}, …]",
+        {"x": "its element of {δy}"},
+        r"y = [x_1, x_2, \dots]",
+        {"x": r"\delta(x_k) = \delta(y)_k"},
+    )
+
+    def output_class(self, position: int) -> type[Variable]:
+        return CPU.variable_class
+
+    def forward(self, *values: float) -> Any:
+        return np.array(values)
+
+    def backward(self, signal: Variable) -> tuple[Variable, ...]:
+        return UnstackScalarsElement()(signal)
+
+
+class UnstackScalarsElement(FunctionElement, name="unstack_scalars"):
+    """Take a tensor of one axis apart into scalars: the way from arrays to floats."""
+
+    rule = Rule(
+        ("x",),
+        ("y", "..."),
+        "{x}[k]",
+        {"x": "[{δy}, …]"},
+        r"y_k = x_k",
+        {"x": r"\delta(x) = [\delta(y_1), \delta(y_2), \dots]"},
+    )
+
+    def check(self, x: Variable) -> None:
+        if len(x.shape) != 1:
+            raise ShapeError(
+                f"scalars: a tensor of one axis is taken apart; got shape {x.shape}. "
+                "Use tensor.reshape(-1).scalars()"
+            )
+
+    def output_class(self, position: int) -> type[Variable]:
+        return SCALAR.variable_class
+
+    def forward(self, x: Any) -> tuple[float, ...]:
+        return tuple(float(value) for value in x)
+
+    def backward(self, *signals: Variable | None) -> Variable:
+        constant = SCALAR.variable_class
+        present = [
+            constant(0.0) if signal is None else signal  # type: ignore[call-arg]
+            for signal in signals
+        ]
+        stacked: Variable = StackScalarsElement()(*present)
+        dtype = self.inputs[0].dtype
+        if stacked.dtype != dtype:
+            stacked = CastElement(dtype)(stacked)
+        return stacked
+
+
+# -- functions -----------------------------------------------------------------------
+
+
+def concatenate(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Join tensors along an existing axis.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.concatenate([tg.Tensor([1.0]), tg.Tensor([2.0, 3.0])]).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    if not tensors:
+        raise OptionError("concatenate: at least one tensor is joined; got none")
+    return ConcatenateElement(dim)(*tensors)
+
+
+def stack(variables: Sequence[Any], dim: int = 0) -> Any:
+    """Join scalars, or tensors of one shape, along a new axis.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.stack([tg.Scalar(1.0), tg.Scalar(2.0)]).tolist()
+    [1.0, 2.0]
+    """
+    if not variables:
+        raise OptionError("stack: at least one value is joined; got none")
+    if all(variable.device == "scalar" for variable in variables):
+        if dim not in (0, -1):
+            raise ShapeError(f"stack: scalars make a tensor of one axis, dim 0; got dim {dim}")
+        return StackScalarsElement()(*variables)
+    ndim = len(variables[0].shape) + 1
+    if not -ndim <= dim < ndim:
+        raise ShapeError(f"stack: dim lies between {-ndim} and {ndim - 1}; got {dim}")
+    position = dim % ndim
+    return concatenate(
+        [reshape(x, (*x.shape[:position], 1, *x.shape[position:])) for x in variables], position
+    )

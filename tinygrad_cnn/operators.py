@@ -1,0 +1,81 @@
+"""Operators and methods that scalars and tensors share: each calls one element."""
+
+from typing import Any, Self
+
+from tinygrad_cnn.elements import activation, arithmetic
+from tinygrad_cnn.variable import Variable
+
+
+class Operand(Variable):
+    """A variable that can be calculated with: the common base of Scalar and Tensor."""
+
+    __slots__ = ()
+
+    def lift(self, other: Any) -> Any:
+        """Return a number or an array as a constant of this kind; variables pass through."""
+        raise NotImplementedError  # abstract
+
+    def constant(self, number: float) -> Self:
+        """Return a number as a constant of this kind and type."""
+        raise NotImplementedError  # abstract
+
+    def _fractional(self) -> Self:
+        """Return this value in a type that can hold a quotient."""
+        return self
+
+    def __add__(self, other: Any) -> Self:
+        return arithmetic.add(self, self.lift(other))
+
+    def __radd__(self, other: Any) -> Self:
+        return arithmetic.add(self.lift(other), self)
+
+    def __sub__(self, other: Any) -> Self:
+        return arithmetic.subtract(self, self.lift(other))
+
+    def __rsub__(self, other: Any) -> Self:
+        return arithmetic.subtract(self.lift(other), self)
+
+    def __mul__(self, other: Any) -> Self:
+        return arithmetic.multiply(self, self.lift(other))
+
+    def __rmul__(self, other: Any) -> Self:
+        return arithmetic.multiply(self.lift(other), self)
+
+    def __truediv__(self, other: Any) -> Self:
+        return arithmetic.divide(self._fractional(), self.lift(other)._fractional())
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return arithmetic.divide(self.lift(other)._fractional(), self._fractional())
+
+    def __pow__(self, other: Any) -> Self:
+        return arithmetic.power(self, self.lift(other))
+
+    def __rpow__(self, other: Any) -> Self:
+        return arithmetic.power(self.lift(other), self)
+
+    def __neg__(self) -> Self:
+        return arithmetic.negative(self)
+
+    def exp(self) -> Self:
+        """Return e to this power."""
+        return arithmetic.exp(self)
+
+    def log(self) -> Self:
+        """Return the natural logarithm."""
+        return arithmetic.log(self)
+
+    def sqrt(self) -> Self:
+        """Return the square root."""
+        return arithmetic.sqrt(self)
+
+    def sigmoid(self) -> Self:
+        """Return 1 / (1 + exp(-z))."""
+        return activation.sigmoid(self)
+
+    def tanh(self) -> Self:
+        """Return the hyperbolic tangent."""
+        return activation.tanh(self)
+
+    def relu(self) -> Self:
+        """Return max(0, z)."""
+        return activation.relu(self)
