@@ -37,6 +37,10 @@ def ints(*shape: int) -> tg.Tensor:
     return zeros(*shape, dtype=np.int64)
 
 
+def flags(*shape: int) -> tg.Tensor:
+    return zeros(*shape, dtype=np.bool_)
+
+
 def leaf(*shape: int) -> tg.Tensor:
     return zeros(*shape, requires_grad=True, name="w")
 
@@ -139,6 +143,11 @@ ARITHMETIC = (
     refusal("array-without-tensor", lambda: F.sum(np.ones(2)), DTypeError, "got ndarray"),
     refusal("scalar-to-arrays-only", lambda: F.reshape(tg.Scalar(1.0), (1,)), DTypeError,
             r"reshape: it works on tensors; got a Scalar.*tg\.stack"),
+    refusal("truth-values-subtracted", lambda: flags(2) - flags(2), DTypeError, r"\.long\(\)"),
+    refusal("truth-values-negated", lambda: -flags(2), DTypeError, "negative: truth values"),
+    refusal("integer-to-negative", lambda: ints(2) ** -1, DTypeError, "power: .*no negative power"),
+    refusal("number-too-large", lambda: zeros(2, dtype=np.uint8) + 300, DTypeError,
+            "got 300 for uint8"),
     refusal("array-times-scalar", lambda: np.ones(2) * tg.Scalar(1.0), DTypeError, "one number"),
 )  # fmt: skip
 REDUCTIONS = (
@@ -146,6 +155,8 @@ REDUCTIONS = (
         "dim-outside", lambda: zeros(2, 3).sum(2), ShapeError, "sum: dim lies between -2 and 1"
     ),
     refusal("dim-twice", lambda: zeros(2, 3).mean((0, -2)), ShapeError, "mean: each dim .* once"),
+    refusal("dim-fraction", lambda: zeros(2).sum(0.5), OptionError, "dim is an integer"),
+    refusal("softmax-fraction", lambda: zeros(2).softmax(0.5), OptionError, "dim is an integer"),
     refusal("mean-integers", lambda: ints(2).mean(), DTypeError, "mean: .*int64"),
     refusal(
         "max-of-nothing", lambda: zeros(0, 2).max(0), ShapeError, "max: nothing is the largest"
@@ -171,6 +182,7 @@ MOVES = (
     refusal("index-array", lambda: zeros(2)[np.array([3])], ShapeError, "index: .*out of bounds"),
     refusal("index-mask", lambda: zeros(2)[np.ones(3, bool)], ShapeError, "index: .*boolean"),
     refusal("index-fraction", lambda: zeros(2)[0.5], ShapeError, "index: .*valid indices"),
+    refusal("stack-scalars-dim", lambda: tg.stack([tg.Scalar(1.0)], dim=1), ShapeError, "dim 0"),
     refusal("place", lambda: F.place(zeros(1), [0, 1], (3,)), ShapeError, r"place: .*\(2,\)"),
     refusal("place-outside", lambda: F.place(zeros(1), [3], (3,)), ShapeError, "place: the key"),
     refusal("pad-odd", lambda: F.pad(zeros(2), (1,)), OptionError, "pairs"),

@@ -303,3 +303,17 @@ def test_a_name_is_given_and_kept() -> None:
     x = tg.name(leaf(1.0), "weight")
     assert x.name == "weight"
     assert x.detach().name == "weight"
+
+
+def test_nothing_equals_none() -> None:
+    assert (tg.Tensor([1.0]) == None) is False  # noqa: E711  # what PyTorch users write
+    assert (tg.Tensor([1.0]) != None) is True  # noqa: E711
+
+
+def test_integers_take_the_type_of_the_floats_they_meet() -> None:
+    whole = tg.Tensor(np.array([1, 2]))
+    single = tg.Tensor([0.5, 0.5], requires_grad=True)
+    product = whole * single
+    assert product.dtype == np.float32
+    product.sum().backward()
+    assert single.grad.tolist() == [1.0, 2.0]
