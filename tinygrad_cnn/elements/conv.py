@@ -47,6 +47,16 @@ def check_window(operation: str, window: Window, shape: Shape) -> None:
         )
 
 
+def window_options(window: Window, usual_stride: Pair) -> dict[str, Any]:
+    """Return what is worth printing of a window: the kernel, and what is not as usual."""
+    options = {"kernel": f"{window.kh}x{window.kw}"}
+    if (window.sh, window.sw) != usual_stride:
+        options["stride"] = f"{window.sh}x{window.sw}"
+    if (window.ph, window.pw) != (0, 0):
+        options["padding"] = f"{window.ph}x{window.pw}"
+    return options
+
+
 class _ConvElement(ArrayElement):
     """Common part of the trio: the window, and how it is printed."""
 
@@ -54,12 +64,7 @@ class _ConvElement(ArrayElement):
         self.window = window
 
     def options(self) -> dict[str, Any]:
-        w = self.window
-        return {
-            "kernel": f"{w.kh}x{w.kw}",
-            **({"stride": f"{w.sh}x{w.sw}"} if (w.sh, w.sw) != (1, 1) else {}),
-            **({"padding": f"{w.ph}x{w.pw}"} if (w.ph, w.pw) != (0, 0) else {}),
-        }
+        return window_options(self.window, usual_stride=(1, 1))
 
     def run(self, operation: str, *operands: Any) -> None:
         """Run one of the three kernels; the last operand is filled."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.elements.affine import one_float_type
-from tinygrad_cnn.elements.conv import check_window, pair
+from tinygrad_cnn.elements.conv import check_window, pair, window_options
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
@@ -26,12 +26,7 @@ class _PoolElement(ArrayElement):
         self.window = window
 
     def options(self) -> dict[str, Any]:
-        w = self.window
-        return {
-            "kernel": f"{w.kh}x{w.kw}",
-            "stride": f"{w.sh}x{w.sw}",
-            **({"padding": f"{w.ph}x{w.pw}"} if (w.ph, w.pw) != (0, 0) else {}),
-        }
+        return window_options(self.window, usual_stride=(self.window.kh, self.window.kw))
 
     def check_images(self, x: Variable) -> None:
         """Refuse what is not a batch of images that the window fits into."""
