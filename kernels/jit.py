@@ -26,6 +26,10 @@ import numba
 from llvmlite import binding
 from numba.core import caching, event
 
+# Threads that wait for work sleep instead of spinning: on a machine that does something else
+# too, spinning threads keep each other from the processor. Read when Numba starts its threads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 _FOLDER = Path(__file__).resolve().parent
 
 
