@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.errors import DeviceError, DTypeError
+from tinygrad_cnn.graph import Node, Version
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.registry import Geometry, Kernel, lookup
 from tinygrad_cnn.variable import Variable
@@ -33,6 +34,10 @@ class Device:
     ) -> Kernel:
         """Return the kernel that runs an operation here."""
         return lookup(operation, self.name, np.float64 if dtype is None else dtype, geometry)
+
+    def variable(self, value: Any, version: Version | None = None) -> Variable:
+        """Return a value as a Variable that nothing has created."""
+        raise NotImplementedError  # abstract
 
     def elementwise(self, operation: str, *operands: Any) -> Any:
         """Run an operation on each element of broadcast operands."""
@@ -56,6 +61,10 @@ class ScalarDevice(Device):
 
     name = "scalar"
 
+    def variable(self, value: Any, version: Version | None = None) -> Variable:
+        node = Node((), np.dtype(np.float64), self.name)
+        return self.variable_class.wrap(value, node, version)
+
     def elementwise(self, operation: str, *operands: Any) -> Any:
         return self.kernel(operation).function(*operands)
 
@@ -75,6 +84,11 @@ class ArrayDevice(Device):
     def __init__(self, name: str, module: ModuleType) -> None:
         self.name = name
         self.xp: Any = module  # NumPy, or a module with NumPy's functions
+
+    def variable(self, value: Any, version: Version | None = None) -> Variable:
+        value = self.xp.asarray(value)  # a sum over all axes is not an array yet
+        node = Node(value.shape, value.dtype, self.name)
+        return self.variable_class.wrap(value, node, version)
 
     def elementwise(self, operation: str, *operands: Any) -> Any:
         shape = self.xp.broadcast_shapes(*(operand.shape for operand in operands))

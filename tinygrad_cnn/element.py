@@ -18,8 +18,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-
 from tinygrad_cnn import graph, hooks
 from tinygrad_cnn.device import ArrayDevice, Device, common_device
 from tinygrad_cnn.errors import DTypeError, GraphError, OptionError
@@ -200,13 +198,10 @@ class FunctionElement:
     def _wrap(self, inputs: tuple[Variable, ...], values: tuple[Any, ...]) -> tuple[Variable, ...]:
         wanted = tuple(variable.node.requires_grad for variable in inputs)
         recorded = graph.is_recording() and any(wanted)
-        if any(isinstance(value, np.generic) for value in values):
-            values = tuple(map(np.asarray, values))  # NumPy's results without axes
-        nodes = tuple(self._output_node(value) for value in values)
         version = inputs[0].version if self.shares_memory else None
         outputs = tuple(
-            self.output_class(position).wrap(value, node, version)
-            for position, (value, node) in enumerate(zip(values, nodes, strict=True))
+            self.output_device(position).variable(value, version)
+            for position, value in enumerate(values)
         )
         self.order = next(graph.execution_order)
         self.scope = graph.current_scope()
@@ -215,14 +210,9 @@ class FunctionElement:
             self._record(inputs, outputs)
         return outputs
 
-    def _output_node(self, value: Any) -> Node:
-        if isinstance(value, float):
-            return Node((), _FLOAT64, "scalar")
-        return Node(value.shape, value.dtype, "cpu" if isinstance(value, np.ndarray) else "cuda")
-
-    def output_class(self, position: int) -> type[Variable]:
-        """Return the class of an output: that of the inputs, except where kinds are crossed."""
-        return self.device.variable_class
+    def output_device(self, position: int) -> Device:
+        """Return where an output lives: with the inputs, except where kinds are crossed."""
+        return self.device
 
     def _record(self, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]) -> None:
         if hasattr(self, "inputs"):
@@ -265,12 +255,13 @@ class FunctionElement:
         position = self.rule.input_position(symbol)
         if position >= len(inputs):  # an optional input that was not given
             return
+        node = None
         if position >= 0:
             variable, node = inputs[position], self.inputs[position]
-            self._saved[symbol] = (variable._value, node, variable.version, variable.version.count)
-        else:  # an output: its node is held weakly, it holds this element strongly
+        else:  # an output: its node is held weakly, since it holds this element strongly
             variable = outputs[self.rule.outputs.index(symbol)]
-            self._saved[symbol] = (variable._value, None, variable.version, variable.version.count)
+        version = variable.version
+        self._saved[symbol] = (variable._value, node, version, version.count)
 
     # -- walking back ----------------------------------------------------------------
 
@@ -278,16 +269,12 @@ class FunctionElement:
         """Return a saved value as a Variable with its place in the graph."""
         value, node, version, _ = self._saved[symbol]
         if node is not None:
-            position = self.rule.input_position(symbol)
-            return self._input_class(position).wrap(value, node, version)
+            return self.device.variable_class.wrap(value, node, version)
         position = self.rule.outputs.index(symbol)
-        node = self.outputs[position]()
+        device, node = self.output_device(position), self.outputs[position]()
         if node is None:  # nobody depends on this output any more
-            node = self._output_node(value)
-        return self.output_class(position).wrap(value, node, version)
-
-    def _input_class(self, position: int) -> type[Variable]:
-        return self.device.variable_class
+            return device.variable(value, version)
+        return device.variable_class.wrap(value, node, version)
 
     def check_saved(self) -> None:
         """Refuse to go on with saved arrays that were changed in place."""
@@ -346,9 +333,6 @@ class FunctionElement:
     def __repr__(self) -> str:
         options = ", ".join(f"{key}={value}" for key, value in self.options().items())
         return f"{type(self).__name__}({options})"
-
-
-_FLOAT64 = np.dtype(np.float64)
 
 
 class ArrayElement(FunctionElement):

@@ -168,7 +168,7 @@ class Tensor(Operand):
             return self
         if dtype.kind != "f" or self.dtype.kind != "f":
             array = self._value.astype(dtype)
-            return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+            return _leaf(array)
         return arithmetic.CastElement(dtype)(self)
 
     def cpu(self) -> "Tensor":
@@ -296,7 +296,7 @@ class Tensor(Operand):
                 f"Tensor: a number fits the type of the tensor that it meets; got {number} for "
                 f"{self.dtype}. Convert the tensor with .to(), .long() or .float()"
             ) from None
-        return Tensor.wrap(array, Node((), array.dtype, "cpu"))
+        return _leaf(array)
 
     def _fractional(self) -> "Tensor":
         return self if self.dtype.kind == "f" else self.to(DEFAULT_DTYPE)
@@ -338,7 +338,7 @@ class Tensor(Operand):
     def argmax(self, dim: int | None = None) -> "Tensor":
         """Return the position of the largest element; of equal ones the first."""
         array = np.asarray(self._value.argmax(dim))
-        return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+        return _leaf(array)
 
     # -- comparisons: no gradient ----------------------------------------------------
 
@@ -346,7 +346,7 @@ class Tensor(Operand):
         if other is None:  # so that `tensor == None` is False
             return NotImplemented
         array = np.asarray(ufunc(self._value, self.lift(other)._value))
-        return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+        return _leaf(array)
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return self._compare(np.equal, other)
@@ -375,7 +375,7 @@ class Tensor(Operand):
 
     def _ones(self) -> "Tensor":
         array = np.ones(self.shape, self.dtype)
-        return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+        return _leaf(array)
 
     def _accumulate(self, other: Self) -> None:
         np.add(self._value, other._value, out=self._value)
@@ -388,7 +388,12 @@ class Tensor(Operand):
 
     def _private_copy(self) -> "Tensor":
         array = np.array(self._value, order="K")
-        return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+        return _leaf(array)
+
+
+def _leaf(array: Array) -> Tensor:
+    """Return an array that is nobody else's as a tensor that nothing has created."""
+    return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
 
 
 CPU.variable_class = Tensor

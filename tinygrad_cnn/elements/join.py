@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.device import CPU, SCALAR
+from tinygrad_cnn.device import CPU, SCALAR, Device
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.arithmetic import CastElement
 from tinygrad_cnn.elements.shape import IndexElement, reshape
@@ -77,8 +77,8 @@ class StackScalarsElement(FunctionElement, name="stack_scalars"):
         {"x": r"\delta(x_k) = \delta(y)_k"},
     )
 
-    def output_class(self, position: int) -> type[Variable]:
-        return CPU.variable_class
+    def output_device(self, position: int) -> Device:
+        return CPU
 
     def forward(self, *values: float) -> Any:
         return np.array(values)
@@ -106,18 +106,14 @@ class UnstackScalarsElement(FunctionElement, name="unstack_scalars"):
                 "Use tensor.reshape(-1).scalars()"
             )
 
-    def output_class(self, position: int) -> type[Variable]:
-        return SCALAR.variable_class
+    def output_device(self, position: int) -> Device:
+        return SCALAR
 
     def forward(self, x: Any) -> tuple[float, ...]:
         return tuple(float(value) for value in x)
 
     def backward(self, *signals: Variable | None) -> Variable:
-        constant = SCALAR.variable_class
-        present = [
-            constant(0.0) if signal is None else signal  # type: ignore[call-arg]
-            for signal in signals
-        ]
+        present = [SCALAR.variable(0.0) if signal is None else signal for signal in signals]
         stacked: Variable = StackScalarsElement()(*present)
         dtype = self.inputs[0].dtype
         if stacked.dtype != dtype:
