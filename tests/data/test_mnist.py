@@ -263,7 +263,7 @@ def test_why_fetching_failed_is_told_and_nothing_is_left_behind(
         load_idx_source(replace(TINY, mirrors=(address,)))
     assert caught.value.__context__ is None
     assert len(mirror.asked) == 1
-    assert list(cache.iterdir()) == []
+    assert not cache.exists()
     gc.collect()  # a connection left open would warn here
 
 

@@ -5,7 +5,7 @@ Both consist of four IDX files, 60,000 images to train and 10,000 to test, 28x28
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -239,6 +239,7 @@ def _missing(source: IdxSource, folders: list[Path], target: Path, reason: str) 
 
 def _download(source: IdxSource, folder: Path) -> list[str]:
     """Fetch the files into a folder; return why it failed, nothing if it did not."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as reason:
@@ -254,6 +255,9 @@ def _download(source: IdxSource, folder: Path) -> list[str]:
             if not answered and len(mirrors) > 1:
                 mirrors.remove(mirror)  # nobody waits for it once more per file
         else:
+            with suppress(OSError):  # folders stay that hold something by now
+                for path in new:
+                    path.rmdir()
             return failures
     return []
 
