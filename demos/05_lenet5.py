@@ -1,4 +1,4 @@
-"""LeNet-5 on real handwritten digits: trained for a minute's fraction, then explained.
+"""LeNet-5 on real handwritten digits: trained in a few seconds, then explained.
 
 Run it: python demos/05_lenet5.py
 """

@@ -11,7 +11,8 @@ OH, OW  output height and width                     D, E     features in and out
 ======  ==========================================  =======  =========================
 
 Loops use one letter each: ``n`` image, ``o`` output channel, ``c`` input channel, ``i`` and
-``j`` output row and column, ``u`` and ``v`` kernel row and column.
+``j`` output row and column, ``r`` and ``q`` input row and column, ``u`` and ``v`` kernel row
+and column.
 """
 
 from typing import NamedTuple

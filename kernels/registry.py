@@ -12,6 +12,13 @@ then the arrays it fills; it writes all of them and returns None. Kernels on dev
 Which variant runs is the one named by ``with use(max_pool2d_forward="reference")``, else
 the first in rank order whose ``supports(geometry, dtype)`` has nothing to object. Timing,
 thread count and history never decide.
+
+To add a variant, write such a function in
+
+* a module of ``kernels/<device>/`` that :data:`MODULES` lists for the operation;
+* or a new module there, and list it: an operation may stand under several modules, and its
+  first look-up loads all of them that the device has;
+* or any other place: once the decorator has run, ``use`` can name the variant.
 """
 
 import importlib.util
@@ -29,10 +36,12 @@ from tinygrad_cnn.errors import MissingKernelError, OptionError
 Geometry = tuple[int, ...] | None
 Supports = Callable[[Geometry, np.dtype[Any]], str]
 
-# Where each operation lives: the module of that name in kernels/<device>/. Modules load at
-# the first look-up of one of their operations, so nothing is compiled before it is needed.
+# Where each operation lives: the modules of that name in kernels/<device>/, where a device
+# need not have them all. They load at the first look-up of one of their operations, so
+# nothing is compiled before it is needed.
 MODULES: dict[str, tuple[str, ...]] = {
     "conv": ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight", "channel_sum"),
+    "im2col": ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight"),
     "pool": (
         "max_pool2d_forward",
         "max_pool2d_grad_input",
@@ -63,7 +72,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "softmax": ("softmax", "log_softmax", "cross_entropy_forward", "cross_entropy_grad"),
     "optimiser": ("sgd_update", "adam_update"),
 }
-_HOME = {operation: module for module, names in MODULES.items() for operation in names}
+_HOMES: dict[str, tuple[str, ...]] = {
+    operation: tuple(module for module in MODULES if operation in MODULES[module])
+    for names in MODULES.values()
+    for operation in names
+}
 
 # Folders that may hold kernels for a device, in the order they are read.
 _FOLDERS = {"scalar": ("scalar",), "cpu": ("cpu", "reference")}
@@ -89,7 +102,7 @@ _KERNELS: dict[tuple[str, str], dict[str, Kernel]] = {}
 _loaded: set[tuple[str, str]] = set()
 _chosen: ContextVar[Mapping[str, str] | None] = ContextVar("chosen variants", default=None)
 _trace: ContextVar[list[Kernel] | None] = ContextVar("kernels looked up", default=None)
-_plans: dict[tuple[Any, ...], Kernel] = {}
+_answers: dict[tuple[Any, ...], Kernel] = {}
 
 
 def implements(
@@ -105,12 +118,13 @@ def implements(
     Parameters
     ----------
     operation : str
-        One of the names in :data:`MODULES`.
+        One of the names in :data:`MODULES`, or a new one.
     device : {"scalar", "cpu"}
     variant : str
         Name of this way of computing it, unique for operation and device.
     rank : int
-        Kernels are tried from the lowest rank up.
+        Kernels are tried from the lowest rank up, those of one rank in order of their
+        names: it does not matter which was registered first.
     supports : callable, optional
         ``supports(geometry, dtype)`` returns "" or the reason why it cannot serve.
     """
@@ -124,7 +138,7 @@ def implements(
             )
         options = {} if supports is None else {"supports": supports}
         known[variant] = Kernel(operation, device, variant, function, rank, **options)
-        _plans.clear()
+        _answers.clear()
         return function
 
     return register
@@ -139,13 +153,14 @@ def variants(operation: str, device: str = "cpu") -> tuple[Kernel, ...]:
     ['numpy', 'reference']
     """
     if (operation, device) not in _loaded:
-        module = _HOME.get(operation)
-        for folder in _FOLDERS.get(device, ()) if module else ():
-            name = f"{__package__}.{folder}.{module}"
-            if importlib.util.find_spec(name) is not None:
-                importlib.import_module(name)
+        for folder in _FOLDERS.get(device, ()):
+            for module in _HOMES.get(operation, ()):
+                name = f"{__package__}.{folder}.{module}"
+                if importlib.util.find_spec(name) is not None:
+                    importlib.import_module(name)
         _loaded.add((operation, device))
-    return tuple(sorted(_KERNELS.get((operation, device), {}).values(), key=lambda k: k.rank))
+    found = _KERNELS.get((operation, device), {}).values()
+    return tuple(sorted(found, key=lambda kernel: (kernel.rank, kernel.variant)))
 
 
 def lookup(
@@ -163,12 +178,12 @@ def lookup(
     """
     chosen = _chosen.get() or {}
     key = (operation, device, dtype, geometry, chosen.get(operation))
-    plan = _plans.get(key)
-    if plan is None:
-        plan = _plans[key] = _choose(operation, device, np.dtype(dtype), geometry, chosen)
+    kernel = _answers.get(key)
+    if kernel is None:
+        kernel = _answers[key] = _choose(operation, device, np.dtype(dtype), geometry, chosen)
     if (trace := _trace.get()) is not None:
-        trace.append(plan)
-    return plan
+        trace.append(kernel)
+    return kernel
 
 
 def _choose(
@@ -204,10 +219,16 @@ def _choose(
     )
 
 
+def _known() -> set[str]:
+    return {*_HOMES, *(operation for operation, _ in _KERNELS)}
+
+
 def _nothing_found(operation: str, device: str) -> str:
-    if operation not in _HOME:
-        return f"lookup: no operation is called {operation!r}; known are {', '.join(sorted(_HOME))}"
-    have = [other for other in _FOLDERS if variants(operation, other)]
+    if operation not in _known():
+        names = ", ".join(sorted(_known()))
+        return f"lookup: no operation is called {operation!r}; known are {names}"
+    devices = {*_FOLDERS, *(device for _, device in _KERNELS)}
+    have = [other for other in sorted(devices) if variants(operation, other)]
     return f"{operation}: no kernel on device {device!r}; it exists on {', '.join(have) or 'none'}"
 
 
@@ -222,7 +243,7 @@ def use(**named: str) -> Iterator[None]:
     'reference'
     """
     for operation in named:
-        if operation not in _HOME:
+        if operation not in _known():
             raise MissingKernelError(_nothing_found(operation, "cpu"))
     token = _chosen.set({**(_chosen.get() or {}), **named})
     try:
@@ -255,6 +276,6 @@ def load_all() -> tuple[Kernel, ...]:
     return tuple(
         kernel
         for device in _FOLDERS
-        for operation in _HOME
+        for operation in _HOMES
         for kernel in variants(operation, device)
     )

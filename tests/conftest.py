@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ class Tally:
         if self.missing() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         counts = (f"{kind} {self.ran[kind]} ran, {self.skipped[kind]} skipped" for kind in KINDS)
         terminalreporter.write_line(f"kinds of tests: {'; '.join(counts)}")
         for kind in self.missing():

@@ -57,3 +57,7 @@ def test_every_folder_and_file_of_the_map_exists() -> None:
         for name in takewhile(lambda word: word.endswith(("/", ".py")), line.split()):
             assert (parent / name).exists(), f"{name} is on the map but not in the tree"
             top = top if line.startswith(" ") else README.parent / name
+
+
+def test_no_placeholder_is_left() -> None:
+    assert not re.findall(r"^[A-Z]{3,}$", TEXT, re.MULTILINE)

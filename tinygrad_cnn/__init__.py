@@ -19,9 +19,12 @@ first used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from numpy import float32, float64, int64
+
 from tinygrad_cnn import errors, functional, kernels
+from tinygrad_cnn.creation import arange, ones, randn, tensor, zeros
 from tinygrad_cnn.element import FunctionElement
-from tinygrad_cnn.elements.join import concatenate, stack
+from tinygrad_cnn.elements.join import cat, concatenate, stack
 from tinygrad_cnn.gradcheck import gradcheck, gradgradcheck
 from tinygrad_cnn.graph import enable_grad, no_grad
 from tinygrad_cnn.random import manual_seed
@@ -40,23 +43,32 @@ __all__ = [
     "Scalar",
     "Tensor",
     "__version__",
+    "arange",
+    "cat",
     "concatenate",
     "data",
     "enable_grad",
     "errors",
     "explain",
+    "float32",
+    "float64",
     "functional",
     "gradcheck",
     "gradgradcheck",
+    "int64",
     "kernels",
     "manual_seed",
     "models",
     "name",
     "nn",
     "no_grad",
+    "ones",
     "optim",
+    "randn",
     "stack",
+    "tensor",
     "train",
+    "zeros",
 ]
 
 

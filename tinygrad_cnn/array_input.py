@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.errors import DTypeError, OptionError
-from tinygrad_cnn.graph import Shape
+from tinygrad_cnn.device import DEVICES
+from tinygrad_cnn.errors import DeviceError, DTypeError, OptionError
 from tinygrad_cnn.variable import Variable
 
 Array = npt.NDArray[Any]
@@ -35,12 +35,46 @@ def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
     return array if given_type or array.dtype.kind != "f" else array.astype(DEFAULT_DTYPE)
 
 
-def plain_sizes(given: tuple[Any, ...]) -> Shape:
-    """Return sizes that were given one by one, or as one sequence, as a tuple."""
-    sizes = given[0] if len(given) == 1 and isinstance(given[0], Sequence) else given
-    if not all(isinstance(size, int | np.integer) for size in sizes):
-        raise OptionError(f"reshape: sizes are integers; got {sizes}")
-    return tuple(int(size) for size in sizes)
+def as_dtype(operation: str, named: Any) -> np.dtype[Any]:
+    """Return an element type of numbers or truth values by whatever names it."""
+    try:
+        dtype: np.dtype[Any] = np.dtype(named)
+    except TypeError:
+        dtype = np.dtype(object)
+    if dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{operation}: element types are those of numbers or truth values, such as "
+            f"'float32'; got {named!r}"
+        )
+    return dtype
+
+
+def target_dtype(targets: tuple[Any, ...], dtype: Any, device: Any) -> np.dtype[Any] | None:
+    """Return the element type that the arguments of ``to`` name; None where they name none."""
+    dtypes, places = [dtype], [device]
+    for target in targets:
+        if isinstance(target, Variable):
+            dtypes.append(target.dtype)
+            places.append(target.device)
+        elif isinstance(target, str) and target.split(":")[0] in (*DEVICES, "cuda"):
+            places.append(target)
+        else:
+            dtypes.append(target)
+    types = [as_dtype("to", each) for each in dtypes if each is not None]
+    places = [each for each in places if each is not None]
+    if max(len(types), len(places)) > 1:
+        raise OptionError(
+            "to: one element type and one device are named; got "
+            f"{', '.join(map(str, (*types, *places)))}"
+        )
+    if places and places != ["cpu"]:
+        raise DeviceError(f"to: tensors live on 'cpu' here; got {places[0]!r}")
+    return types[0] if types else None
+
+
+def unpacked(given: tuple[Any, ...]) -> Any:
+    """Return what was given one by one, or as one sequence."""
+    return given[0] if len(given) == 1 and isinstance(given[0], Sequence) else given
 
 
 def plain_key(key: Any) -> Any:

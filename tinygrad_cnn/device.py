@@ -9,6 +9,7 @@ An element asks its device to run an operation; which kernel that is, and how me
 result is laid out, is decided below this line.
 """
 
+import math
 from types import ModuleType
 from typing import Any
 
@@ -47,12 +48,24 @@ class Device:
         """Run an operation on C-contiguous operands of one type that yields `shape`."""
         raise NotImplementedError  # abstract
 
+    def rows(self, value: Any) -> Any:
+        """Return a batch of vectors, (..., D), as a matrix (N, D)."""
+        raise NotImplementedError  # abstract
+
+    def rowwise(self, operation: str, value: Any, *operands: Any, vector: Shape) -> Any:
+        """Run an operation on a batch (..., D) that yields a `vector`-shaped one for each."""
+        raise NotImplementedError  # abstract
+
     def zeros_like_type(self, shape: Shape, like: Any) -> Any:
         """Return zeros of a shape, in the element type of another value."""
         raise NotImplementedError  # abstract
 
     def total(self, value: Any) -> Any:
         """Add up all elements."""
+        raise NotImplementedError  # abstract
+
+    def channel_totals(self, value: Any, axis: int) -> Any:
+        """Add up the elements over all axes but one."""
         raise NotImplementedError  # abstract
 
 
@@ -71,10 +84,19 @@ class ScalarDevice(Device):
     def dense(self, operation: str, *operands: Any, shape: Shape) -> Any:
         return self.kernel(operation).function(*operands)
 
+    def rows(self, value: Any) -> Any:
+        return value
+
+    def rowwise(self, operation: str, value: Any, *operands: Any, vector: Shape) -> Any:
+        return self.kernel(operation).function(value, *operands)
+
     def zeros_like_type(self, shape: Shape, like: Any) -> Any:
         return 0.0
 
     def total(self, value: Any) -> Any:
+        return value
+
+    def channel_totals(self, value: Any, axis: int) -> Any:
         return value
 
 
@@ -110,16 +132,38 @@ class ArrayDevice(Device):
         self.kernel(operation, dtype).function(*ready, out)
         return out
 
+    def rows(self, value: Any) -> Any:
+        return value.reshape(math.prod(value.shape[:-1]), value.shape[-1])
+
+    def rowwise(self, operation: str, value: Any, *operands: Any, vector: Shape) -> Any:
+        rows = self.rows(value)
+        out = self.dense(operation, rows, *operands, shape=(len(rows), *vector))
+        return out.reshape(*value.shape[:-1], *vector)
+
     def zeros_like_type(self, shape: Shape, like: Any) -> Any:
         return self.xp.zeros(shape, like.dtype)
 
     def total(self, value: Any) -> Any:
         return self.xp.asarray(value.sum())
 
+    def channel_totals(self, value: Any, axis: int) -> Any:
+        last = self.xp.moveaxis(value, axis, -1)
+        return self.dense("channel_sum", last, shape=last.shape[-1:])
+
 
 SCALAR = ScalarDevice()
 CPU = ArrayDevice("cpu", np)
 DEVICES: dict[str, Device] = {device.name: device for device in (SCALAR, CPU)}
+
+
+def require_variables(operation: str, *inputs: Any) -> None:
+    """Refuse whatever is no Tensor and no Scalar."""
+    for variable in inputs:
+        if not isinstance(variable, Variable):
+            raise DTypeError(
+                f"{operation}: it works on Tensors and Scalars; got {type(variable).__name__}. "
+                "Wrap it: tg.Tensor(array)"
+            )
 
 
 def common_device(operation: str, inputs: tuple[Variable, ...]) -> Device:
@@ -132,12 +176,7 @@ def common_device(operation: str, inputs: tuple[Variable, ...]) -> Device:
     DeviceError
         If they live on several.
     """
-    for variable in inputs:
-        if not isinstance(variable, Variable):
-            raise DTypeError(
-                f"{operation}: it works on Tensors and Scalars; got {type(variable).__name__}. "
-                "Wrap it: tg.Tensor(array)"
-            )
+    require_variables(operation, *inputs)
     first = inputs[0].node.device
     for variable in inputs:
         if variable.node.device != first:

@@ -126,7 +126,7 @@ class FunctionElement:
     """
 
     name: ClassVar[str] = ""
-    rule: ClassVar[Rule]
+    rule: Rule  # of the class; an instance whose options change it has its own
     saves: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     convention: ClassVar[str] = ""
     shares_memory: ClassVar[bool] = False  # whether outputs may be views of the first input
@@ -318,15 +318,17 @@ class FunctionElement:
     def cost(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> Cost:
         """Return the exact cost of running on values of these shapes and types."""
         forward, gradients = self.multiply_adds(inputs, outputs)
-        named = dict(zip(self.rule.outputs, outputs, strict=False))
-        named |= {self.rule.declared_symbol(k): node for k, node in enumerate(inputs)}
+        rule = self.rule
+        named = dict(zip(rule.outputs, outputs, strict=False))
+        named |= {rule.input_symbol(k): node for k, node in enumerate(inputs)}
         produced, read = sum(map(byte_size, outputs)), sum(map(byte_size, inputs))
+        signals = sum(byte_size(n) for k, n in enumerate(outputs) if self._has_gradient(k))
         works = {}
-        for symbol in self.rule.backward:
-            if symbol in named:
-                needed = (named[name] for name in self.saves.get(symbol, ()) if name in named)
-                traffic = byte_size(outputs[0]) + byte_size(named[symbol])
-                traffic += sum(map(byte_size, needed))
+        for position, node in enumerate(inputs):
+            declared, symbol = rule.declared_symbol(position), rule.input_symbol(position)
+            if declared in rule.backward:
+                needed = (named[name] for name in self.saves.get(declared, ()) if name in named)
+                traffic = signals + byte_size(node) + sum(map(byte_size, needed))
                 works[symbol] = Work(gradients.get(symbol, 0), traffic)
         return Cost(Work(forward, read + produced), works)
 

@@ -21,6 +21,9 @@ remedy where there is one. Each class also derives from the built-in exception t
 Python programmer would expect, so ``except ValueError`` works as usual.
 """
 
+import difflib
+from collections.abc import Iterable
+
 __all__ = [
     "CheckpointError",
     "DTypeError",
@@ -60,6 +63,22 @@ class OptionError(TinygradCnnError, ValueError):
 
 class UnknownNameError(TinygradCnnError, LookupError):
     """A name that nobody registered; the message lists the known ones."""
+
+
+def unknown_name(operation: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """Return the error that lists the known names and points at the closest.
+
+    Examples
+    --------
+    >>> print(unknown_name("models", "lenet6", ["alexnet", "lenet5"]))
+    models: the known names are alexnet, lenet5; got 'lenet6'. Did you mean 'lenet5'?
+    """
+    names = list(known)
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f". Did you mean {close[0]!r}?" if close else ""
+    return UnknownNameError(
+        f"{operation}: the known names are {', '.join(names)}; got {name!r}{hint}"
+    )
 
 
 class MissingKernelError(UnknownNameError):

@@ -24,14 +24,17 @@ from tinygrad_cnn.elements.conv import conv2d
 from tinygrad_cnn.elements.join import concatenate, stack
 from tinygrad_cnn.elements.loss import cross_entropy, mse_loss, squared_error
 from tinygrad_cnn.elements.pool import avg_pool2d, max_pool2d
-from tinygrad_cnn.elements.reduce import broadcast_to, max, mean, sum
+from tinygrad_cnn.elements.reduce import broadcast_to, max, mean, min, sum
 from tinygrad_cnn.elements.shape import (
+    clone,
     flatten,
     pad,
     permute,
     place,
     reshape,
+    squeeze,
     transpose,
+    unsqueeze,
 )
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "affine",
     "avg_pool2d",
     "broadcast_to",
+    "clone",
     "concatenate",
     "conv2d",
     "cross_entropy",
@@ -52,6 +56,7 @@ __all__ = [
     "max",
     "max_pool2d",
     "mean",
+    "min",
     "mse_loss",
     "multiply",
     "negative",
@@ -66,9 +71,11 @@ __all__ = [
     "softmax",
     "sqrt",
     "squared_error",
+    "squeeze",
     "stack",
     "subtract",
     "sum",
     "tanh",
     "transpose",
+    "unsqueeze",
 ]

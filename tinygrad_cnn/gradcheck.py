@@ -42,8 +42,8 @@ class GradcheckReport:
 
     @property
     def passed(self) -> bool:
-        """Whether no checked element differs."""
-        return not self.failures
+        """Whether no checked element differs, and not every element was excluded."""
+        return not self.failures and (self.checked > 0 or self.excluded == 0)
 
     @property
     def checked(self) -> int:
@@ -69,6 +69,8 @@ class GradcheckReport:
 
     def __str__(self) -> str:
         verdict = "passed" if self.passed else "FAILED"
+        if not self.passed and not self.failures:
+            verdict = "FAILED, nothing could be compared: draw the inputs away from kinks and ties"
         lines = [
             f"gradcheck: {self.function}: {verdict}; {self.checked} elements compared, "
             f"{len(self.failures)} differ, {self.excluded} excluded (kink or tie)"
@@ -114,7 +116,8 @@ def gradcheck(
     generator : numpy.random.Generator, optional
         Draws the error signals of the outputs; by default one with a fixed seed.
     raises : bool
-        Raise where gradients differ. Otherwise look at ``passed`` of the report.
+        Raise where gradients differ, or where every element lies at a kink or tie, so that
+        nothing was compared. Otherwise look at ``passed`` of the report.
 
     Returns
     -------

@@ -18,7 +18,7 @@ paths lead to it.
 import itertools
 import weakref
 from collections.abc import Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import ContextDecorator, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Self
 
@@ -227,7 +227,8 @@ def propagate(root: "Variable", seed: "Variable", retain_graph: bool, create_gra
 def _run_backward(element: "FunctionElement", outgoing: "Signals") -> "Signals":
     if not hooks.observers():
         return element.propagate(outgoing)
-    with hooks.unobserved():
+    # With create_graph the elements of the walk become part of a graph: they are told too.
+    with nullcontext() if is_recording() else hooks.unobserved():
         incoming, effort = hooks.measured(lambda: element.propagate(outgoing))
     hooks.tell_backward(element, outgoing, incoming, effort)
     return incoming

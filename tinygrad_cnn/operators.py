@@ -1,8 +1,12 @@
 """Operators and methods that scalars and tensors share: each calls one element."""
 
+import operator
+from collections.abc import Callable
 from typing import Any, Self
 
 from tinygrad_cnn.elements import activation, arithmetic
+from tinygrad_cnn.errors import GraphError
+from tinygrad_cnn.graph import is_recording
 from tinygrad_cnn.variable import Variable
 
 
@@ -21,6 +25,25 @@ class Operand(Variable):
 
     def _fractional(self) -> Self:
         """Return this value in a type that can hold a quotient."""
+        return self
+
+    def _take_over(self, other: Self) -> None:
+        """Change this value in place to another of the same shape and type."""
+        raise NotImplementedError  # abstract
+
+    def _in_place(self, operation: Callable[[Any, Any], Any], other: Any) -> Self:
+        """Change this value where nothing is recorded; else give the name a new value."""
+        if is_recording() and self.requires_grad and self.is_leaf:
+            raise GraphError(
+                "in-place arithmetic: a leaf that requires a gradient is not changed while its "
+                f"graph is recorded; got {self.name or 'one'} of shape {self.shape}. "
+                "Use with no_grad(): ..., or write x = x + y"
+            )
+        result: Self = operation(self, other)
+        recorded = is_recording() and (self.requires_grad or result.requires_grad)
+        if recorded or result.shape != self.shape or result.dtype != self.dtype:
+            return result
+        self._take_over(result)
         return self
 
     def __add__(self, other: Any) -> Self:
@@ -55,6 +78,21 @@ class Operand(Variable):
 
     def __neg__(self) -> Self:
         return arithmetic.negative(self)
+
+    def __iadd__(self, other: Any) -> Self:
+        return self._in_place(operator.add, other)
+
+    def __isub__(self, other: Any) -> Self:
+        return self._in_place(operator.sub, other)
+
+    def __imul__(self, other: Any) -> Self:
+        return self._in_place(operator.mul, other)
+
+    def __itruediv__(self, other: Any) -> Self:
+        return self._in_place(operator.truediv, other)
+
+    def __ipow__(self, other: Any) -> Self:
+        return self._in_place(operator.pow, other)
 
     def exp(self) -> Self:
         """Return e to this power."""

@@ -13,6 +13,20 @@ from tinygrad_cnn.variable import Variable
 _FLOAT64 = np.dtype(np.float64)
 
 
+def _number(value: Any) -> float:
+    """Return what stands for one number as a Python float."""
+    if isinstance(value, Scalar):
+        value = value._value
+    if type(value) is float:
+        return value
+    try:
+        if isinstance(value, str | bytes) or np.ndim(value):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise DTypeError(f"Scalar: the value is one number; got {value!r}") from None
+
+
 class Scalar(Operand):
     """A Python float that records what is computed from it.
 
@@ -39,13 +53,7 @@ class Scalar(Operand):
     def __init__(
         self, value: float, requires_grad: bool = False, *, name: str | None = None
     ) -> None:
-        if isinstance(value, Scalar):
-            value = value._value
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise DTypeError(f"Scalar: the value is one number; got {value!r}") from None
-        self._value = number
+        self._value = _number(value)
         self._start(Node((), _FLOAT64, "scalar", requires_grad=requires_grad, name=name))
 
     # -- the number ------------------------------------------------------------------
@@ -57,7 +65,7 @@ class Scalar(Operand):
 
     @data.setter
     def data(self, value: "float | Scalar") -> None:
-        self._value = float(value._value if isinstance(value, Scalar) else value)
+        self._value = _number(value)
 
     def item(self) -> float:
         """Return the number."""
@@ -81,16 +89,16 @@ class Scalar(Operand):
     __hash__ = object.__hash__
 
     def __lt__(self, other: "float | Scalar") -> bool:
-        return bool(self._value < float(other))
+        return bool(self._value < _number(other))
 
     def __le__(self, other: "float | Scalar") -> bool:
-        return bool(self._value <= float(other))
+        return bool(self._value <= _number(other))
 
     def __gt__(self, other: "float | Scalar") -> bool:
-        return bool(self._value > float(other))
+        return bool(self._value > _number(other))
 
     def __ge__(self, other: "float | Scalar") -> bool:
-        return bool(self._value >= float(other))
+        return bool(self._value >= _number(other))
 
     # -- arithmetic ------------------------------------------------------------------
 
@@ -101,6 +109,9 @@ class Scalar(Operand):
     def constant(self, number: float) -> "Scalar":
         """Return a number as a constant of this kind."""
         return Scalar(number)
+
+    def _take_over(self, other: Self) -> None:
+        self._value = other._value  # elements save numbers, not the Scalars that held them
 
     # -- what the graph asks for -----------------------------------------------------
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from types import EllipsisType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.array_input import DEFAULT_DTYPE, Array, as_array, plain_key, plain_sizes
+from tinygrad_cnn.array_input import DEFAULT_DTYPE, Array, as_array, plain_key, target_dtype
+from tinygrad_cnn.array_methods import ArrayOperand
 from tinygrad_cnn.device import CPU
-from tinygrad_cnn.elements import activation, affine, arithmetic, join, reduce, shape
-from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, ShapeError
+from tinygrad_cnn.elements import arithmetic, join, shape
+from tinygrad_cnn.elements.requirements import broadcast_shape, normalise_axis
+from tinygrad_cnn.errors import DTypeError, GraphError, ShapeError
 from tinygrad_cnn.graph import Node, is_recording
-from tinygrad_cnn.operators import Operand
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.variable import Variable, require_float
 
@@ -20,14 +21,7 @@ Number = float | int | bool
 Key = int | slice | EllipsisType | None | Array | list[Any] | tuple[Any, ...]
 
 
-class Largest(NamedTuple):
-    """Largest values along an axis, and where they stand."""
-
-    values: "Tensor"
-    indices: "Tensor"
-
-
-class Tensor(Operand):
+class Tensor(ArrayOperand):
     """An array that records what is computed from it.
 
     Parameters
@@ -75,7 +69,7 @@ class Tensor(Operand):
 
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of one axis."""
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[normalise_axis("size", dim, self.ndim)]
 
     def dim(self) -> int:
         """Return the number of axes."""
@@ -154,22 +148,19 @@ class Tensor(Operand):
 
     # -- type and place --------------------------------------------------------------
 
-    def to(self, target: Any) -> "Tensor":
-        """Return the values in another element type, or on another device."""
-        if isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda", "scalar"):
-            if target != "cpu":
-                raise DeviceError(f"to: tensors live on 'cpu' here; got {target!r}")
+    def to(
+        self,
+        *targets: Any,
+        dtype: npt.DTypeLike | None = None,
+        device: str | None = None,
+    ) -> "Tensor":
+        """Return the values in another element type, on another device, or as another tensor's."""
+        wanted = target_dtype(targets, dtype, device)
+        if wanted is None or wanted == self.dtype:
             return self
-        try:
-            dtype = np.dtype(target)
-        except TypeError:
-            raise DTypeError(f"to: 'cpu' or an element type is named; got {target!r}") from None
-        if dtype == self.dtype:
-            return self
-        if dtype.kind != "f" or self.dtype.kind != "f":
-            array = self._value.astype(dtype)
-            return _leaf(array)
-        return arithmetic.CastElement(dtype)(self)
+        if wanted.kind != "f" or self.dtype.kind != "f":
+            return _leaf(self._value.astype(wanted))
+        return arithmetic.CastElement(wanted)(self)
 
     def cpu(self) -> "Tensor":
         """Return the tensor on the CPU."""
@@ -187,34 +178,10 @@ class Tensor(Operand):
         """Return the values as int64."""
         return self.to(np.int64)
 
-    # -- shape -----------------------------------------------------------------------
-
-    def reshape(self, *sizes: Any) -> "Tensor":
-        """Read the values, in (N, C, H, W) order, under another shape."""
-        return shape.reshape(self, plain_sizes(sizes))
-
-    def view(self, *sizes: Any) -> "Tensor":
-        """Reshape, in (N, C, H, W) order; copies where the layout in memory requires it."""
-        return self.reshape(*sizes)
-
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> "Tensor":
-        """Join axes to one."""
-        return shape.flatten(self, start_dim, end_dim)
-
-    def transpose(self, dim0: int, dim1: int) -> "Tensor":
-        """Exchange two axes."""
-        return shape.transpose(self, dim0, dim1)
-
-    def permute(self, *dims: Any) -> "Tensor":
-        """Put the axes in another order."""
-        return shape.permute(self, plain_sizes(dims))
-
-    @property
-    def T(self) -> "Tensor":  # noqa: N802  # the name everyone knows
-        """The tensor with its axes reversed."""
-        return self.permute(*range(self.ndim)[::-1])
+    # -- parts -----------------------------------------------------------------------
 
     def __getitem__(self, key: Key) -> "Tensor":
+        """Return what a key picks, as a copy: write ``x[0, 1] = 5``, not ``x[0][1] = 5``."""
         return shape.IndexElement(plain_key(key))(self)
 
     def scalars(self) -> tuple[Scalar, ...]:
@@ -242,6 +209,11 @@ class Tensor(Operand):
         self._overwrite(key, values)
 
     def _overwrite(self, key: Any, values: "npt.ArrayLike | Tensor") -> None:
+        if not self._value.flags.writeable:
+            raise GraphError(
+                "assignment: a broadcast view is not written into, since its elements share "
+                f"memory; got one of shape {self.shape}. Copy it first with .clone()"
+            )
         try:
             self._value[key] = values._value if isinstance(values, Variable) else values
         except (IndexError, ValueError) as error:
@@ -250,31 +222,8 @@ class Tensor(Operand):
             ) from None
         self.version.count += 1
 
-    def _in_place(self, other: Any, result: "Tensor") -> "Tensor":
-        if is_recording() and (self.requires_grad or result.requires_grad):
-            if self.requires_grad and self.is_leaf:
-                raise GraphError(
-                    "in-place arithmetic: a leaf that requires a gradient is not changed while "
-                    f"its graph is recorded; got {self.name or 'one'} of shape {self.shape}. "
-                    "Use with no_grad(): ..., or write x = x + y"
-                )
-            return result
-        if result.shape != self.shape or result.dtype != self.dtype:
-            return result
-        self._overwrite(..., result)
-        return self
-
-    def __iadd__(self, other: Any) -> "Tensor":
-        return self._in_place(other, self + other)
-
-    def __isub__(self, other: Any) -> "Tensor":
-        return self._in_place(other, self - other)
-
-    def __imul__(self, other: Any) -> "Tensor":
-        return self._in_place(other, self * other)
-
-    def __itruediv__(self, other: Any) -> "Tensor":
-        return self._in_place(other, self / other)
+    def _take_over(self, other: Self) -> None:
+        self._overwrite(..., other)
 
     # -- arithmetic ------------------------------------------------------------------
 
@@ -301,52 +250,23 @@ class Tensor(Operand):
     def _fractional(self) -> "Tensor":
         return self if self.dtype.kind == "f" else self.to(DEFAULT_DTYPE)
 
-    def __matmul__(self, other: Any) -> "Tensor":
-        return affine.matmul(self, self.lift(other))
-
-    def __rmatmul__(self, other: Any) -> "Tensor":
-        return affine.matmul(self.lift(other), self)
-
-    def softmax(self, dim: int) -> "Tensor":
-        """Return softmax along an axis."""
-        return activation.softmax(self, dim)
-
-    def log_softmax(self, dim: int) -> "Tensor":
-        """Return the logarithm of softmax along an axis."""
-        return activation.log_softmax(self, dim)
-
-    # -- reductions ------------------------------------------------------------------
-
-    def sum(self, dim: reduce.Axes = None, keepdim: bool = False) -> "Tensor":
-        """Add up elements, along `dim` or all."""
-        return reduce.sum(self, dim, keepdim)
-
-    def mean(self, dim: reduce.Axes = None, keepdim: bool = False) -> "Tensor":
-        """Average elements, along `dim` or all."""
-        return reduce.mean(self, dim, keepdim)
-
-    def amax(self, dim: reduce.Axes = None, keepdim: bool = False) -> "Tensor":
-        """Return the largest elements along `dim` or all."""
-        return reduce.max(self, dim, keepdim)
-
-    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """Return the largest element; with `dim`, (values, indices) along it."""
-        if dim is None:
-            return self.amax()
-        return Largest(*reduce.MaxElement(dim, keepdim)(self))
+    # -- comparisons: no gradient ----------------------------------------------------
 
     def argmax(self, dim: int | None = None) -> "Tensor":
         """Return the position of the largest element; of equal ones the first."""
-        array = np.asarray(self._value.argmax(dim))
-        return _leaf(array)
-
-    # -- comparisons: no gradient ----------------------------------------------------
+        axis = None if dim is None else normalise_axis("argmax", dim, self.ndim)
+        if (self.numel() if axis is None else self.shape[axis]) == 0:
+            raise ShapeError(
+                f"argmax: nothing is the largest of no elements; got shape {self.shape}"
+            )
+        return _leaf(np.asarray(self._value.argmax(axis)))
 
     def _compare(self, ufunc: np.ufunc, other: Any) -> "Tensor":
         if other is None:  # so that `tensor == None` is False
             return NotImplemented
-        array = np.asarray(ufunc(self._value, self.lift(other)._value))
-        return _leaf(array)
+        lifted = self.lift(other)
+        broadcast_shape(ufunc.__name__, self.shape, lifted.shape)
+        return _leaf(np.asarray(ufunc(self._value, lifted._value)))
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return self._compare(np.equal, other)

@@ -105,10 +105,8 @@ class Variable:
 
     @grad.setter
     def grad(self, grad: Self | None) -> None:
-        if grad is not None and grad.shape != self.shape:
-            raise ShapeError(
-                f"grad: it has the shape of its variable; got {grad.shape} for {self.shape}"
-            )
+        if grad is not None:
+            self._check_signal("grad", "it", grad)
         self._grad = grad
         self.grad_passes = 0 if grad is None else 1
 
@@ -164,19 +162,25 @@ class Variable:
                     "gradient="
                 )
             gradient = self._ones()
-        elif type(gradient) is not type(self) or gradient.dtype != self.dtype:
-            raise DTypeError(
-                "backward: gradient is of the kind and element type of the value it belongs to; "
-                f"got {type(gradient).__name__} of {getattr(gradient, 'dtype', 'no element type')}"
-                f" for {type(self).__name__} of {self.dtype}"
-            )
-        elif gradient.shape != self.shape:
-            raise ShapeError(
-                "backward: gradient has the shape of the value it belongs to; got "
-                f"{gradient.shape} for {self.shape}"
-            )
+        else:
+            self._check_signal("backward", "gradient", gradient)
         keep = create_graph if retain_graph is None else retain_graph
         propagate(self, gradient, keep, create_graph)
+
+    def _check_signal(self, operation: str, noun: str, signal: Any) -> None:
+        """Refuse what cannot be an error signal of this value."""
+        alike = isinstance(signal, Variable) and signal.device == self.device
+        if not alike or signal.dtype != self.dtype:
+            raise DTypeError(
+                f"{operation}: {noun} is of the kind and element type of the value it belongs to; "
+                f"got {type(signal).__name__} of {getattr(signal, 'dtype', 'no element type')} for "
+                f"{type(self).__name__} of {self.dtype}"
+            )
+        if signal.shape != self.shape:
+            raise ShapeError(
+                f"{operation}: {noun} has the shape of the value it belongs to; got "
+                f"{signal.shape} for {self.shape}"
+            )
 
     # -- what Scalar and Tensor know of their values ---------------------------------
 

@@ -16,15 +16,15 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 
-class Operand(NamedTuple):
-    """A matrix in an array: element (r, c) lies at r·down + c·across."""
+class Matrix(NamedTuple):
+    """How a matrix lies in an array: element (m, k) at m·down + k·across."""
 
     values: Array
     down: int
     across: int
 
 
-def _product(depth: int, a: Operand, b: Operand, bias: Array | None, out: Array) -> None:
+def _product(depth: int, a: Matrix, b: Matrix, bias: Array | None, out: Array) -> None:
     """out[m,n] = bias[n] + Σ_k a[m,k] · b[k,n], k below `depth`."""
     rows, columns = out.shape
     correlate(
@@ -43,21 +43,21 @@ def _product(depth: int, a: Operand, b: Operand, bias: Array | None, out: Array)
 def affine_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
     """out[n,e] = bias[e] + Σ_d weight[e,d] · x[n,d]."""
     depth = x.shape[1]
-    _product(depth, Operand(x, depth, 1), Operand(weight, 1, depth), bias, out)
+    _product(depth, Matrix(x, depth, 1), Matrix(weight, 1, depth), bias, out)
 
 
 @implements("affine_grad_input", device="cpu", variant="tile")
 def affine_grad_input(grad: Array, weight: Array, out: Array) -> None:
     """out[n,d] = Σ_e weight[e,d] · grad[n,e]."""
     depth, features = weight.shape
-    _product(depth, Operand(grad, depth, 1), Operand(weight, features, 1), None, out)
+    _product(depth, Matrix(grad, depth, 1), Matrix(weight, features, 1), None, out)
 
 
 @implements("affine_grad_weight", device="cpu", variant="tile")
 def affine_grad_weight(grad: Array, x: Array, out: Array) -> None:
     """out[e,d] = Σ_n grad[n,e] · x[n,d]: the left matrix is read by columns."""
     outputs, features = out.shape
-    _product(x.shape[0], Operand(grad, 1, outputs), Operand(x, features, 1), None, out)
+    _product(x.shape[0], Matrix(grad, 1, outputs), Matrix(x, features, 1), None, out)
 
 
 @implements("matmul", device="cpu", variant="tile")
@@ -65,7 +65,7 @@ def matmul(a: Array, b: Array, out: Array) -> None:
     """out[s,m,n] = Σ_k a[s,m,k] · b[s,k,n] for every matrix s of a stack."""
     _, depth, columns = b.shape
     for left, right, result in zip(a, b, out, strict=True):
-        _product(depth, Operand(left, depth, 1), Operand(right, columns, 1), None, result)
+        _product(depth, Matrix(left, depth, 1), Matrix(right, columns, 1), None, result)
 
 
 @implements("affine_forward", device="cpu", variant="blas", rank=10)

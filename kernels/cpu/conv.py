@@ -9,8 +9,18 @@ The three passes of a convolution are correlations themselves:
 - the gradient of the weight slides the error signal over the image
   (:mod:`~tinygrad_cnn.kernels.cpu.weight_gradient`).
 
-Padding is zeros that are multiplied like any pixel: where a filter or an error signal holds
-a NaN or an infinity, its product with padding is NaN.
+The way to the innermost loop, for the first two::
+
+    conv.py       conv2d_forward   says how image, filter and result lie in memory
+    correlate.py  correlate        packs the filter and cuts the result into blocks of pixels
+    correlate.py  _one_task        copies the pixels under one block, with their padding
+    correlate.py  _multiply        cuts the block into register tiles
+    tile.py       multiply_tile    sums one tile: TILE_ROWS pixels by a few output channels
+
+Padding is zeros that are multiplied like any pixel, so a NaN or an infinity of the other
+operand spreads through it: one in a filter reaches every pixel of its output channel, in
+the gradient of the input every pixel of the class that its tap meets; one in the error
+signal reaches every weight of its filter. The plain loops leave padding out.
 """
 
 import numpy as np
@@ -29,14 +39,21 @@ def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Ar
     """out[n,i,j,o] = bias[o] + Σ_u,v,c x[n, i·sh+u-ph, j·sw+v-pw, c] · weight[o,c,u,v]."""
     images, height, width, channels = x.shape
     kh, kw, sh, sw, ph, pw = window
-    _, rows, columns, filters = out.shape
+    _, out_height, out_width, filters = out.shape
     correlate(
         read_only(x),
         Source(images, height, width, channels, kh, kw, sh, sw, ph, pw, height * width * channels),
         read_only(weight),
         Filter(0, o=channels * kh * kw, c=kh * kw, u=kw, v=1),
         bias,
-        Target(rows, columns, 0, rows * columns * filters, columns * filters, filters),
+        Target(
+            height=out_height,
+            width=out_width,
+            offset=0,
+            image=out_height * out_width * filters,
+            row=out_width * filters,
+            column=filters,
+        ),
         filters,
         out.reshape(-1),
     )
@@ -53,7 +70,7 @@ def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) ->
     """
     images, height, width, channels = out.shape
     kh, kw, sh, sw, ph, pw = window
-    _, rows, columns, filters = grad.shape
+    _, out_height, out_width, filters = grad.shape
     grad, weight, flat = read_only(grad), read_only(weight), out.reshape(-1)
     if sh > kh or sw > kw:
         flat[:] = 0  # some classes of pixels lie under no tap
@@ -69,10 +86,10 @@ def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) ->
             correlate(
                 grad,
                 Source(
-                    images, rows, columns, filters, taps_down, taps_right, 1, 1,
+                    images, out_height, out_width, filters, taps_down, taps_right, 1, 1,
                     top=taps_down - 1 - (r0 + ph - u0) // sh,
                     left=taps_right - 1 - (q0 + pw - v0) // sw,
-                    image_stride=rows * columns * filters,
+                    image_stride=out_height * out_width * filters,
                 ),
                 weight,
                 Filter(
@@ -121,7 +138,3 @@ def _channel_sum(grad: Array, out: Array) -> None:
         out[k % channels] += totals[k]
     for k in range(grad.size // run * run, grad.size):
         out[k % channels] += grad[k]
-
-
-# Registers the variant "im2col" of the same operations.
-from tinygrad_cnn.kernels.cpu import im2col  # noqa: E402, F401

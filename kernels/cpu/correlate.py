@@ -67,45 +67,54 @@ class Target(NamedTuple):
     column: int
 
 
-class Plan(NamedTuple):
-    """All that :func:`_correlate` has to know beside the arrays: plain integers."""
+class BlockPlan(NamedTuple):
+    """All that :func:`_correlate` has to know beside the arrays: plain integers.
 
-    padded: int  # whether a block is copied first
+    Numba hands a tuple to a parallel loop only if it is flat, so the groups are comments.
+    """
+
+    # the work: tasks are numbered by block, then by group of panels
+    tasks: int
+    fork: int  # whether threads share them
+    # a block: some rows of one output image, or several small images
     images: int
-    image_blocks: int  # cuts of the batch ...
-    image_step: int  # ... of so many images
-    row_blocks: int  # cuts of an output image ...
-    row_step: int  # ... of so many rows
+    image_step: int  # images in a block ...
+    row_step: int  # ... and output rows
+    row_blocks: int  # blocks in an image
     out_height: int
     out_width: int
+    # where the pixels under a block lie
     source_image: int  # values from one image to the next
     source_height: int
     source_row: int
     source_offset: int  # of the first value under the window of output (0, 0)
     step_down: int  # sh
     top: int
-    block_rows: int  # rows of input of a block of one image
     row: int  # values in a row that the tiles read
+    # the copy of these pixels
+    padded: int  # whether there is one
+    block_rows: int  # rows of input of a block of one image
     blank: int  # zeros at the left end of a copied row
     run: int  # values copied into it
     skip: int  # values of the image row left out before them
+    # where the result goes
     target_offset: int
     target_image: int
     target_row: int
+    # the sum under one window
     kh: int
     run_length: int  # kw · C, neighbours in memory ...
     run_stride: int  # ... or so far apart
-    width: int  # of a tile and of a panel
+    # tiles; a panel is as many output channels as a tile has columns
+    width: int
     lanes: int
     columns: int  # output channels
     panels: int
     panel_groups: int
-    panel_step: int
-    tasks: int
-    fork: int
+    panel_step: int  # panels in a group
 
 
-def _plan(source: Source, target: Target, columns: int, dtype: npt.DTypeLike) -> Plan:
+def _block_plan(source: Source, target: Target, columns: int, dtype: npt.DTypeLike) -> BlockPlan:
     s, t = source, target
     reach_down = (t.height - 1) * s.sh + s.kh  # rows of padded input that are needed
     reach_right = (t.width - 1) * s.sw + s.kw
@@ -122,23 +131,23 @@ def _plan(source: Source, target: Target, columns: int, dtype: npt.DTypeLike) ->
         image_step = min(image_step, -(-s.images // _TASKS))
         least = -(-_TILES * TILE_ROWS // (t.height * t.width))
         image_step = max(1, image_step, min(least, s.images))
-    row_blocks, image_blocks = -(-t.height // row_step), -(-s.images // image_step)
+    row_blocks = -(-t.height // row_step)
+    blocks = row_blocks * -(-s.images // image_step)
 
     width = best_width(columns, dtype)
     panels = -(-columns // width)
-    blocks = row_blocks * image_blocks
     groups = min(panels, max(1, -(-_TASKS // max(1, blocks))))
     panel_step = -(-panels // groups)
     groups = -(-panels // panel_step)
     work = s.images * t.height * t.width * s.kh * s.kw * s.channels * panels * width
     first, last = max(0, s.left), min(reach_right, s.width + s.left)
-    return Plan(
-        padded=int(not inside),
+    return BlockPlan(
+        tasks=blocks * groups,
+        fork=int(work > _FORK),
         images=s.images,
-        image_blocks=image_blocks,
         image_step=image_step,
-        row_blocks=row_blocks,
         row_step=row_step,
+        row_blocks=row_blocks,
         out_height=t.height,
         out_width=t.width,
         source_image=s.image_stride,
@@ -147,8 +156,9 @@ def _plan(source: Source, target: Target, columns: int, dtype: npt.DTypeLike) ->
         source_offset=-(s.top * s.width + s.left) * s.channels,
         step_down=s.sh,
         top=s.top,
-        block_rows=(row_step - 1) * s.sh + s.kh,
         row=row,
+        padded=int(not inside),
+        block_rows=(row_step - 1) * s.sh + s.kh,
         blank=min(first, reach_right) * s.channels,
         run=max(0, last - first) * s.channels,
         skip=max(0, -s.left) * s.channels,
@@ -164,17 +174,15 @@ def _plan(source: Source, target: Target, columns: int, dtype: npt.DTypeLike) ->
         panels=panels,
         panel_groups=groups,
         panel_step=panel_step,
-        tasks=blocks * groups,
-        fork=int(work > _FORK),
     )
 
 
 @lru_cache(maxsize=512)
 def _prepared(
     source: Source, target: Target, columns: int, dtype: np.dtype[Any]
-) -> tuple[Plan, Array, Array]:
+) -> tuple[BlockPlan, Array, Array]:
     """Return the plan, and for each pixel of a block where it reads and where it writes."""
-    plan = _plan(source, target, columns, dtype)
+    plan = _block_plan(source, target, columns, dtype)
     image, i, j = np.indices((plan.image_step, plan.row_step, target.width))
     between = plan.block_rows * plan.row if plan.padded else plan.source_image
     reads = image * between + i * (source.sh * plan.row) + j * (source.sw * source.channels)
@@ -251,7 +259,7 @@ def _pack(
 
 @compiled(parallel=True)
 def _correlate(
-    plan: Plan, x: Array, reads: Array, packed: Array, start: Array, writes: Array, out: Array
+    plan: BlockPlan, x: Array, reads: Array, packed: Array, start: Array, writes: Array, out: Array
 ) -> None:
     if plan.fork:
         for task in numba.prange(plan.tasks):
@@ -264,7 +272,7 @@ def _correlate(
 @compiled()
 def _one_task(
     task: int,
-    plan: Plan,
+    plan: BlockPlan,
     x: Array,
     reads: Array,
     packed: Array,
@@ -272,7 +280,12 @@ def _one_task(
     writes: Array,
     out: Array,
 ) -> None:
-    """Compute one group of panels of one block of output pixels."""
+    """Compute one group of panels of one block of output pixels.
+
+    Each task allocates its own scratch buffer. A buffer made outside of the parallel loop
+    would be shared by all threads, and one for each thread would need to know how many there
+    are, which no kernel may. The price is one allocation for some 100 KB of copied pixels.
+    """
     block, group = task // plan.panel_groups, task % plan.panel_groups
     image = block // plan.row_blocks * plan.image_step
     row = block % plan.row_blocks * plan.row_step
@@ -289,7 +302,9 @@ def _one_task(
 
 
 @compiled()
-def _copy_padded(plan: Plan, x: Array, image: int, out_row: int, n: int, scratch: Array) -> None:
+def _copy_padded(
+    plan: BlockPlan, x: Array, image: int, out_row: int, n: int, scratch: Array
+) -> None:
     """Copy the rows that a block needs of an image, with zeros where the window sticks out."""
     for r in range(plan.block_rows):
         at = address(scratch, (n * plan.block_rows + r) * plan.row)
@@ -307,7 +322,7 @@ def _copy_padded(plan: Plan, x: Array, image: int, out_row: int, n: int, scratch
 
 @compiled()
 def _multiply(
-    plan: Plan,
+    plan: BlockPlan,
     x: Array,
     scratch: Array,
     image: int,

@@ -5,6 +5,9 @@ convolutional neural networks for document processing"): all windows of the batc
 the rows of a matrix with KH · KW · C columns, and the filters the columns of another. It
 needs KH · KW times the memory of the image and depends on NumPy's BLAS, which does not give
 equal bits for different numbers of threads. It stands here to compare with.
+
+Padding is zeros that are multiplied like any pixel, as in the variant "direct"; in the
+gradient of the input nothing is multiplied by padding.
 """
 
 import numpy as np
@@ -42,15 +45,15 @@ def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Ar
 def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) -> None:
     """columns[p,k] = Σ_o grad[p,o] · weight[o,k], then add each column where it came from."""
     images, height, width, channels = out.shape
-    _, rows, steps, filters = grad.shape
+    _, out_height, out_width, filters = grad.shape
     kh, kw, sh, sw, ph, pw = window
     padded = np.zeros((images, height + 2 * ph, width + 2 * pw, channels), out.dtype)
     with np.errstate(invalid="ignore", over="ignore"):
         taps = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(filters, -1)
         columns = grad.reshape(-1, filters) @ taps
-        columns = columns.reshape(images, rows, steps, kh, kw, channels)
+        columns = columns.reshape(images, out_height, out_width, kh, kw, channels)
         for u, v in np.ndindex(kh, kw):
-            under = padded[:, u : u + rows * sh : sh, v : v + steps * sw : sw]
+            under = padded[:, u : u + out_height * sh : sh, v : v + out_width * sw : sw]
             under += columns[:, :, :, u, v]
     out[...] = padded[:, ph : ph + height, pw : pw + width]
 

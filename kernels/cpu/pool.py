@@ -28,10 +28,10 @@ def max_pool2d_forward(x: Array, window: Window, out: Array, winners: Array) -> 
 def _max_forward(x: Array, window: Window, out: Array, winners: Array) -> None:
     kh, kw, sh, sw, ph, pw = window
     images, height, width, channels = x.shape
-    _, rows, columns, _ = out.shape
+    _, out_height, out_width, _ = out.shape
     for n in range(images):
-        for i in range(rows):
-            for j in range(columns):
+        for i in range(out_height):
+            for j in range(out_width):
                 best, winner = out[n, i, j], winners[n, i, j]
                 for c in range(channels):
                     best[c], winner[c] = -np.inf, -1
@@ -54,15 +54,15 @@ def max_pool2d_grad_input(grad: Array, winners: Array, window: Window, out: Arra
 
 @compiled()
 def _max_grad_input(grad: Array, winners: Array, out: Array) -> None:
-    images, rows, columns, channels = grad.shape
+    images, out_height, out_width, channels = grad.shape
     for n in range(images):
         image = out[n].reshape(-1)
         image[:] = 0
-        for i in range(rows):
-            for j in range(columns):
-                delta, winner = grad[n, i, j], winners[n, i, j]
+        for i in range(out_height):
+            for j in range(out_width):
+                signal, winner = grad[n, i, j], winners[n, i, j]
                 for c in range(channels):
-                    image[winner[c] * channels + c] += delta[c]
+                    image[winner[c] * channels + c] += signal[c]
 
 
 @implements("max_pool2d_gather", device="cpu", variant="direct")
@@ -74,11 +74,11 @@ def max_pool2d_gather(x: Array, winners: Array, out: Array) -> None:
 
 @compiled()
 def _max_gather(x: Array, winners: Array, out: Array) -> None:
-    images, rows, columns, channels = out.shape
+    images, out_height, out_width, channels = out.shape
     for n in range(images):
         image = x[n].reshape(-1)
-        for i in range(rows):
-            for j in range(columns):
+        for i in range(out_height):
+            for j in range(out_width):
                 found, winner = out[n, i, j], winners[n, i, j]
                 for c in range(channels):
                     found[c] = image[winner[c] * channels + c]
@@ -94,11 +94,11 @@ def avg_pool2d_forward(x: Array, window: Window, out: Array) -> None:
 def _avg_forward(x: Array, window: Window, out: Array) -> None:
     kh, kw, sh, sw, ph, pw = window
     images, height, width, channels = x.shape
-    _, rows, columns, _ = out.shape
+    _, out_height, out_width, _ = out.shape
     size = out.dtype.type(kh * kw)
     for n in range(images):
-        for i in range(rows):
-            for j in range(columns):
+        for i in range(out_height):
+            for j in range(out_width):
                 total = out[n, i, j]
                 for c in range(channels):
                     total[c] = 0
@@ -121,15 +121,15 @@ def avg_pool2d_grad_input(grad: Array, window: Window, out: Array) -> None:
 def _avg_grad_input(grad: Array, window: Window, out: Array) -> None:
     kh, kw, sh, sw, ph, pw = window
     images, height, width, channels = out.shape
-    _, rows, columns, _ = grad.shape
+    _, out_height, out_width, _ = grad.shape
     size = out.dtype.type(kh * kw)
     out.reshape(-1)[:] = 0
     for n in range(images):
-        for i in range(rows):
-            for j in range(columns):
-                delta = grad[n, i, j]
+        for i in range(out_height):
+            for j in range(out_width):
+                signal = grad[n, i, j]
                 for row in range(max(0, i * sh - ph), min(height, i * sh - ph + kh)):
                     for column in range(max(0, j * sw - pw), min(width, j * sw - pw + kw)):
                         pixel = out[n, row, column]
                         for c in range(channels):
-                            pixel[c] += delta[c] / size
+                            pixel[c] += signal[c] / size

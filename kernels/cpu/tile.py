@@ -6,17 +6,28 @@ small block of the result in registers for the whole sum, and per step reads one
 
                                    b[k, 0:W]
                              ┌────────┬────────┐
-                             │ vector │ vector │    W = 2 vectors of 16 float32
+                             │ vector │ vector │    W = 2 vectors
                              └────────┴────────┘
               a[0, k] ──▶    ┌────────┬────────┐
               a[1, k] ──▶    │  acc   │  acc   │    each a[m, k] is spread over a vector,
                  ⋮           ├────────┼────────┤    then acc[m, :] += a[m, k] · b[k, :]
               a[M-1, k] ──▶  │  acc   │  acc   │
-                             └────────┴────────┘    M = 8 rows: 16 accumulators
+                             └────────┴────────┘    M rows: 2 M accumulators
 
-One step reads M + W values and does M · W multiply-adds: 40 reads for 256. There are enough
-independent accumulators to keep every multiplier busy while earlier sums are under way, and
-none of them touches memory before the sum is complete.
+One step reads M + W values and does M · W multiply-adds. How large a tile the registers
+hold depends on the processor (:mod:`~tinygrad_cnn.kernels.cpu.vectors`); in float32:
+
+===========  =====  ===================  ============  ==========================
+processor    M      W                    accumulators  reads for multiply-adds
+===========  =====  ===================  ============  ==========================
+AVX-512      8      2 vectors of 16      16 of 32      40 for 256: 6.4 for a read
+AVX2         6      2 vectors of 8       12 of 16      22 for 96: 4.4 for a read
+ARM          8      2 vectors of 4       16 of 32      16 for 64: 4 for a read
+other x86    6      2 vectors of 4       12 of 16      14 for 48: 3.4 for a read
+===========  =====  ===================  ============  ==========================
+
+There are enough independent accumulators to keep every multiplier busy while earlier sums
+are under way, and none of them touches memory before the sum is complete.
 
 The sum runs over three nested loops, because the pixels under a filter lie in memory as
 rows of columns of channels. The rows of `a` and of the result lie anywhere: tables give

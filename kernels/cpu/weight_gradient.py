@@ -37,9 +37,14 @@ _TASKS = 8  # fewer slots than this are cut by filters too
 _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
 
 
-class Plan(NamedTuple):
+class PixelPlan(NamedTuple):
     """All that :func:`_add_pixels` has to know beside the arrays: plain integers."""
 
+    # the work: tasks are numbered by slot, then by group of filters
+    slots: int
+    groups: int
+    fork: int  # whether threads share them
+    # the shapes
     images: int
     height: int
     image_row: int  # W · C
@@ -51,31 +56,32 @@ class Plan(NamedTuple):
     kw: int
     sh: int
     ph: int
-    step: int  # sw · C: values from the window of one output pixel to the next
-    blank: int  # zeros at the left end of a copied row
-    run: int  # values copied into it
-    row: int  # values in a copied row, slack for the last vectors included
+    # a block: some output rows of one image, or several small images
+    blocks: int
     image_step: int  # images in a block ...
     row_step: int  # ... and output rows
-    row_blocks: int
-    blocks: int
+    row_blocks: int  # blocks in an image
+    # the copy of the pixels under a block
     block_rows: int  # input rows of a block of one image
-    width: int  # of a tile
+    row: int  # values in a copied row, slack for the last vectors included
+    blank: int  # zeros at the left end of a copied row
+    run: int  # values copied into it
+    step: int  # sw · C: values from the window of one output pixel to the next
+    # tiles: filters by columns (v, c)
+    width: int
     lanes: int
     panels: int  # of the KW · C columns
     filter_rows: int  # filters, rounded up to whole tiles
     filter_step: int  # filters in a group
-    groups: int
-    slots: int
-    slot_blocks: int
+    # partial sums
+    slot_blocks: int  # blocks that a slot adds up
     slot_values: int
-    fork: int
 
 
 @lru_cache(maxsize=512)
-def _plan(
+def _pixel_plan(
     grad_shape: tuple[int, ...], x_shape: tuple[int, ...], window: Window, dtype: npt.DTypeLike
-) -> Plan:
+) -> PixelPlan:
     images, height, width, channels = x_shape
     _, out_height, out_width, filters = grad_shape
     kh, kw, sh, sw, ph, pw = window
@@ -104,7 +110,7 @@ def _plan(
     filter_step = -(-filter_rows // TILE_ROWS // groups) * TILE_ROWS
     groups = -(-filter_rows // filter_step)
     work = images * out_height * out_width * slot_values
-    return Plan(
+    return PixelPlan(
         images=images,
         height=height,
         image_row=width * channels,
@@ -150,7 +156,7 @@ def correlate_pixels(
     if 0 in grad_shape or 0 in x_shape or min(grad_shape) < 0:
         out[...] = 0
         return
-    plan = _plan(grad_shape, x_shape, Window(*window), out.dtype)
+    plan = _pixel_plan(grad_shape, x_shape, Window(*window), out.dtype)
     rows = np.minimum(np.arange(plan.filter_rows), plan.filters - 1)
     places = np.arange(plan.filter_rows) * plan.width
     sums = np.empty(plan.slots * plan.slot_values, out.dtype)
@@ -159,7 +165,7 @@ def correlate_pixels(
 
 @compiled(parallel=True)
 def _add_pixels(
-    plan: Plan, grad: Array, rows: Array, x: Array, places: Array, sums: Array, out: Array
+    plan: PixelPlan, grad: Array, rows: Array, x: Array, places: Array, sums: Array, out: Array
 ) -> None:
     if plan.fork:
         for task in numba.prange(plan.slots * plan.groups):
@@ -172,9 +178,13 @@ def _add_pixels(
 
 @compiled()
 def _one_task(
-    task: int, plan: Plan, grad: Array, rows: Array, x: Array, places: Array, sums: Array
+    task: int, plan: PixelPlan, grad: Array, rows: Array, x: Array, places: Array, sums: Array
 ) -> None:
-    """Add the blocks of one slot, for one group of filters."""
+    """Add the blocks of one slot, for one group of filters.
+
+    Each task allocates its own scratch buffer: threads cannot share one, and how many
+    threads there are is nothing that a kernel may know.
+    """
     slot, group = task // plan.groups, task % plan.groups
     first = group * plan.filter_step
     last = min(first + plan.filter_step, plan.filter_rows)
@@ -190,14 +200,16 @@ def _one_task(
 
 
 @compiled()
-def _clear(plan: Plan, slot: int, first: int, last: int, sums: Array) -> None:
+def _clear(plan: PixelPlan, slot: int, first: int, last: int, sums: Array) -> None:
     for panel in range(plan.kh * plan.panels):
         at = slot * plan.slot_values + (panel * plan.filter_rows + first) * plan.width
         clear_run(address(sums, at), (last - first) * plan.width)
 
 
 @compiled()
-def _copy_padded(plan: Plan, x: Array, image: int, out_row: int, n: int, scratch: Array) -> None:
+def _copy_padded(
+    plan: PixelPlan, x: Array, image: int, out_row: int, n: int, scratch: Array
+) -> None:
     """Copy the rows that a block needs of an image, with zeros around it and as slack."""
     for r in range(plan.block_rows):
         at = (n * plan.block_rows + r) * plan.row
@@ -214,7 +226,7 @@ def _copy_padded(plan: Plan, x: Array, image: int, out_row: int, n: int, scratch
 
 @compiled()
 def _multiply(
-    plan: Plan,
+    plan: PixelPlan,
     grad: Array,
     rows: Array,
     image: int,
@@ -251,7 +263,7 @@ def _multiply(
 
 
 @compiled()
-def _combine(plan: Plan, sums: Array, out: Array) -> None:
+def _combine(plan: PixelPlan, sums: Array, out: Array) -> None:
     """Add up the slots in order, into the first, and bring it into the order [o][c][u][v]."""
     for slot in range(1, plan.slots):
         at = slot * plan.slot_values

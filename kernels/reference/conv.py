@@ -1,8 +1,12 @@
 """Two-dimensional convolution and its two adjoints.
 
 Images are (N, H, W, C), filters (O, C, KH, KW). "Convolution" is the cross-correlation that
-deep-learning papers mean by the word: the filter is not flipped. Pixels outside the image
-count as zero.
+deep-learning papers mean by the word: the filter is not flipped.
+
+Pixels outside the image count as zero, and their products are left out of the sum. Finite
+numbers cannot tell; but 0 · NaN and 0 · inf are NaN, so the fast kernels, which multiply
+padding like any pixel, make NaN where a NaN or an infinity of a filter (of the error signal,
+in the gradient of the weight) meets padding only, and these loops do not.
 """
 
 import numpy as np

@@ -10,12 +10,12 @@ def affine_forward(x: float, weight: float, bias: float) -> float:
 
 
 @implements("affine_grad_input", device="scalar", variant="python")
-def affine_grad_input(delta: float, weight: float) -> float:
-    """Return weight * delta."""
-    return weight * delta
+def affine_grad_input(grad: float, weight: float) -> float:
+    """Return weight * grad."""
+    return weight * grad
 
 
 @implements("affine_grad_weight", device="scalar", variant="python")
-def affine_grad_weight(delta: float, x: float) -> float:
-    """Return delta * x."""
-    return delta * x
+def affine_grad_weight(grad: float, x: float) -> float:
+    """Return grad * x."""
+    return grad * x

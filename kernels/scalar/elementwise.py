@@ -99,9 +99,9 @@ def sigmoid(z: float) -> float:
 
 
 @_register("sigmoid_grad")
-def sigmoid_grad(delta: float, a: float) -> float:
-    """Return delta * a * (1 - a) with a = sigmoid(z)."""
-    return delta * a * (1.0 - a)
+def sigmoid_grad(grad: float, a: float) -> float:
+    """Return grad * a * (1 - a) with a = sigmoid(z)."""
+    return grad * a * (1.0 - a)
 
 
 @_register("tanh")
@@ -111,9 +111,9 @@ def tanh(z: float) -> float:
 
 
 @_register("tanh_grad")
-def tanh_grad(delta: float, a: float) -> float:
-    """Return delta * (1 - a²) with a = tanh(z)."""
-    return delta * (1.0 - a * a)
+def tanh_grad(grad: float, a: float) -> float:
+    """Return grad * (1 - a²) with a = tanh(z)."""
+    return grad * (1.0 - a * a)
 
 
 @_register("scaled_tanh")
@@ -123,10 +123,10 @@ def scaled_tanh(z: float) -> float:
 
 
 @_register("scaled_tanh_grad")
-def scaled_tanh_grad(delta: float, a: float) -> float:
-    """Return delta * S * (A - a² / A) with a = A tanh(S z)."""
+def scaled_tanh_grad(grad: float, a: float) -> float:
+    """Return grad * S * (A - a² / A) with a = A tanh(S z)."""
     amplitude, slope = SCALED_TANH_AMPLITUDE, SCALED_TANH_SLOPE
-    return delta * slope * (amplitude - a * a / amplitude)
+    return grad * slope * (amplitude - a * a / amplitude)
 
 
 @_register("relu")
@@ -136,6 +136,6 @@ def relu(z: float) -> float:
 
 
 @_register("relu_grad")
-def relu_grad(delta: float, a: float) -> float:
-    """Return delta unless a = relu(z) is 0: the derivative at z = 0 is 0."""
-    return 0.0 if a <= 0.0 else delta
+def relu_grad(grad: float, a: float) -> float:
+    """Return grad unless a = relu(z) is 0: the derivative at z = 0 is 0."""
+    return 0.0 if a <= 0.0 else grad

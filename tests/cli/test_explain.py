@@ -53,7 +53,7 @@ def test_columns_and_structure_can_be_asked_for(capsys: pytest.CaptureFixture[st
         (["lenet9"], "known names are lenet5; got 'lenet9'"),
         (["lenet5", "--seed", "-1"], "a whole number from 0 up; got -1"),
         (["lenet5", "--batch-size", "0"], "at least one image; got 0"),
-        (["lenet5", "--columns", "flops"], "among time, bytes, kernel; got 'flops'"),
+        (["lenet5", "--columns", "flops"], "among time, bytes, multiply-adds, kernel; got 'flops'"),
         (["lenet5", "--data", "letters"], "got 'letters'"),
         (["lenet5", "--variant", "original", "--pool", "max"], "got pool=max"),
         ([], "Missing argument 'MODEL'"),

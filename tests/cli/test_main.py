@@ -72,8 +72,10 @@ ERRORS = [
      "tinygrad-cnn: a/b: No space left on device\n"),
     (OSError("the network is down"), 2, "tinygrad-cnn: the network is down\n"),
     (MemoryError(), 2,
-     "tinygrad-cnn: there is not enough memory for this; try a smaller --batch-size\n"),
-    (KeyboardInterrupt(), 130, "tinygrad-cnn: interrupted before training began\n"),
+     "tinygrad-cnn: there is not enough memory for this; smaller batches need less\n"),
+    (KeyboardInterrupt(), 130, "tinygrad-cnn: interrupted\n"),
+    (KeyboardInterrupt("on the way"), 130, "tinygrad-cnn: interrupted on the way\n"),
+    (click.Abort(), 130, "tinygrad-cnn: interrupted\n"),
 ]  # fmt: skip
 
 

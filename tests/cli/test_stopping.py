@@ -127,3 +127,21 @@ def test_stopped_while_kernels_are_compiled(
     assert load_checkpoint(run / "checkpoint.safetensors").state.epoch == 0
     assert main(["train", "--resume", str(run), "--quiet"]) == 0
     assert_same_end(run, uninterrupted)
+
+
+def test_a_run_under_way_is_not_resumed_a_second_time(
+    start: Start, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("fcntl")
+    run = tmp_path / "run"
+    process = start(*arguments, "--epochs", "2000", "--run-dir", str(run))
+    wait_for_epochs(run, 1, process)
+    assert main(["train", "--resume", str(run)]) == 2
+    told = capsys.readouterr().err
+    assert "one process at a time works on a run" in told
+    assert told.count("\n") == 1
+    process.kill()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert main(["train", "--resume", str(run), "--epochs", "1"]) == 2
+    assert "got --epochs 1 where the run has 2000" in capsys.readouterr().err  # the lock is free

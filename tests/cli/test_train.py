@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tinygrad_cnn.cli import main
+from tinygrad_cnn.cli.train import resume_command
 from tinygrad_cnn.train import load_checkpoint
 
 LAST_LINE = r"test accuracy \d+\.\d % \(\d+ of \d+\)"
@@ -111,7 +112,7 @@ REFUSED = [
     ("train lenet5 --activation step", r"activation is one of sigmoid, tanh, relu; got 'step'"),
     ("train lenet5 --pool min", r"pool is one of average, max; got 'min'"),
     ("train lenet5 --sigmoid-after none", r"sigmoid_after is one of all, conv; got 'none'"),
-    ("train lenet5 --variant new", r"variant is one of deck, original; got 'new'"),
+    ("train lenet5 --variant new", r"variant is one of taught, original; got 'new'"),
     ("train lenet5 --variant original --pool max", r"'original' fixes .* got pool=max"),
     ("train lenet5 --split random", r"split of digits is one of interleaved, writers"),
     ("train lenet5 --optimiser adagrad", r"one of adam, sgd; got 'adagrad'"),
@@ -315,6 +316,28 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(
         assert code == 2
         assert told.count("\n") == 1
         assert "No space left on device" in told
+        assert f"Continue with: tinygrad-cnn train --resume {run}" in told
     assert main(["train", "--resume", str(run), "--quiet"]) == 0
     assert_same_weights(run, finished)
     assert untimed_log(run) == untimed_log(finished)
+
+
+def test_an_interruption_before_the_first_step_says_so(
+    few: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tinygrad_cnn.data.load", interrupt)
+    run = tmp_path / "run"
+    assert main([*few, "--run-dir", str(run), "--quiet"]) == 130
+    assert capsys.readouterr().err.strip() == "tinygrad-cnn: interrupted before training began"
+    assert not run.exists()
+
+
+def test_the_resume_command_can_be_pasted() -> None:
+    command = resume_command(Path("my runs/first"))
+    assert command == "tinygrad-cnn train --resume 'my runs/first'"

@@ -105,12 +105,12 @@ REFUSALS = [
     (lambda: upsample(SMALL.astype(np.uint8)), DTypeError, "are float32.*to_float; got uint8"),
     (lambda: upsample(SMALL, 10), OptionError, "at least 4/3 .*; got size 10 for images of 8x8"),
     (lambda: upsample(SMALL[..., :0, :0]), OptionError, "at least 4/3 .*images of 0x0"),
-    (lambda: data.load("digit"), UnknownNameError, "got 'digit', did you mean 'digits'?"),
-    (lambda: data.load("fashion-mnist"), UnknownNameError, "did you mean 'fashion_mnist'?"),
+    (lambda: data.load("digit"), UnknownNameError, r"got 'digit'\. Did you mean 'digits'\?"),
+    (lambda: data.load("fashion-mnist"), UnknownNameError, r"Did you mean 'fashion_mnist'\?"),
     (
         lambda: data.load("xyz"),
         UnknownNameError,
-        "one of digits, fashion_mnist, mnist; got 'xyz'$",
+        "known names are digits, fashion_mnist, mnist; got 'xyz'$",
     ),
     (
         lambda: data.load("digits", split="half"),

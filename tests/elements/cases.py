@@ -159,6 +159,7 @@ REDUCTIONS = [
         ("sum", F.sum, oracles.sum),
         ("mean", F.mean, oracles.mean),
         ("max", F.max, oracles.max),
+        ("min", F.min, oracles.min),
     )
     for id, shape, options in (
         ("all", (2, 3), {}),
@@ -213,6 +214,11 @@ MOVES = [
         "reshape", "flatten", F.flatten, [(2, 3, 2, 2)], oracles.flatten, {"start_dim": 1},
         batched=(0,),
     ),
+    case("reshape", "squeezed", F.squeeze, [(1, 3, 1)], oracles.squeeze),
+    case("reshape", "squeezed-one", F.squeeze, [(1, 3, 1)], oracles.squeeze, {"dim": -1}),
+    case("reshape", "unsqueezed", F.unsqueeze, [(2, 3)], oracles.unsqueeze, {"dim": 1}),
+    case("clone", "rows", F.clone, [(2, 3)], np.array),
+    case("clone", "images", F.clone, [(2, 3, 2, 2)], np.array, batched=(0,)),
     case("transpose", "swap", F.transpose, [(2, 3, 4)], oracles.transpose, {"dim0": 0, "dim1": 2}),
     case("transpose", "cycle", F.permute, [(2, 3, 4)], oracles.permute, {"dims": (1, 2, 0)}),
     case(

@@ -98,6 +98,18 @@ def max(x: Array, dim: Any = None, keepdim: bool = False) -> Array:
     return np.max(x, axis=dim, keepdims=keepdim)
 
 
+def min(x: Array, dim: Any = None, keepdim: bool = False) -> Array:
+    return np.min(x, axis=dim, keepdims=keepdim)
+
+
+def squeeze(x: Array, dim: int | None = None) -> Array:
+    return np.squeeze(x, axis=dim)
+
+
+def unsqueeze(x: Array, dim: int) -> Array:
+    return np.expand_dims(x, dim)
+
+
 def pad(x: Array, pad: Sequence[int]) -> Array:
     pairs = [tuple(pad[k : k + 2]) for k in range(0, len(pad), 2)]
     return np.pad(x, [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1])

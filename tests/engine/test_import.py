@@ -54,6 +54,15 @@ def test_an_unknown_attribute_is_named() -> None:
         _: Any = tg.convolution
 
 
+def test_tensor_is_the_function() -> None:
+    import tinygrad_cnn.tensor  # loads the module of that name, again
+    from tinygrad_cnn.tensor import Tensor
+
+    assert Tensor is tg.Tensor is type(tg.tensor([1.0]))
+    assert tinygrad_cnn.tensor is tg.tensor
+    assert sys.modules["tinygrad_cnn.tensor"].Tensor is tg.Tensor
+
+
 def test_gradcheck_is_the_function() -> None:
     import tinygrad_cnn.gradcheck  # noqa: F401  # loads the module of that name, again
 

@@ -1,6 +1,7 @@
 """Scalars: Python floats in the same graph, by the same elements."""
 
 import math
+import operator
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.errors import GraphError
 
 NAN, INF = math.nan, math.inf
 
@@ -141,6 +143,47 @@ def test_data_changes_in_place_and_what_was_saved_stays() -> None:
     assert (w.grad.item(), x.grad.item()) == (3.0, 2.0)
 
 
+def test_the_update_of_every_tutorial_changes_a_scalar_in_place() -> None:
+    w = same = scalar(2.0)
+    (w * w).backward()
+    with tg.no_grad():
+        w -= 0.25 * w.grad
+        assert w is same
+        w += 1
+        w *= 4.0
+        w /= 2.0
+        w **= 2
+    assert w is same
+    assert (w.item(), w.requires_grad, w.is_leaf) == (16.0, True, True)
+
+
+def test_in_place_arithmetic_on_a_recorded_scalar_makes_a_new_one() -> None:
+    x = scalar(3.0)
+    total = first = x * 2.0
+    total += x
+    total **= 2
+    assert (total.item(), first.item()) == (81.0, 6.0)
+    total.backward()
+    assert x.grad.item() == 2 * 9 * 3
+    plain = same = tg.Scalar(1.0)
+    plain += 1.0  # nothing is recorded
+    assert plain is same
+    plain += x
+    assert plain is not same
+    assert same.item() == 2.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow],
+)
+def test_a_leaf_that_requires_a_gradient_is_not_changed_while_recording(change: Any) -> None:
+    for leaf in (scalar(2.0), tg.Tensor([2.0], requires_grad=True)):
+        with pytest.raises(GraphError, match="in-place arithmetic"):
+            change(leaf, 2.0)
+        assert leaf.item() == 2.0
+
+
 def test_numpy_numbers_are_numbers() -> None:
     x = scalar(2.0)
     assert isinstance(np.float64(3.0) * x, tg.Scalar)
@@ -184,7 +227,8 @@ def trained_on_floats() -> tuple[float, list[float]]:
             total = total + F.squared_error(out, tg.Scalar(target))
         total.backward()
         for parameter in parameters:
-            parameter.data -= RATE * parameter.grad.item()
+            with tg.no_grad():
+                parameter -= RATE * parameter.grad
             parameter.zero_grad()
     return total.item(), [parameter.item() for parameter in parameters]
 

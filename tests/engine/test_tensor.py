@@ -123,6 +123,26 @@ def test_conversions_between_floats_are_recorded() -> None:
     assert not x.long().requires_grad
 
 
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda x: x.to(tg.float64),
+        lambda x: x.to("float64"),
+        lambda x: x.to(dtype=tg.float64),
+        lambda x: x.to("cpu", tg.float64),
+        lambda x: x.to("cpu", dtype=tg.float64),
+        lambda x: x.to(device="cpu", dtype="float64"),
+        lambda x: x.to(tg.float64, device="cpu"),
+        lambda x: x.to(tg.zeros(1, dtype=tg.float64)),
+    ],
+)
+def test_type_and_device_are_named_in_any_order(convert: Any) -> None:
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    assert convert(x).dtype == np.float64
+    assert convert(x).creator.name == "cast"
+    assert x.to() is x.to(None) is x.to(device="cpu") is x
+
+
 def test_mixed_precision_gives_each_operand_its_own_type_back() -> None:
     x, y = leaf(1.0, 2.0), tg.Tensor([3.0, 4.0], requires_grad=True)
     (x * y).sum().backward()
@@ -201,6 +221,18 @@ def test_in_place_arithmetic_on_a_recorded_value_makes_a_new_one() -> None:
     assert x.grad.tolist() == [2.0, 2.0]
 
 
+def test_every_operator_has_its_form_in_place() -> None:
+    x = same = tg.Tensor([[1.0, 2.0], [3.0, 4.0]])
+    x += 1.0
+    x -= [[0.0, 0.0], [1.0, 1.0]]
+    x *= 2.0
+    x /= 4.0
+    x **= 2
+    x @= np.eye(2, dtype=np.float32)
+    assert x is same
+    assert x.tolist() == [[1.0, 2.25], [2.25, 4.0]]
+
+
 def test_in_place_arithmetic_never_changes_shape_or_type() -> None:
     x = memory = tg.Tensor([1, 2])
     x /= 2
@@ -240,6 +272,30 @@ def test_a_tensor_of_labels_is_a_key() -> None:
     assert x[x > 3.5].tolist() == [4.0, 5.0]
 
 
+def test_axes_of_size_one_come_and_go() -> None:
+    x = tg.Tensor(np.zeros((2, 1, 3, 1)), requires_grad=True)
+    assert x.squeeze().shape == (2, 3)
+    assert x.squeeze(1).shape == (2, 3, 1)
+    assert x.squeeze(0).shape == x.shape  # not of size one
+    assert x.squeeze((1, -1)).shape == (2, 3)
+    assert x.squeeze().unsqueeze(0).shape == (1, 2, 3)
+    assert x.squeeze().unsqueeze(-1).shape == (2, 3, 1)
+    assert x.squeeze().t().shape == x.squeeze().T.shape == (3, 2)
+    assert tg.Tensor([1.0]).t().shape == (1,)
+    assert x.squeeze().matmul(x.squeeze().t()).shape == (2, 2)
+
+
+def test_a_clone_has_memory_of_its_own_and_a_place_in_the_graph() -> None:
+    x = leaf(1.0, 2.0)
+    y = x.clone()
+    assert not np.shares_memory(x._value, y._value)
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [2.0, 4.0]
+    repeats = tg.functional.broadcast_to(tg.Tensor([1.0]), (3,)).clone()
+    repeats[0] = 5.0
+    assert repeats.tolist() == [5.0, 1.0, 1.0]
+
+
 def test_an_indexed_value_is_not_a_view() -> None:
     x = tg.Tensor([1.0, 2.0])
     y = x[0:1]
@@ -268,6 +324,16 @@ def test_max_answers_as_in_pytorch() -> None:
     values, indices = x.max(1)
     assert (values.tolist(), indices.tolist()) == ([3.0, 5.0], [1, 0])
     assert x.argmax(1).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8, np.bool_])
+def test_the_smallest_is_found_in_every_type(dtype: Any) -> None:
+    x = tg.Tensor(np.array([[1, 0], [1, 1]], dtype))
+    assert x.min().item() == 0
+    assert x.amin(0).tolist() == [1, 0]
+    values, indices = x.min(1)
+    assert (values.tolist(), indices.tolist()) == ([0, 1], [1, 0])
+    assert values.dtype == dtype
 
 
 def test_views_are_in_logical_order_whatever_the_memory() -> None:

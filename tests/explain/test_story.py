@@ -1,5 +1,6 @@
 """What the printouts say: text exactly, numbers to three digits."""
 
+import gc
 import re
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.errors import GraphError, OptionError
+from tinygrad_cnn.explain import recording
 
 from .stories import GOLDEN, STORIES
 
@@ -148,10 +150,71 @@ def test_refusals_say_what_to_do() -> None:
     with pytest.raises(GraphError, match="no recorded element computed this value"):
         tg.explain.story(tg.Tensor([1.0]))
     x = tg.Scalar(1.0, requires_grad=True)
-    with pytest.raises(OptionError, match="columns are among time, bytes, kernel"):
+    with pytest.raises(OptionError, match="columns are among time, bytes, multiply-adds, kernel"):
         tg.explain.story(x * x, columns=("flops",))
     with (
         pytest.raises(OptionError, match="keep is one of statistics, arrays"),
         tg.explain.record(keep="all"),
     ):
         pass
+
+
+def test_names_of_leaves_stand_in_the_rules() -> None:
+    w, x = tg.Scalar(2.0, requires_grad=True, name="w"), tg.Scalar(3.0, name="x")
+    with tg.explain.record():
+        p = w * x
+        p.backward()
+    text = tg.explain.story(p)
+    assert "p = w · x = 2 · 3 = 6" in text
+    assert "∇w = δ(p) · x = 1 · 3 = 3" in text
+
+
+def test_a_value_that_enters_twice_receives_the_sum() -> None:
+    x = tg.Scalar(3.0, requires_grad=True, name="x")
+    with tg.explain.record():
+        y = x * x
+        y.backward()
+    text = tg.explain.story(y)
+    assert "∇x 6" in text
+    assert "∇x = δ(p) · x + δ(p) · x = 1 · 3 + 1 · 3 = 6" in text
+
+
+def test_a_backward_pass_that_is_a_graph_itself_can_be_told() -> None:
+    x = tg.Scalar(3.0, requires_grad=True, name="x")
+    with tg.explain.record():
+        (x**3.0).backward(create_graph=True)
+        second = x.grad
+        x.zero_grad()
+        assert second is not None
+        second.backward()
+    text = tg.explain.story(second)
+    assert text.count("multiply") >= 2
+    assert x.grad is not None
+    assert float(x.grad) == 18.0
+
+
+def test_what_ran_before_the_recording_is_said_to_be_missing() -> None:
+    h = tg.Tensor([1.0], requires_grad=True) * 2.0
+    with tg.explain.record():
+        y = h.exp()
+    assert "1 value had been computed before the recording began" in tg.explain.story(y)
+
+
+def test_a_recording_dies_with_the_values_it_is_about() -> None:
+    x = tg.Tensor(np.ones(1000), requires_grad=True)
+
+    def run() -> None:
+        x.grad = None
+        with tg.explain.record(keep="arrays"):
+            (x * x).sum().backward()
+
+    run()
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(recording._made_in)
+        for _ in range(20):
+            run()
+        assert len(recording._made_in) == before
+    finally:
+        gc.enable()

@@ -45,7 +45,19 @@ MATMUL = ((1, 3, 5, 7), (3, 9, 20, 40), (2, 1, 1, 1), (1, 64, 70, 64), (0, 2, 3,
 # N, K
 SOFTMAX = ((3, 10), (1, 1), (17, 5), (0, 4))
 # shapes of all operands; the result has their common shape
-ELEMENTWISE = (((2, 3, 4), (2, 3, 4)), ((5,), (1,)), ((3, 1), (1, 4)), ((0, 3), (0, 3)))
+ELEMENTWISE = (
+    ((2, 3, 4), (2, 3, 4)),
+    ((5,), (1,)),
+    ((3, 1), (1, 4)),
+    ((0, 3), (0, 3)),
+    ((0, 3), (1,)),
+    ((), ()),
+    ((), (2, 3)),
+)
+# operands of other dtypes than the result
+COUNTS = np.array([1, 20, 3], np.uint8)  # 20 · 20 and 3 - 20 do not fit into their dtype
+FLAGS = np.array([True, False, True])
+INTEGERS = np.array([2, -3, 1])
 LENGTHS = (1, 37, 0)
 
 UNARY = ("negative", "exp", "log", "sqrt", "sigmoid", "tanh", "scaled_tanh", "relu")
@@ -63,12 +75,20 @@ class Case:
     results: tuple[tuple[tuple[int, ...], Any], ...] = ()
     starts: tuple[np.ndarray, ...] = ()  # of operations that change arrays in place
     terms: int = 1  # length of the longest sum
-    nan_inputs: tuple[int, ...] = ()  # arguments in which the NaN test places a NaN
 
     @property
     def work(self) -> int:
         """Multiply-adds of the call, about."""
         return self.terms * sum(np.prod(shape, dtype=int) for shape, _ in self.results)
+
+    @property
+    def float_inputs(self) -> tuple[int, ...]:
+        """Positions of the arguments that may hold a NaN."""
+        return tuple(
+            k
+            for k, a in enumerate(self.arguments)
+            if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.size
+        )
 
     def outputs(self) -> list[np.ndarray]:
         """Make arrays to fill, poisoned so that what is not written shows."""
@@ -84,7 +104,7 @@ def all_cases(dtype: Any) -> tuple[Case, ...]:
     rng = np.random.default_rng(20240607)
 
     def values(*shape: int) -> np.ndarray:
-        return rng.standard_normal(shape).astype(dtype)
+        return np.asarray(rng.standard_normal(shape), dtype)
 
     return tuple(
         case
@@ -100,24 +120,23 @@ def _conv(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         x, weight, bias = values(n, h, w, c), values(o, c, window.kh, window.kw), values(o)
         grad = values(n, oh, ow, o)
         taps = window.kh * window.kw
-        # Padding is multiplied by the other operand, so a NaN there may spread further.
         yield Case(
             "conv2d_forward", label, (x, weight, bias, window), ((grad.shape, dtype),),
-            terms=taps * c, nan_inputs=(0, 2),
+            terms=taps * c,
         )  # fmt: skip
         yield Case(
             "conv2d_grad_input", label, (grad, weight, window), ((x.shape, dtype),),
-            terms=taps * o, nan_inputs=(0,),
+            terms=taps * o,
         )  # fmt: skip
         yield Case(
             "conv2d_grad_weight", label, (grad, x, window), ((weight.shape, dtype),),
-            terms=n * oh * ow, nan_inputs=(1,),
+            terms=n * oh * ow,
         )  # fmt: skip
         yield Case(
             "channel_sum", label, (grad,), ((bias.shape, dtype),),
-            terms=n * oh * ow, nan_inputs=(0,),
+            terms=n * oh * ow,
         )  # fmt: skip
-    yield Case("channel_sum", "matrix", (values(9, 5),), (((5,), dtype),), terms=9, nan_inputs=(0,))
+    yield Case("channel_sum", "matrix", (values(9, 5),), (((5,), dtype),), terms=9)
 
 
 def _pool(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
@@ -129,14 +148,12 @@ def _pool(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         taps = window.kh * window.kw
         small, large = ((grad.shape, dtype),), ((x.shape, dtype),)
         both = (*small, (grad.shape, np.intp))
-        yield Case("max_pool2d_forward", label, (x, window), both, nan_inputs=(0,))
+        yield Case("max_pool2d_forward", label, (x, window), both)
         arguments = (grad, winners, window)
-        yield Case("max_pool2d_grad_input", label, arguments, large, terms=taps, nan_inputs=(0,))
-        yield Case("max_pool2d_gather", label, (x, winners), small, nan_inputs=(0,))
-        yield Case("avg_pool2d_forward", label, (x, window), small, terms=taps, nan_inputs=(0,))
-        yield Case(
-            "avg_pool2d_grad_input", label, (grad, window), large, terms=taps, nan_inputs=(0,)
-        )
+        yield Case("max_pool2d_grad_input", label, arguments, large, terms=taps)
+        yield Case("max_pool2d_gather", label, (x, winners), small)
+        yield Case("avg_pool2d_forward", label, (x, window), small, terms=taps)
+        yield Case("avg_pool2d_grad_input", label, (grad, window), large, terms=taps)
 
 
 def _winners(rng: Any, h: int, w: int, window: Window, shape: tuple[int, ...]) -> np.ndarray:
@@ -154,14 +171,14 @@ def _affine(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         label = f"N{n} D{d} E{e}"
         x, weight, bias, grad = values(n, d), values(e, d), values(e), values(n, e)
         y = ((grad.shape, dtype),)
-        yield Case("affine_forward", label, (x, weight, bias), y, terms=d, nan_inputs=(0, 1, 2))
+        yield Case("affine_forward", label, (x, weight, bias), y, terms=d)
         dx, dw = ((x.shape, dtype),), ((weight.shape, dtype),)
-        yield Case("affine_grad_input", label, (grad, weight), dx, terms=e, nan_inputs=(0, 1))
-        yield Case("affine_grad_weight", label, (grad, x), dw, terms=n, nan_inputs=(0, 1))
+        yield Case("affine_grad_input", label, (grad, weight), dx, terms=e)
+        yield Case("affine_grad_weight", label, (grad, x), dw, terms=n)
     for s, m, k, n in MATMUL:
         arguments = (values(s, m, k), values(s, k, n))
         results = (((s, m, n), dtype),)
-        yield Case("matmul", f"{s}x{m}x{k}x{n}", arguments, results, terms=k, nan_inputs=(0, 1))
+        yield Case("matmul", f"{s}x{m}x{k}x{n}", arguments, results, terms=k)
 
 
 def _softmax(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
@@ -171,11 +188,11 @@ def _softmax(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         for given in (labels, labels.astype(np.uint8)):
             label = f"N{n} K{k} {given.dtype} labels"
             pair = (x, given)
-            yield Case("cross_entropy_forward", label, pair, rows, terms=k, nan_inputs=(0,))
+            yield Case("cross_entropy_forward", label, pair, rows, terms=k)
             triple = (grad, *pair)
-            yield Case("cross_entropy_grad", label, triple, same, terms=k, nan_inputs=(0, 1))
-        yield Case("softmax", f"N{n} K{k}", (x,), same, terms=k, nan_inputs=(0,))
-        yield Case("log_softmax", f"N{n} K{k}", (x,), same, terms=k, nan_inputs=(0,))
+            yield Case("cross_entropy_grad", label, triple, same, terms=k)
+        yield Case("softmax", f"N{n} K{k}", (x,), same, terms=k)
+        yield Case("log_softmax", f"N{n} K{k}", (x,), same, terms=k)
     if np.dtype(dtype).kind == "f":
         rows = np.zeros((5, 3), dtype)
         rows[0, 1], rows[1, 2], rows[2, 0], rows[3], rows[4] = np.nan, np.inf, -np.inf, -np.inf, 500
@@ -189,11 +206,10 @@ def _optimiser(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
             yield Case(
                 "sgd_update", f"{k} nesterov={nesterov}",
                 (values(k), 0.1, 0.9, 1e-3, nesterov), starts=(values(k), values(k)),
-                nan_inputs=(0,),
             )  # fmt: skip
         yield Case(
             "adam_update", f"{k}", (values(k), 1e-2, 0.9, 0.999, 1e-8, 1e-3, 3),
-            starts=(values(k), values(k), np.abs(values(k))), nan_inputs=(0,),
+            starts=(values(k), values(k), np.abs(values(k))),
         )  # fmt: skip
 
 
@@ -202,10 +218,18 @@ def _elementwise(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         out = ((np.broadcast_shapes(*shapes), dtype),)
         for operation in UNARY:
             x = values(*out[0][0])
-            x = np.abs(x) + dtype(0.1) if operation in {"log", "sqrt"} else x
-            yield Case(operation, str(shapes[0]), (x,), out, nan_inputs=(0,))
+            x = np.asarray(np.abs(x) + dtype(0.1)) if operation in {"log", "sqrt"} else x
+            yield Case(operation, str(shapes[0]), (x,), out)
         for operation in BINARY:
             x, y = (values(*shape) for shape in shapes)
-            x = np.abs(x) + dtype(0.1) if operation == "power" else x
-            nan_inputs = (0,) if operation in {"power", "relu_grad"} else (0, 1)
-            yield Case(operation, str(shapes), (x, y), out, nan_inputs=nan_inputs)
+            x = np.asarray(np.abs(x) + dtype(0.1)) if operation == "power" else x
+            yield Case(operation, str(shapes), (x, y), out)
+    out = (((3,), dtype),)
+    for operation in UNARY:
+        for x in (COUNTS, FLAGS, INTEGERS):
+            yield Case(operation, f"{x.dtype}", (x,), out)
+    for operation in BINARY:
+        for x, y in ((COUNTS, COUNTS), (FLAGS, FLAGS), (INTEGERS, FLAGS), (COUNTS[::-1], COUNTS)):
+            yield Case(operation, f"{x.dtype} {y.dtype}", (np.ascontiguousarray(x), y), out)
+        yield Case(operation, "float and int", (np.abs(values(3)), INTEGERS), out)
+        yield Case(operation, "bool and float", (FLAGS, np.abs(values(3))), out)

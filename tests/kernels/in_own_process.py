@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_cnn import kernels
 
 from .cases import Case, all_cases
+from .launch import compiled_functions
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LIBC.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
@@ -87,21 +88,58 @@ def overrun() -> None:
 def threads() -> None:
     import numba
 
-    differing = []
+    counts = range(1, numba.config.NUMBA_NUM_THREADS + 1)
+    rows = [
+        (case, kernel)
+        for case in _cases()
+        for kernel in _compiled_kernels(case)
+        if kernel.variant not in ("im2col", "blas")  # BLAS makes no promise about bits
+    ]
+    wanted = [_bits(case, kernel) for case, kernel in rows]  # large calls fork, small do not
+    differing, forks = set(), _fork_always()
+    for count in counts:
+        numba.set_num_threads(count)
+        for (case, kernel), want in zip(rows, wanted, strict=True):
+            if _bits(case, kernel) != want:
+                differing.add(f"{kernel.operation} {kernel.variant}, {case.label}")
+    print(f"{forks} forked on up to {count} threads; {len(differing)} differ", *differing)
+
+
+def _bits(case: Case, kernel: kernels.registry.Kernel) -> list[bytes]:
+    outputs = case.outputs()
+    kernel(*case.arguments, *outputs)
+    return [output.tobytes() for output in outputs]
+
+
+def _fork_always() -> str:
+    """Lower the threshold of every parallel function, and return the names of these."""
+    names = []
+    for module, name, function in compiled_functions():
+        if function.targetoptions.get("parallel"):
+            if not hasattr(module, "_FORK"):
+                sys.exit(f"{module.__name__}.{name} has no threshold _FORK to lower")
+            module._FORK = -1
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()  # plans remember whether to fork
+            names.append(name)
+    return " ".join(sorted(names))
+
+
+def specialisations() -> None:
+    """Call everything with read-only and with writable arrays, and count what was compiled."""
     for case in _cases():
+        writable = [np.array(a) if isinstance(a, np.ndarray) else a for a in case.arguments]
+        for argument in case.arguments:
+            if isinstance(argument, np.ndarray):
+                argument.flags.writeable = False
         for kernel in _compiled_kernels(case):
-            if kernel.variant in ("im2col", "blas"):
-                continue  # BLAS makes no promise about bits
-            results = []
-            for count in (1, 2):
-                numba.set_num_threads(count)
-                outputs = case.outputs()
-                kernel(*case.arguments, *outputs)
-                results.append([output.tobytes() for output in outputs])
-            if results[0] != results[1]:
-                differing.append(f"{kernel.operation} {kernel.variant}, {case.label}")
-    print(numba.config.NUMBA_NUM_THREADS, "threads;", len(differing), "differ", *differing)
+            kernel(*case.arguments, *case.outputs())
+            kernel(*writable, *case.outputs())
+    for module, name, function in compiled_functions():
+        print(f"{module.__name__}.{name}", len(function.nopython_signatures))
 
 
 if __name__ == "__main__":
-    {"guard": guard, "overrun": overrun, "threads": threads}[sys.argv[1]]()
+    modes = (guard, overrun, threads, specialisations)
+    {mode.__name__: mode for mode in modes}[sys.argv[1]]()

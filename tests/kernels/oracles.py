@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from .cases import BINARY, UNARY
+
 Oracle = Callable[..., Any]
 
 
 def expected(operation: str, arguments: Any, outputs: Any) -> tuple[np.ndarray, ...]:
     """Return what `outputs` should hold; for updates in place they hold the values before."""
+    numbers = "fiub" if operation in (*UNARY, *BINARY) else "f"  # elsewhere integers are indices
     exact = [
-        a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
+        a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind in numbers else a
         for a in arguments
     ]
     before = [o.astype(np.float64) if o.dtype.kind == "f" else o for o in outputs]
@@ -166,11 +169,58 @@ ORACLES: dict[str, Oracle] = {
     "log": lambda x, out: np.log(x),
     "sqrt": lambda x, out: np.sqrt(x),
     "sigmoid": lambda z, out: 0.5 * (1 + np.tanh(z / 2)),
-    "sigmoid_grad": lambda delta, a, out: delta * (0.25 - (a - 0.5) ** 2),
+    "sigmoid_grad": lambda grad, a, out: grad * (0.25 - (a - 0.5) ** 2),
     "tanh": lambda z, out: np.tanh(z),
-    "tanh_grad": lambda delta, a, out: delta * _slope(a, 1.0, 1.0),
+    "tanh_grad": lambda grad, a, out: grad * _slope(a, 1.0, 1.0),
     "scaled_tanh": lambda z, out: 1.7159 * np.tanh(2 * z / 3),
-    "scaled_tanh_grad": lambda delta, a, out: delta * _slope(a, 1.7159, 2 / 3),
+    "scaled_tanh_grad": lambda grad, a, out: grad * _slope(a, 1.7159, 2 / 3),
     "relu": lambda z, out: np.where(z < 0, 0.0, z),
-    "relu_grad": lambda delta, a, out: np.where(a <= 0, 0.0, delta),
+    "relu_grad": lambda grad, a, out: np.where(a <= 0, 0.0, grad),
 }
+
+# Arguments that a kernel may multiply by padding, and the variants that do.
+MEETS_PADDING = {
+    ("conv2d_forward", 1): ("direct", "im2col"),
+    ("conv2d_grad_input", 1): ("direct",),
+    ("conv2d_grad_weight", 0): ("direct", "im2col"),
+}
+
+
+def nan_reach(
+    operation: str, variant: str, position: int, arguments: Any, outputs: Any
+) -> tuple[np.ndarray, ...]:
+    """Return which values become NaN by those that an argument holds.
+
+    0 · NaN is NaN, so a kernel that multiplies padding makes more of them than one that
+    leaves padding out. With NaNs marked by 1, and ones in the other operand, an output is
+    reached where the operation gives more than 0; ones in the padding too say what padding
+    adds.
+    """
+    if (operation, position) not in MEETS_PADDING:
+        wanted = expected(operation, arguments, outputs)
+        return tuple(
+            np.isnan(w) if w.dtype.kind == "f" else np.zeros(w.shape, bool) for w in wanted
+        )
+    marks = np.isnan(arguments[position]).astype(np.float64)
+    window, padded = arguments[-1], variant in MEETS_PADDING[operation, position]
+    if operation == "conv2d_grad_input":
+        if padded:
+            return (_met_by_class(marks, window, outputs[0].shape),)
+        return (conv2d_grad_input(np.ones(arguments[0].shape), marks, window, outputs[0]) > 0,)
+    ones = np.ones(arguments[0 if operation == "conv2d_forward" else 1].shape)
+    if padded:
+        margins = ((0, 0), (window.ph, window.ph), (window.pw, window.pw), (0, 0))
+        ones = np.pad(ones, margins, constant_values=1)
+        window = window._replace(ph=0, pw=0)
+    if operation == "conv2d_forward":
+        return (conv2d_forward(ones, marks, 0, window, None) > 0,)
+    return (conv2d_grad_weight(marks, ones, window, None) > 0,)
+
+
+def _met_by_class(marks: np.ndarray, window: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Tap (u, v) meets every pixel (r, q) with r + ph - u, q + pw - v multiples of the stride."""
+    kh, kw, sh, sw, ph, pw = window
+    down = (np.arange(shape[1])[:, None] + ph - np.arange(kh)) % sh == 0
+    across = (np.arange(shape[2])[:, None] + pw - np.arange(kw)) % sw == 0
+    met = np.einsum("ru,qv,ocuv->rqc", down.astype(float), across.astype(float), marks)
+    return np.broadcast_to(met > 0, shape)

@@ -9,6 +9,8 @@ import pytest
 import tinygrad_cnn
 from tinygrad_cnn import kernels
 
+from .launch import compiled_functions, in_own_process
+
 pytestmark = pytest.mark.compile
 
 # Zeros times anything plus a bias of zeros; prints the result and what was compiled.
@@ -72,3 +74,12 @@ def test_a_second_process_compiles_nothing_and_an_edited_intrinsic_is_noticed(tr
 def test_kernels_work_where_no_folder_is_writable(tree):
     nowhere = dict.fromkeys(("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME"), "/dev/null/none")
     assert run(tree, **nowhere)[-1] == "True"
+
+
+def test_each_compiled_function_has_one_specialisation_for_each_dtype(tmp_path):
+    # From a warm cache only the outer functions would come, with their callees inside.
+    done = in_own_process("specialisations", NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr[-2000:]
+    counts = dict(line.split() for line in done.stdout.splitlines())
+    assert counts == {f"{m.__name__}.{name}": "2" for m, name, _ in compiled_functions()}
+    assert len(counts) > 10

@@ -1,4 +1,3 @@
-import importlib
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -9,7 +8,7 @@ from tinygrad_cnn import kernels
 from tinygrad_cnn.kernels.registry import MODULES, Kernel
 
 from .cases import Case, all_cases
-from .oracles import ORACLES, expected
+from .oracles import ORACLES, expected, nan_reach
 
 ARRAY_KERNELS = tuple(k for k in kernels.load_all() if k.device != "scalar")
 SCALAR_KERNELS = tuple(k for k in kernels.load_all() if k.device == "scalar")
@@ -104,17 +103,15 @@ def test_a_repeated_call_gives_the_same_bits(kernel, dtype):
 def test_a_nan_reaches_exactly_the_outputs_that_depend_on_it(kernel, dtype):
     rng = np.random.default_rng(5)
     for case in rows(kernel.operation, dtype, kernel):
-        for position in case.nan_inputs:
+        for position in case.float_inputs:
             arguments = list(case.arguments)
-            if not arguments[position].size:
-                continue
             arguments[position] = poisoned = arguments[position].copy()
             poisoned.reshape(-1)[rng.integers(poisoned.size)] = np.nan
-            wanted = expected(case.operation, arguments, case.outputs())
+            wanted = nan_reach(case.operation, kernel.variant, position, arguments, case.outputs())
             for got, want in zip(run(kernel, case, tuple(arguments)), wanted, strict=True):
-                if want.dtype.kind == "f":
+                if got.dtype.kind == "f":
                     message = f"{case.label}, NaN in argument {position}"
-                    np.testing.assert_array_equal(np.isnan(got), np.isnan(want), message)
+                    np.testing.assert_array_equal(np.isnan(got), want, message)
 
 
 @pytest.mark.parametrize("operation", ["conv2d_forward", "affine_forward", "matmul"])
@@ -126,28 +123,10 @@ def test_an_infinity_times_zero_is_nan_in_every_variant(operation):
         assert np.isnan(run(kernel, case, (x, weight, *rest))[0]).all(), kernel.variant
 
 
-def test_each_compiled_function_has_one_specialisation_for_each_dtype():
-    for kernel in ARRAY_KERNELS:
-        if kernel.variant != "reference":
-            for dtype in (np.float32, np.float64):
-                for case in rows(kernel.operation, dtype, kernel):
-                    run(kernel, case)
-                    writable = tuple(
-                        np.array(a) if isinstance(a, np.ndarray) else a for a in case.arguments
-                    )
-                    run(kernel, case, writable)
-    names = ("affine", "conv", "correlate", "optimiser", "pool", "softmax", "weight_gradient")
-    for name in (*names, "tile"):
-        module = importlib.import_module(f"tinygrad_cnn.kernels.cpu.{name}")
-        for function in vars(module).values():
-            if hasattr(function, "nopython_signatures"):
-                assert len(function.nopython_signatures) <= 2, function.nopython_signatures
-
-
 SCALAR_ORACLES = {
     "affine_forward": lambda x, weight, bias, out: x * weight + bias,
-    "affine_grad_input": lambda delta, weight, out: delta * weight,
-    "affine_grad_weight": lambda delta, x, out: delta * x,
+    "affine_grad_input": lambda grad, weight, out: grad * weight,
+    "affine_grad_weight": lambda grad, x, out: grad * x,
 }
 
 

@@ -10,7 +10,7 @@ from tinygrad_cnn import lab
 from tinygrad_cnn.cli import main
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.kernels import registry
-from tinygrad_cnn.lab import ConvShape, benchmark_conv, conv_benchmark
+from tinygrad_cnn.lab import ConvShape, KernelMismatchError, benchmark_conv, conv_benchmark
 
 TINY = ConvShape(2, 3, 4, 6, 3, stride=2, padding=1)
 
@@ -38,7 +38,7 @@ def test_a_variant_that_computes_something_else_is_named(monkeypatch: pytest.Mon
     true = registry.variants("conv2d_forward")[0]
     wrong_kernel = registry.Kernel("conv2d_forward", "cpu", "wrong", wrong)
     monkeypatch.setattr(conv_benchmark, "variants", lambda operation: (true, wrong_kernel))
-    with pytest.raises(OptionError, match="got 'wrong' unlike 'direct'"):
+    with pytest.raises(KernelMismatchError, match="got 'wrong' unlike 'direct'"):
         benchmark_conv([TINY], repeats=1)
 
 

@@ -45,6 +45,7 @@ FORMS = [
     {"activation": "tanh"},
     {"pool": "max"},
     {"sigmoid_after": "conv"},
+    {"variant": "taught"},
     {"variant": "original"},
 ]
 
@@ -57,7 +58,7 @@ def test_every_form_maps_images_to_scores_and_sends_gradients_everywhere(options
         scores = model(tg.Tensor(x))
         F.cross_entropy(scores, np.array([3, 7])).backward()
     assert scores.shape == (2, 10)
-    made = {step.label: step.outputs[0].node.shape for step in recording.steps}
+    made = {step.label: step.outputs[0].shape for step in recording.steps}
     assert made["C1.conv2d"] == (2, 6, 28, 28)
     assert made["S2.avg_pool2d" if options.get("pool") != "max" else "S2.max_pool2d"] == (
         2, 6, 14, 14,
@@ -70,6 +71,19 @@ def test_every_form_maps_images_to_scores_and_sends_gradients_everywhere(options
         assert np.abs(parameter.grad.numpy()).max() > 0, name
 
 
+def test_the_weights_of_1998_start_within_2_4_over_their_fan_in() -> None:
+    model = tg.models.build("lenet5", variant="original")
+    counts = {"C1": 25, "S2": 4, "S4": 4, "C5": 400, "F6": 120, "output": 84}
+    for name, fan_in in counts.items():
+        for parameter in getattr(model, name).parameters():
+            largest = np.abs(parameter.numpy()).max()
+            assert 0.2 * 2.4 / fan_in < largest <= 2.4 / fan_in * (1 + 1e-6), name
+    filters = iter(model.C3.weight.numpy())
+    for row in C3_CONNECTIONS:
+        largest = max(np.abs(next(filters)).max() for _ in row)
+        assert 0.8 * 2.4 / (25 * len(row)) < largest <= 2.4 / (25 * len(row)) * (1 + 1e-6)
+
+
 @pytest.mark.parametrize(
     ("options", "squashed"),
     [({}, 4), ({"sigmoid_after": "conv"}, 2), ({"activation": "tanh"}, 4)],
@@ -78,7 +92,7 @@ def test_activations_stand_where_they_are_asked_for(options, squashed) -> None:
     name = options.get("activation", "sigmoid")
     with tg.explain.record() as recording:
         tg.models.build("lenet5", **options)(tg.Tensor(np.zeros((1, 1, 32, 32), np.float32)))
-    assert sum(step.element.name == name for step in recording.steps) == squashed
+    assert sum(step.name == name for step in recording.steps) == squashed
 
 
 def test_three_affine_elements_in_a_row_are_one_linear_map_and_the_story_says_so() -> None:
@@ -109,7 +123,7 @@ def test_the_taught_form_has_no_such_note() -> None:
         ("lenet5", {"activation": "cube"}, OptionError, "sigmoid, tanh, relu; got 'cube'"),
         ("lenet5", {"pool": "min"}, OptionError, "pool is one of average, max; got 'min'"),
         ("lenet5", {"sigmoid_after": "x"}, OptionError, "one of all, conv; got 'x'"),
-        ("lenet5", {"variant": "2020"}, OptionError, "one of deck, original; got '2020'"),
+        ("lenet5", {"variant": "2020"}, OptionError, "one of taught, original; got '2020'"),
         (
             "lenet5",
             {"variant": "original", "pool": "max"},

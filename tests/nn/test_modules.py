@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
-from tinygrad_cnn.errors import CheckpointError, OptionError, ShapeError
+from tinygrad_cnn.errors import CheckpointError, DTypeError, OptionError, ShapeError
 
 
 def small() -> nn.Sequential:
@@ -37,6 +38,73 @@ def test_parameters_get_their_paths_as_names_on_the_first_call() -> None:
         "3.weight",
         "3.bias",
     ]
+
+
+def image() -> tg.Tensor:
+    return tg.Tensor(np.zeros((1, 1, 4, 4), np.float32))
+
+
+def test_an_outer_module_replaces_the_names_that_an_inner_one_gave() -> None:
+    inner = small()
+    inner(image())
+    outer = nn.Sequential(inner, nn.Linear(3, 2))
+    outer(image())
+    inner(image())  # a shorter path replaces nothing
+    assert [p.name for p in outer.parameters()] == [path for path, _ in outer.named_parameters()]
+
+
+def test_a_layer_that_is_put_in_later_is_named_too() -> None:
+    model = small()
+    model(image())
+    setattr(model, "3", nn.Linear(8, 5))
+    model(image())
+    assert model[3].weight.name == "3.weight"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy], ids=["itself", "a copy of it"])
+def test_a_name_that_the_user_gave_stays_and_one_that_a_module_gave_does_not(twin) -> None:
+    layer = nn.Linear(2, 2)
+    tg.name(layer.weight, "W")
+    layer(tg.Tensor([[1.0, 2.0]]))
+    outer = nn.Sequential(twin(layer))
+    outer(tg.Tensor([[1.0, 2.0]]))
+    assert [p.name for p in outer.parameters()] == ["W", "0.bias"]
+
+
+def test_a_shared_parameter_is_named_by_both_paths() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[0](tg.Tensor([[1.0, 2.0]]))
+    model[1].weight = model[0].weight  # type: ignore[attr-defined]
+    model(tg.Tensor([[1.0, 2.0]]))
+    assert model[0].weight.name == "0.weight = 1.weight"  # type: ignore[attr-defined]
+
+
+def test_a_module_may_do_without_the_constructor_of_its_base() -> None:
+    class Forgetful(nn.Module):
+        def __init__(self) -> None:
+            self.layer = nn.Linear(2, 3)
+
+        def forward(self, x: tg.Tensor) -> tg.Tensor:
+            return self.layer(x)
+
+    model = nn.Sequential(Forgetful())
+    assert model(tg.Tensor([[1.0, 2.0]])).shape == (1, 3)
+    assert model.state_dict().keys() == {"0.layer.weight", "0.layer.bias"}
+    assert not model.eval()[0].training
+
+
+@pytest.mark.parametrize(
+    ("modules", "match"),
+    [
+        ((nn.Linear(2, 2), F.relu), r"joins modules; got relu at position 1. Write nn.ReLU\(\)"),
+        ((nn.ReLU,), "got ReLU at position 0"),
+        (([nn.ReLU(), nn.Tanh()],), r"got list at position 0. Write .*Sequential\(\*layers\)"),
+        ((nn.ReLU(), None), "got NoneType at position 1"),
+    ],
+)
+def test_what_is_no_module_is_refused_by_sequential(modules, match) -> None:
+    with pytest.raises(DTypeError, match=match):
+        nn.Sequential(*modules)
 
 
 def test_elements_are_recorded_under_the_path_of_their_module() -> None:
@@ -80,6 +148,12 @@ def test_a_state_dict_is_a_copy() -> None:
         (lambda s: s.pop("0.bias"), CheckpointError, "missing 0.bias and none unknown"),
         (lambda s: s.update(extra=np.zeros(1)), CheckpointError, "unknown extra"),
         (lambda s: s.update({"3.bias": np.zeros(4)}), ShapeError, r"\(4,\) for 3.bias of shape"),
+        (lambda s: s.update({"3.bias": ["a", "b", "c"]}), DTypeError, "holds numbers; got .* 3.b"),
+        (lambda s: s.update({"3.bias": [1.0, None, 2.0]}), DTypeError, "numbers; got .* for 3.b"),
+        (lambda s: s.update({"3.bias": [[1.0], 2.0, 3.0]}), DTypeError, "numbers; got .* for 3.b"),
+        (lambda s: s.update({"3.bias": np.ones(3) * 1j}), DTypeError, "numbers; got .* for 3.b"),
+        (lambda s: s.update({"3.bias": None}), DTypeError, "holds numbers; got None for 3.bias"),
+        (lambda s: s.update({"3.bias": np.full(3, 1e300)}), DTypeError, "too large for 3.bias of"),
     ],
 )
 def test_a_wrong_state_is_refused_and_nothing_is_written(change, error, match) -> None:
@@ -91,6 +165,26 @@ def test_a_wrong_state_is_refused_and_nothing_is_written(change, error, match) -
         model.load_state_dict(wrong)
     after = model.state_dict()
     assert all((before[name] == after[name]).all() for name in before)
+
+
+@pytest.mark.parametrize(
+    "convert", [np.float64, np.int32, tg.Tensor, lambda value: value.tolist()], ids=str
+)
+def test_a_state_of_other_numbers_is_converted(convert) -> None:
+    model = small()
+    model.load_state_dict(
+        {path: convert(value * 0 + 2) for path, value in small().state_dict().items()}
+    )
+    assert all((value == 2).all() for value in model.state_dict().values())
+    assert {value.dtype for value in model.state_dict().values()} == {np.dtype(np.float32)}
+
+
+def test_without_strict_only_the_paths_of_both_are_written() -> None:
+    model = small()
+    before = model.state_dict()
+    model.load_state_dict({"3.bias": [1, 2, 3], "extra": "not looked at"}, strict=False)
+    assert model.state_dict()["3.bias"].tolist() == [1.0, 2.0, 3.0]
+    assert (model.state_dict()["0.bias"] == before["0.bias"]).all()
 
 
 def test_train_and_eval_reach_every_module_below() -> None:
@@ -176,6 +270,46 @@ def test_initial_weights_are_distributed_as_their_paper_says(fill, bound, std) -
         assert values.std() == pytest.approx(bound / 3**0.5, rel=0.02)
     else:
         assert values.std() == pytest.approx(std, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("fan_in", "bounds"),
+    [(24, [0.1, 0.1, 0.1]), (np.array([24, 12, 240]), [0.1, 0.2, 0.01])],
+    ids=["one for all", "one for each row"],
+)
+def test_a_fan_in_that_the_shape_does_not_tell_is_stated(fan_in, bounds) -> None:
+    drawn = nn.init.lecun_uniform_(
+        tg.Tensor(np.zeros((1000, 3))), fan_in, np.random.default_rng(0)
+    ).numpy()
+    largest = np.abs(drawn).max(0)
+    assert (largest <= bounds).all()
+    assert largest == pytest.approx(bounds, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("layer", "fan_in"),
+    [
+        (nn.Linear(7, 2), 7),
+        (nn.Conv2d(3, 2, (5, 2)), 30),
+        (nn.Subsampling2d(3, 2), 4),
+        (nn.TableConv2d([[0, 1], [2]], 3, 2), [8, 4]),
+    ],
+)
+def test_layers_state_how_many_values_an_output_adds_up(layer, fan_in) -> None:
+    np.testing.assert_array_equal(layer.fan_in, fan_in)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "error", "match"),
+    [
+        ((3,), {}, ShapeError, r"at least two axes \(out, in, ...\); got \(3,\)"),
+        ((3,), {"fan_in": 0}, OptionError, "init: a fan-in is at least 1; got 0"),
+        ((2, 0), {}, OptionError, "init: a fan-in is at least 1; got 0"),
+    ],
+)
+def test_a_fan_in_that_makes_no_sense_is_refused(shape, options, error, match) -> None:
+    with pytest.raises(error, match=match):
+        nn.init.lecun_uniform_(tg.Tensor(np.zeros(shape)), **options)
 
 
 def test_the_same_seed_draws_the_same_weights() -> None:

@@ -12,6 +12,7 @@ from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.train import (
+    DivergedError,
     Recipe,
     RunConfiguration,
     TrainingState,
@@ -206,7 +207,7 @@ def test_a_loss_that_is_no_number_ends_the_run(build: Build, split: Split) -> No
     model = build()
     model.load_state_dict({**model.state_dict(), "output.bias": np.array([np.nan, 0, 0])})
     recipe = Recipe("sgd", lr=0.1, batch_size=8, epochs=1, schedule="constant")
-    with pytest.raises(OptionError, match=r"got nan in step 1 of epoch 1 .* smaller --lr"):
+    with pytest.raises(DivergedError, match=r"got nan in step 1 of epoch 1 .* smaller lr"):
         fit(model, recipe.make_optimiser(model.parameters()), *split, recipe)
 
 

@@ -63,6 +63,20 @@ def test_config_comes_back(tmp_path: Path, configuration: RunConfiguration) -> N
     assert RunConfiguration.from_json(json.loads(directory.config.read_text())) == configuration
 
 
-def test_the_resume_command_can_be_pasted() -> None:
-    command = RunDirectory(Path("my runs/first")).resume_command
-    assert command == "tinygrad-cnn train --resume 'my runs/first'"
+def test_one_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    first, second = RunDirectory(tmp_path), RunDirectory(tmp_path)
+    first.lock.acquire()
+    first.lock.acquire()
+    with pytest.raises(RunDirectoryError, match=r"one process at a time .* which is in use"):
+        second.lock.acquire()
+    first.lock.release()
+    first.lock.release()
+    second.lock.acquire()
+    second.lock.release()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_not_locked(tmp_path: Path) -> None:
+    RunDirectory(tmp_path / "nowhere").lock.acquire()
+    assert not list(tmp_path.iterdir())

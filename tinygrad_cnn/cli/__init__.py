@@ -93,8 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except click.ClickException as mistake:
         return _fail(mistake.format_message(), mistake.exit_code, _help_hint(mistake))
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted before training began", 130)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        # click puts its own exception in place of Python's, which may say what was interrupted
+        words = ["interrupted", *map(str, (stop.__cause__ or stop).args)]
+        return _fail(" ".join(words), 130)
     except BrokenPipeError:
         # Whoever read our output has gone. Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -104,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(": ".join(filter(None, (error.filename, error.strerror or str(error)))))
     except MemoryError:
-        return _fail("there is not enough memory for this; try a smaller --batch-size")
+        return _fail("there is not enough memory for this; smaller batches need less")
     return result if isinstance(result, int) else 0
 
 

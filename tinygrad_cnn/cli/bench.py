@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.lab import Measurement, benchmark_conv
+from tinygrad_cnn.lab import SHAPES, ConvShape, Measurement, benchmark_conv
 
 
 @click.command()
@@ -17,7 +17,8 @@ from tinygrad_cnn.lab import Measurement, benchmark_conv
 @click.option(
     "--require-fastest",
     metavar="VARIANT",
-    help="Fail unless this variant is the fastest of every pass on the first shape.",
+    help="Fail unless this variant is the fastest of every pass on the first shape; the others "
+    f"are not judged. The first shape is {SHAPES[0]}.",
 )
 def bench(repeats: int, json_file: Path | None, require_fastest: str | None) -> None:
     """Time the variants of the three convolution passes in one run.
@@ -28,18 +29,8 @@ def bench(repeats: int, json_file: Path | None, require_fastest: str | None) -> 
     console = Console()
     with console.status("compiling and measuring") as status:
         measured = benchmark_conv(repeats=repeats, progress=status.update)
-    table = Table("shape", "pass", "variant", "ms", "GFLOP/s", "against the slowest")
-    for one in measured:
-        slowest = max(other.seconds for other in measured if _same_pass(one, other))
-        table.add_row(
-            str(one.shape),
-            one.operation,
-            one.variant,
-            f"{1e3 * one.seconds:.3f}",
-            f"{one.gflops:.1f}",
-            f"x{slowest / one.seconds:.2f}",
-        )
-    console.print(table)
+    for shape in dict.fromkeys(one.shape for one in measured):
+        console.print(_table(shape, [one for one in measured if one.shape == shape]))
     if json_file is not None:
         rows = [
             {**one.shape._asdict(), "pass": one.operation, "variant": one.variant,
@@ -51,8 +42,19 @@ def bench(repeats: int, json_file: Path | None, require_fastest: str | None) -> 
         _require(require_fastest, measured)
 
 
-def _same_pass(one: Measurement, other: Measurement) -> bool:
-    return (one.shape, one.operation) == (other.shape, other.operation)
+def _table(shape: ConvShape, measured: list[Measurement]) -> Table:
+    """Lay out the figures of one shape, each against the slowest variant of its pass."""
+    table = Table("pass", "variant", "ms", "GFLOP/s", "faster by", title=str(shape))
+    for one in measured:
+        slowest = max(m.seconds for m in measured if m.operation == one.operation)
+        table.add_row(
+            one.operation,
+            one.variant,
+            f"{1e3 * one.seconds:.3f}",
+            f"{one.gflops:.1f}",
+            f"x {slowest / one.seconds:.2f}",
+        )
+    return table
 
 
 def _require(variant: str, measured: list[Measurement]) -> None:

@@ -15,7 +15,10 @@ __all__ = ["explain"]
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the weights.")
 @click.option("--batch-size", type=int, default=16, show_default=True, help="Test images.")
 @click.option(
-    "--columns", metavar="LIST", default="", help="Also show time, bytes, kernel (with commas)."
+    "--columns",
+    metavar="LIST",
+    default="",
+    help="Also show time, bytes, multiply-adds, kernel (with commas).",
 )
 @click.option("--structure", is_flag=True, help="The elements and their rules, without figures.")
 def explain(

@@ -18,7 +18,7 @@ _OPTIONS = (
         "--split", metavar="NAME", help="Of digits: interleaved (the default) or writers."
     ),
     click.option(
-        "--variant", metavar="NAME", help="Of lenet5: deck (the default) or original, 1998."
+        "--variant", metavar="NAME", help="Of lenet5: taught (the default) or original, of 1998."
     ),
     click.option(
         "--activation", metavar="NAME", help="Of lenet5: sigmoid (the default), tanh, relu."

@@ -16,7 +16,6 @@
 ===============  ====================================================================
 """
 
-import difflib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ from tinygrad_cnn.data.mnist import (
     load_mnist,
 )
 from tinygrad_cnn.data.transforms import Standardise, pad, to_float
-from tinygrad_cnn.errors import OptionError, UnknownNameError
+from tinygrad_cnn.errors import OptionError, unknown_name
 
 __all__ = [
     "FASHION_MNIST",
@@ -155,11 +154,7 @@ def load(
     ((1438, 1, 8, 8), 0.3058)
     """
     if name not in _RECIPES:
-        close = difflib.get_close_matches(str(name), _RECIPES, n=1)
-        hint = f", did you mean {close[0]!r}?" if close else ""
-        raise UnknownNameError(
-            f"data.load: name is one of {', '.join(names())}; got {name!r}{hint}"
-        )
+        raise unknown_name("data.load", name, names())
     recipe = _RECIPES[name]
     split = recipe.splits[0] if split is None else split
     if split not in recipe.splits:

@@ -3,11 +3,11 @@
 from typing import Any, TypeVar
 
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
-from tinygrad_cnn.elements.affine import one_float_type
-from tinygrad_cnn.elements.arithmetic import multiply, subtract
-from tinygrad_cnn.elements.reduce import normalise_axes, sum
+from tinygrad_cnn.elements.arithmetic import exp, multiply, subtract
+from tinygrad_cnn.elements.reduce import sum
+from tinygrad_cnn.elements.requirements import any_float_type, normalise_axis, one_float_type
 from tinygrad_cnn.errors import ShapeError
-from tinygrad_cnn.variable import Variable, require_float
+from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)
 
@@ -19,7 +19,7 @@ class _Activation(FunctionElement):
     gradient: type["_ActivationGradient"]
 
     def check(self, z: Variable) -> None:
-        require_float(self.name, z.dtype)
+        any_float_type(self.name, z.dtype)
 
     def forward(self, z: Any) -> Any:
         return self.device.elementwise(self.name, z)
@@ -198,16 +198,15 @@ class _RowElement(ArrayElement):
 
     def check(self, x: Variable) -> None:
         one_float_type(self.name, x)
-        (self.dim,) = normalise_axes(self.name, self.dim, len(x.shape))
+        self.dim = normalise_axis(self.name, self.dim, len(x.shape))
         if x.shape[self.dim] == 0:
             raise ShapeError(f"{self.name}: there is at least one class; got shape {x.shape}")
 
     def forward(self, x: Any) -> Any:
         xp = self.device.xp
         last = xp.moveaxis(x, self.dim, -1)
-        rows = last.reshape(-1, last.shape[-1]) if x.size else last.reshape(0, last.shape[-1])
-        out = self.device.dense(self.name, rows, shape=rows.shape)
-        return xp.moveaxis(out.reshape(last.shape), -1, self.dim)
+        out = self.device.rowwise(self.name, last, vector=last.shape[-1:])
+        return xp.moveaxis(out, -1, self.dim)
 
 
 class SoftmaxElement(_RowElement, name="softmax"):
@@ -241,8 +240,6 @@ class LogSoftmaxElement(_RowElement, name="log_softmax"):
     )
 
     def backward(self, signal: Variable) -> Variable:
-        from tinygrad_cnn.elements.arithmetic import exp
-
         probabilities = exp(self.saved("y"))
         return subtract(signal, multiply(probabilities, sum(signal, self.dim, keepdim=True)))
 

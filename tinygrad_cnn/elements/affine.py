@@ -7,42 +7,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
-from tinygrad_cnn.elements.reduce import BroadcastElement, sum_to
+from tinygrad_cnn.elements.reduce import ChannelSumElement, sum_to
+from tinygrad_cnn.elements.requirements import any_float_type, one_float_type, require_variables
 from tinygrad_cnn.elements.shape import TransposeElement, reshape
-from tinygrad_cnn.errors import DTypeError, ShapeError
+from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node
-from tinygrad_cnn.variable import Variable, require_float
-
-
-def one_float_type(operation: str, *inputs: Variable) -> None:
-    """Refuse inputs of several types, or of a type that has no kernels."""
-    for variable in inputs:
-        if variable.dtype.kind != "f" or variable.dtype.itemsize not in (4, 8):
-            raise DTypeError(
-                f"{operation}: values are float32 or float64; got {variable.dtype}. "
-                "Convert with .float()"
-            )
-    types = [str(variable.dtype) for variable in inputs]
-    if len(set(types)) > 1:
-        raise DTypeError(
-            f"{operation}: all inputs have one type; got {', '.join(types)}. "
-            "Convert with .float() or .double()"
-        )
-
-
-def _rows(x: Any) -> Any:
-    """Return a batch of vectors (..., D) as a matrix (N, D); floats pass through."""
-    if isinstance(x, float):
-        return x
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-
-
-def _sizes(x: Any) -> tuple[int, ...]:
-    return () if isinstance(x, float) else tuple(x.shape)
-
-
-def _unflatten(out: Any, shape: tuple[int, ...]) -> Any:
-    return out if isinstance(out, float) else out.reshape(shape)
+from tinygrad_cnn.variable import Variable
 
 
 class AffineElement(FunctionElement, name="affine"):
@@ -79,13 +49,10 @@ class AffineElement(FunctionElement, name="affine"):
             )
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
-        features = _sizes(weight)[:1]
+        features = np.shape(weight)[:1]
         if bias is None:
             bias = self.device.zeros_like_type(features, x)
-        rows = _rows(x)
-        shape = (*_sizes(rows)[:-1], *features)
-        out = self.device.dense("affine_forward", rows, weight, bias, shape=shape)
-        return _unflatten(out, (*_sizes(x)[:-1], *features))
+        return self.device.rowwise("affine_forward", x, weight, bias, vector=features)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_weight, *want_bias = self.wanted
@@ -116,11 +83,8 @@ class AffineGradInputElement(FunctionElement, name="affine_grad_input"):
     saves = {"δ": ("weight",), "weight": ("δ",)}
 
     def forward(self, signal: Any, weight: Any) -> Any:
-        features = _sizes(weight)[1:]
-        rows = _rows(signal)
-        shape = (*_sizes(rows)[:-1], *features)
-        out = self.device.dense("affine_grad_input", rows, weight, shape=shape)
-        return _unflatten(out, (*_sizes(signal)[:-1], *features))
+        features = np.shape(weight)[1:]
+        return self.device.rowwise("affine_grad_input", signal, weight, vector=features)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_signal, want_weight = self.wanted
@@ -144,8 +108,9 @@ class AffineGradWeightElement(FunctionElement, name="affine_grad_weight"):
     saves = {"δ": ("x",), "x": ("δ",)}
 
     def forward(self, signal: Any, x: Any) -> Any:
-        shape = (*_sizes(signal)[-1:], *_sizes(x)[-1:])
-        return self.device.dense("affine_grad_weight", _rows(signal), _rows(x), shape=shape)
+        rows = self.device.rows
+        shape = (*np.shape(signal)[-1:], *np.shape(x)[-1:])
+        return self.device.dense("affine_grad_weight", rows(signal), rows(x), shape=shape)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_signal, want_x = self.wanted
@@ -153,36 +118,6 @@ class AffineGradWeightElement(FunctionElement, name="affine_grad_weight"):
             AffineElement()(self.saved("x"), signal) if want_signal else None,
             AffineGradInputElement()(self.saved("δ"), signal) if want_x else None,
         )
-
-
-class ChannelSumElement(FunctionElement, name="channel_sum"):
-    """Add up an error signal over everything but the channels: the gradient of a bias."""
-
-    rule = Rule(
-        ("δ",),
-        ("y",),
-        "Σ {δ}",
-        {"δ": "{δy} repeated"},
-        r"y_o = \sum \delta_o",
-        {"δ": r"\delta(\delta) = \delta(y) \text{ repeated}"},
-    )
-
-    def __init__(self, axis: int) -> None:
-        self.axis = axis
-
-    def forward(self, signal: Any) -> Any:
-        if isinstance(signal, float):
-            return signal
-        last = self.device.xp.moveaxis(signal, self.axis, -1)  # type: ignore[attr-defined]
-        return self.device.dense("channel_sum", last, shape=last.shape[-1:])
-
-    def backward(self, signal: Variable) -> Variable:
-        shape = self.inputs[0].shape
-        if not shape:
-            return signal
-        kept = [1] * len(shape)
-        kept[self.axis] = shape[self.axis]
-        return BroadcastElement(shape)(reshape(signal, kept))
 
 
 class MatrixProductElement(ArrayElement, name="matmul"):
@@ -310,8 +245,9 @@ def matmul(a: Any, b: Any) -> Any:
     >>> tg.functional.matmul(tg.Tensor([[1.0, 2.0]]), tg.Tensor([3.0, 4.0])).tolist()
     [11.0]
     """
-    require_float("matmul", a.dtype)
-    require_float("matmul", b.dtype)
+    require_variables("matmul", a, b)
+    any_float_type("matmul", a.dtype)
+    any_float_type("matmul", b.dtype)
     if not a.shape or not b.shape:
         raise ShapeError(f"matmul: operands have at least one axis; got {a.shape} and {b.shape}")
     left = reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a

@@ -10,9 +10,10 @@ import numpy as np
 
 from tinygrad_cnn.element import FunctionElement, Rule
 from tinygrad_cnn.elements.reduce import sum_to
-from tinygrad_cnn.errors import DTypeError, ShapeError
+from tinygrad_cnn.elements.requirements import any_float_type, broadcast_shape
+from tinygrad_cnn.errors import DTypeError
 from tinygrad_cnn.graph import Node
-from tinygrad_cnn.variable import Variable, require_float
+from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)
 
@@ -40,13 +41,7 @@ class _Binary(FunctionElement):
 
     def check(self, x: Variable, y: Variable) -> None:
         if x.shape != y.shape:
-            try:
-                np.broadcast_shapes(x.shape, y.shape)
-            except ValueError:
-                raise ShapeError(
-                    f"{self.name}: shapes broadcast when, read from the right, sizes are equal "
-                    f"or one of them is 1; got {x.shape} and {y.shape}"
-                ) from None
+            broadcast_shape(self.name, x.shape, y.shape)
 
     def forward(self, x: Any, y: Any) -> Any:
         return self.device.elementwise(self.name, x, y)
@@ -140,7 +135,7 @@ class DivideElement(_Binary, name="divide"):
 
     def check(self, x: Variable, y: Variable) -> None:
         super().check(x, y)
-        require_float("divide", np.result_type(x.dtype, y.dtype))
+        any_float_type("divide", np.result_type(x.dtype, y.dtype))
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_y = self.wanted
@@ -223,7 +218,7 @@ class _Unary(FunctionElement):
     """Common part of functions of one variable: one kernel of the element's name."""
 
     def check(self, x: Variable) -> None:
-        require_float(self.name, x.dtype)
+        any_float_type(self.name, x.dtype)
 
     def forward(self, x: Any) -> Any:
         return self.device.elementwise(self.name, x)
@@ -284,7 +279,7 @@ class SquareRootElement(_Unary, name="sqrt"):
         "√{x}",
         {"x": "{δy} / (2 ∘ {y})"},
         r"y = \sqrt{x}",
-        {"x": r"\delta(x) = \delta(y) / 2y"},
+        {"x": r"\delta(x) = \frac{\delta(y)}{2y}"},
     )
     saves = {"x": ("y",)}
 

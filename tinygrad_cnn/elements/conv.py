@@ -1,13 +1,17 @@
 """Two-dimensional convolution and its two adjoints.
 
-As in the deep-learning literature the word means *cross-correlation*: the filter is not
-flipped. Backpropagation through it is again convolution:
+As in the deep-learning literature the word means *cross-correlation*, written ⋆: the filter
+is not flipped. A convolution in the sense of mathematics, written *, flips it. With these
+signs backpropagation reads
 
-* δ(x) is a *full* convolution of δ(z) with the flipped filter
-  (:class:`Conv2dGradInputElement`),
-* ∇weight is a *valid* correlation of x with δ(z) (:class:`Conv2dGradWeightElement`),
+* z = w ⋆ x + b,
+* δ(x) = δ(z) * w (:class:`Conv2dGradInputElement`),
+* ∇w = Σ x ⋆ δ(z), summed over the images (:class:`Conv2dGradWeightElement`),
 
-and the derivatives of these two are the other members of the same trio.
+and the derivatives of the last two are again members of this trio. With stride 1 and no
+padding, ⋆ keeps to positions where the filter lies inside the image ("valid") and * takes
+every position where they overlap ("full"). A stride spreads δ(z) apart before, padding is
+cut off after.
 """
 
 import math
@@ -16,7 +20,8 @@ from numbers import Integral
 from typing import Any
 
 from tinygrad_cnn.element import ArrayElement, Rule
-from tinygrad_cnn.elements.affine import ChannelSumElement, one_float_type
+from tinygrad_cnn.elements.reduce import ChannelSumElement
+from tinygrad_cnn.elements.requirements import one_float_type
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.kernels import layout
@@ -81,8 +86,8 @@ class Conv2dElement(_ConvElement, name="conv2d"):
         ("z",),
         "{weight} ⋆ {x} + {bias}",
         {
-            "x": "{δz} * {weight} (full, flipped filter)",
-            "weight": "Σ {x} ⋆ {δz} (valid)",
+            "x": "{δz} * {weight}",
+            "weight": "Σ {x} ⋆ {δz}",
             "bias": "Σ {δz}",
         },
         r"z_{oij} = b_o + \sum_{cuv} w_{ocuv} \, x_{c,\,is+u-p,\,js+v-p}",
@@ -153,13 +158,13 @@ class Conv2dElement(_ConvElement, name="conv2d"):
 
 
 class Conv2dGradInputElement(_ConvElement, name="conv2d_grad_input"):
-    """Send an error signal back through the filters: full convolution, flipped filter."""
+    """Send an error signal back through the filters: a convolution."""
 
     rule = Rule(
         ("δ", "weight"),
         ("y",),
-        "{δ} * {weight} (full, flipped filter)",
-        {"δ": "{weight} ⋆ {δy}", "weight": "Σ {δy} ⋆ {δ} (valid)"},
+        "{δ} * {weight}",
+        {"δ": "{weight} ⋆ {δy}", "weight": "Σ {δy} ⋆ {δ}"},
         r"y = \delta \ast w",
         {
             "δ": r"\delta(\delta) = w \star \delta(y)",
@@ -200,8 +205,8 @@ class Conv2dGradWeightElement(_ConvElement, name="conv2d_grad_weight"):
     rule = Rule(
         ("δ", "x"),
         ("y",),
-        "Σ {x} ⋆ {δ} (valid)",
-        {"δ": "{δy} ⋆ {x}", "x": "{δ} * {δy} (full, flipped filter)"},
+        "Σ {x} ⋆ {δ}",
+        {"δ": "{δy} ⋆ {x}", "x": "{δ} * {δy}"},
         r"y = x \star \delta",
         {"δ": r"\delta(\delta) = \delta(y) \star x", "x": r"\delta(x) = \delta \ast \delta(y)"},
     )
@@ -279,8 +284,8 @@ def conv2d(
     Notes
     -----
     ``z[n,o,i,j] = b[o] + Σ_c,u,v w[o,c,u,v] x[n, c, i·s + u - p, j·s + v - p]``.
-    δ(x) is the full convolution of δ(z) with the flipped filters, ∇w the valid correlation
-    of x with δ(z), ∇b the sum of δ(z) over images and pixels.
+    With stride 1 and no padding δ(x) is the full convolution of δ(z) with the filters, ∇w
+    the valid correlation of x with δ(z); ∇b is the sum of δ(z) over images and pixels.
 
     References
     ----------

@@ -8,8 +8,9 @@ import numpy as np
 from tinygrad_cnn.device import CPU, SCALAR, Device
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.arithmetic import CastElement
-from tinygrad_cnn.elements.shape import IndexElement, reshape
-from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
+from tinygrad_cnn.elements.requirements import normalise_axis, require_variables
+from tinygrad_cnn.elements.shape import IndexElement, unsqueeze
+from tinygrad_cnn.errors import DeviceError, DTypeError, OptionError, ShapeError
 from tinygrad_cnn.variable import Variable
 
 
@@ -32,13 +33,7 @@ class ConcatenateElement(ArrayElement, name="concatenate"):
         return {"dim": self.dim}
 
     def check(self, *inputs: Variable) -> None:
-        ndim = len(inputs[0].shape)
-        if not -ndim <= self.dim < ndim:
-            raise ShapeError(
-                f"concatenate: dim names one of {ndim} axes; got {self.dim} for shape "
-                f"{inputs[0].shape}"
-            )
-        self.dim %= ndim
+        self.dim = normalise_axis("concatenate", self.dim, len(inputs[0].shape))
         rest = {(*x.shape[: self.dim], *x.shape[self.dim + 1 :]) for x in inputs}
         if len(rest) > 1:
             raise ShapeError(
@@ -138,6 +133,9 @@ def concatenate(tensors: Sequence[Any], dim: int = 0) -> Any:
     return ConcatenateElement(dim)(*tensors)
 
 
+cat = concatenate
+
+
 def stack(variables: Sequence[Any], dim: int = 0) -> Any:
     """Join scalars, or tensors of one shape, along a new axis.
 
@@ -149,14 +147,20 @@ def stack(variables: Sequence[Any], dim: int = 0) -> Any:
     """
     if not variables:
         raise OptionError("stack: at least one value is joined; got none")
-    if all(variable.device == "scalar" for variable in variables):
+    require_variables("stack", *variables)
+    kinds = {variable.device for variable in variables}
+    if len(kinds) > 1:
+        given = ", ".join(variable.name or type(variable).__name__ for variable in variables)
+        raise DeviceError(
+            f"stack: scalars and tensors do not mix; got {given}. Make a tensor of the scalars "
+            "first: tg.stack(scalars)"
+        )
+    if "scalar" in kinds:
         if dim not in (0, -1):
             raise ShapeError(f"stack: scalars make a tensor of one axis, dim 0; got dim {dim}")
         return StackScalarsElement()(*variables)
-    ndim = len(variables[0].shape) + 1
-    if not -ndim <= dim < ndim:
-        raise ShapeError(f"stack: dim lies between {-ndim} and {ndim - 1}; got {dim}")
-    position = dim % ndim
-    return concatenate(
-        [reshape(x, (*x.shape[:position], 1, *x.shape[position:])) for x in variables], position
-    )
+    if len({variable.shape for variable in variables}) > 1:
+        shapes = ", ".join(str(variable.shape) for variable in variables)
+        raise ShapeError(f"stack: all tensors have one shape; got {shapes}")
+    position = normalise_axis("stack", dim, len(variables[0].shape) + 1)
+    return concatenate([unsqueeze(x, position) for x in variables], position)

@@ -1,50 +1,67 @@
 """Losses: the last element, where the error signal starts."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.activation import softmax
-from tinygrad_cnn.elements.affine import one_float_type
 from tinygrad_cnn.elements.arithmetic import multiply, negative, subtract
 from tinygrad_cnn.elements.reduce import sum
+from tinygrad_cnn.elements.requirements import lifted, one_float_type
 from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_cnn.variable import Variable
 
-REDUCTIONS = ("mean", "sum", "none")
 
+class _Loss(FunctionElement):
+    """Common part: the reduction decides the rule."""
 
-def check_reduction(operation: str, reduction: str) -> None:
-    """Refuse an unknown reduction."""
-    if reduction not in REDUCTIONS:
-        raise OptionError(
-            f"{operation}: reduction is one of {', '.join(REDUCTIONS)}; got {reduction!r}"
-        )
-
-
-class CrossEntropyElement(ArrayElement, name="cross_entropy"):
-    """Softmax and negative log-likelihood in one, so that nothing overflows."""
-
-    rule = Rule(
-        ("x", "labels"),
-        ("L",),
-        "-log softmax({x})[{labels}]",
-        {"x": "{δL} (softmax({x}) - onehot({labels}))"},
-        r"L = -\ln \frac{e^{x_y}}{\sum_k e^{x_k}}",
-        {"x": r"\delta(x) = \delta(L) \, (\operatorname{softmax}(x) - \operatorname{onehot}(y))"},
-    )
-    saves = {"x": ("x", "labels")}
+    rules: ClassVar[Mapping[str, Rule]]  # by reduction
+    usual_reduction: ClassVar[str] = "mean"
 
     def __init__(self, reduction: str) -> None:
+        if reduction not in self.rules:
+            raise OptionError(
+                f"{self.name}: reduction is one of {', '.join(self.rules)}; got {reduction!r}"
+            )
         self.reduction = reduction
+        self.rule = self.rules[reduction]
 
     def options(self) -> dict[str, Any]:
-        return {"reduction": self.reduction}
+        return {} if self.reduction == self.usual_reduction else {"reduction": self.reduction}
+
+
+def _cross_entropy_rule(forward: str, latex: str, share: str, latex_share: str) -> Rule:
+    difference = "softmax({x}) - onehot({labels})"
+    return Rule(
+        ("x", "labels"),
+        ("L",),
+        forward.format("-log softmax({x})[{labels}]"),
+        {"x": "{δL} ∘ (" + difference + ")" + share},
+        latex.format(r"-\ln \operatorname{softmax}(x)_{l}"),
+        {
+            "x": rf"\delta(x) = {latex_share}\delta(L) \,"
+            r" (\operatorname{softmax}(x) - \operatorname{onehot}(l))"
+        },
+    )
+
+
+class CrossEntropyElement(_Loss, ArrayElement, name="cross_entropy"):
+    """Softmax and negative log-likelihood in one, so that nothing overflows."""
+
+    rules = {
+        "mean": _cross_entropy_rule(
+            "Σ {} / N", r"L = \frac{{1}}{{N}} \sum_n {}", " / N", r"\tfrac{1}{N} "
+        ),
+        "sum": _cross_entropy_rule("Σ {}", r"L = \sum_n {}", "", ""),
+        "none": _cross_entropy_rule("{}", "L = {}", "", ""),
+    }
+    rule = rules["mean"]
+    saves = {"x": ("x", "labels")}
 
     def check(self, x: Variable, labels: Variable) -> None:
-        check_reduction("cross_entropy", self.reduction)
         one_float_type("cross_entropy", x)
         if len(x.shape) != 2 or labels.shape != x.shape[:1] or x.shape[1] == 0:
             raise ShapeError(
@@ -53,8 +70,7 @@ class CrossEntropyElement(ArrayElement, name="cross_entropy"):
             )
         if labels.dtype.kind not in "iu":
             raise DTypeError(
-                f"cross_entropy: labels are integers; got {labels.dtype}. "
-                "Convert with .astype('int64')"
+                f"cross_entropy: labels are integers; got {labels.dtype}. Convert with .long()"
             )
         values = labels._value
         wrong = (values < 0) | (values >= x.shape[1])
@@ -127,24 +143,19 @@ class CrossEntropyGradElement(ArrayElement, name="cross_entropy_grad"):
         return to_signal, to_x, None
 
 
-class _Difference(FunctionElement):
+class _Difference(_Loss):
     """Common part of the losses that square ``prediction - target``."""
 
     saves = {"a": ("a", "y"), "y": ("a", "y")}
 
-    def __init__(self, reduction: str) -> None:
-        self.reduction = reduction
-
-    def options(self) -> dict[str, Any]:
-        return {"reduction": self.reduction}
-
     def check(self, a: Variable, y: Variable) -> None:
-        check_reduction(self.name, self.reduction)
         one_float_type(self.name, a, y)
         if a.shape != y.shape:
             raise ShapeError(
                 f"{self.name}: prediction and target have one shape; got {a.shape} and {y.shape}"
             )
+        if not a.shape:  # the mean of one number is the number
+            self.rule = self.rules["sum"]
 
     def squares(self, a: Any, y: Any) -> Any:
         """Return (y - a)² of each element."""
@@ -163,20 +174,36 @@ class _Difference(FunctionElement):
         return to_a if want_a else None, negative(to_a) if want_y else None
 
 
-class MeanSquaredErrorElement(_Difference, name="mse_loss"):
-    """Mean, over all elements, of the squared difference."""
-
-    rule = Rule(
+def _difference_rule(forward: str, latex: str, factor: str, latex_factor: str) -> Rule:
+    """Return the rule of a loss whose error signals are a factor times δ(J) ∘ (y - a)."""
+    signal, latex_signal = "{δJ} ∘ ({y} - {a})", r"\delta(J) \circ (y - a)"
+    return Rule(
         ("a", "y"),
         ("J",),
-        "Σ ({y} - {a})² / m",
-        {"a": "-2/m {δJ} ∘ ({y} - {a})", "y": "2/m {δJ} ∘ ({y} - {a})"},
-        r"J = \frac{1}{m} \sum (y - a)^2",
+        forward,
+        {"a": f"-{factor}{signal}", "y": f"{factor}{signal}"},
+        latex,
         {
-            "a": r"\delta(a) = -\tfrac{2}{m} \delta(J) \circ (y - a)",
-            "y": r"\delta(y) = \tfrac{2}{m} \delta(J) \circ (y - a)",
+            "a": rf"\delta(a) = -{latex_factor} {latex_signal}",
+            "y": rf"\delta(y) = {latex_factor} {latex_signal}",
         },
     )
+
+
+class MeanSquaredErrorElement(_Difference, name="mse_loss"):
+    """Mean, over all m elements, of the squared difference."""
+
+    rules = {
+        "mean": _difference_rule(
+            "Σ ({y} - {a})² / m",
+            r"J = \frac{1}{m} \sum (y - a)^2",
+            "2 / m ∘ ",
+            r"\tfrac{2}{m}",
+        ),
+        "sum": _difference_rule("Σ ({y} - {a})²", r"J = \sum (y - a)^2", "2 ∘ ", "2"),
+        "none": _difference_rule("({y} - {a})²", "J = (y - a)^2", "2 ∘ ", "2"),
+    }
+    rule = rules["mean"]
 
     def forward(self, a: Any, y: Any) -> Any:
         squares = self.squares(a, y)
@@ -192,26 +219,19 @@ class MeanSquaredErrorElement(_Difference, name="mse_loss"):
 
 
 class SquaredErrorElement(_Difference, name="squared_error"):
-    """Half the squared distance ½‖y − a‖², summed over the batch."""
+    """Half the squared distance ½‖y − a‖², added up over the N examples of the batch."""
 
-    rule = Rule(
-        ("a", "y"),
-        ("J",),
-        "½ ‖{y} - {a}‖²",
-        {"a": "-{δJ} ∘ ({y} - {a})", "y": "{δJ} ∘ ({y} - {a})"},
-        r"J = \tfrac{1}{2} \| y - a \|^2",
-        {
-            "a": r"\delta(a) = -\delta(J) \circ (y - a)",
-            "y": r"\delta(y) = \delta(J) \circ (y - a)",
-        },
-    )
-
-    def check(self, a: Variable, y: Variable) -> None:
-        super().check(a, y)
-        if self.reduction == "none":
-            raise OptionError(
-                "squared_error: reduction is 'sum' or 'mean' over the batch; got 'none'"
-            )
+    rules = {
+        "sum": _difference_rule("½ ‖{y} - {a}‖²", r"J = \tfrac{1}{2} \| y - a \|^2", "", ""),
+        "mean": _difference_rule(
+            "½ ‖{y} - {a}‖² / N",
+            r"J = \frac{1}{2N} \| y - a \|^2",
+            "1 / N ∘ ",
+            r"\tfrac{1}{N}",
+        ),
+    }
+    rule = rules["sum"]
+    usual_reduction = "sum"
 
     def forward(self, a: Any, y: Any) -> Any:
         total = self.device.total(self.squares(a, y))
@@ -261,7 +281,7 @@ def cross_entropy(x: Any, labels: Any, reduction: str = "mean") -> Any:
     >>> scores.grad.tolist()
     [[0.5, -0.5]]
     """
-    return CrossEntropyElement(reduction)(x, x.lift(labels))
+    return CrossEntropyElement(reduction)(x, lifted("cross_entropy", x, labels))
 
 
 def mse_loss(a: Any, y: Any, reduction: str = "mean") -> Any:
@@ -273,7 +293,7 @@ def mse_loss(a: Any, y: Any, reduction: str = "mean") -> Any:
     >>> tg.functional.mse_loss(tg.Tensor([1.0, 2.0]), tg.Tensor([1.0, 4.0])).item()
     2.0
     """
-    return MeanSquaredErrorElement(reduction)(a, a.lift(y))
+    return MeanSquaredErrorElement(reduction)(a, lifted("mse_loss", a, y))
 
 
 def squared_error(a: Any, y: Any, reduction: str = "sum") -> Any:
@@ -287,4 +307,4 @@ def squared_error(a: Any, y: Any, reduction: str = "sum") -> Any:
     >>> a.grad  # -(y - a)
     Scalar(-0.75)
     """
-    return SquaredErrorElement(reduction)(a, a.lift(y))
+    return SquaredErrorElement(reduction)(a, lifted("squared_error", a, y))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.element import ArrayElement, Rule
-from tinygrad_cnn.elements.affine import one_float_type
 from tinygrad_cnn.elements.conv import check_window, pair, window_options
+from tinygrad_cnn.elements.requirements import one_float_type
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout

@@ -2,35 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.elements.requirements import (
+    Axes,
+    any_float_type,
+    integers,
+    normalise_axes,
+)
+from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
-from tinygrad_cnn.variable import Variable, require_float
-
-Axes = int | Sequence[int] | None
-
-
-def normalise_axes(operation: str, dim: Axes, ndim: int) -> tuple[int, ...]:
-    """Return axes as sorted non-negative integers; None means all of them."""
-    if dim is None:
-        return tuple(range(ndim))
-    given = tuple(dim) if isinstance(dim, Sequence) else (dim,)
-    for axis in given:
-        if not isinstance(axis, int | np.integer):
-            raise OptionError(f"{operation}: dim is an integer, or several; got {dim!r}")
-        if not -ndim <= axis < ndim:
-            raise ShapeError(
-                f"{operation}: dim lies between {-ndim} and {ndim - 1} for a value with "
-                f"{ndim} axes; got {axis}"
-            )
-    axes = tuple(sorted(axis % ndim for axis in given))
-    if len(set(axes)) != len(axes):
-        raise ShapeError(f"{operation}: each dim is named once; got {given}")
-    return axes
+from tinygrad_cnn.variable import Variable
 
 
 class BroadcastElement(ArrayElement, name="broadcast_to"):
@@ -115,7 +99,7 @@ class MeanElement(ArrayElement, name="mean"):
         return {} if self.dim is None else {"dim": self.dim}
 
     def check(self, x: Variable) -> None:
-        require_float("mean", x.dtype)
+        any_float_type("mean", x.dtype)
         self.axes = normalise_axes(self.name, self.dim, len(x.shape))
         self.count = math.prod(x.shape[axis] for axis in self.axes)
 
@@ -128,20 +112,37 @@ class MeanElement(ArrayElement, name="mean"):
         return spread(share, self.inputs[0].shape, self.axes)
 
 
-class MaxElement(ArrayElement, name="max"):
-    """Take the largest element along axes."""
+class ChannelSumElement(FunctionElement, name="channel_sum"):
+    """Add up an error signal over everything but the channels: the gradient of a bias."""
 
     rule = Rule(
-        ("x",),
-        ("y", "winners"),
-        "max {x}",
-        {"x": "{δy} at the winner, 0 elsewhere"},
-        r"y = \max x",
-        {"x": r"\delta(x)_k = \delta(y) \, [k = \operatorname{argmax} x]"},
+        ("δ",),
+        ("y",),
+        "Σ {δ}",
+        {"δ": "{δy} repeated"},
+        r"y_o = \sum \delta_o",
+        {"δ": r"\delta(\delta) = \delta(y) \text{ repeated}"},
     )
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, signal: Any) -> Any:
+        return self.device.channel_totals(signal, self.axis)
+
+    def backward(self, signal: Variable) -> Variable:
+        shape = self.inputs[0].shape
+        kept = range(len(shape))[self.axis :][:1]  # no axis of a single number
+        return spread(signal, shape, tuple(k for k in range(len(shape)) if k not in kept))
+
+
+class _WinnerElement(ArrayElement):
+    """Common part of the functions that pick one element along axes."""
+
     saves = {"x": ("winners",)}
     differentiable = ("y",)
     convention = "of equal values the first wins"
+    winner: ClassVar[str]
 
     def __init__(self, dim: Axes = None, keepdim: bool = False) -> None:
         self.dim, self.keepdim = dim, keepdim
@@ -152,12 +153,14 @@ class MaxElement(ArrayElement, name="max"):
     def check(self, x: Variable) -> None:
         self.axes = normalise_axes(self.name, self.dim, len(x.shape))
         if 0 in (x.shape[axis] for axis in self.axes):
-            raise ShapeError(f"max: nothing is the largest of no elements; got shape {x.shape}")
+            raise ShapeError(
+                f"{self.name}: nothing is the {self.winner} of no elements; got shape {x.shape}"
+            )
 
     def forward(self, x: Any) -> Any:
         xp = self.device.xp
         rows = _rows(xp, x, self.axes)
-        winners = rows.argmax(axis=-1)
+        winners = getattr(rows, f"arg{self.name}")(axis=-1)
         values = xp.take_along_axis(rows, winners[..., None], axis=-1)[..., 0]
         if self.keepdim:
             values = xp.expand_dims(values, self.axes)
@@ -169,6 +172,34 @@ class MaxElement(ArrayElement, name="max"):
         return element(signal, self.saved("winners"))
 
 
+class MaxElement(_WinnerElement, name="max"):
+    """Take the largest element along axes."""
+
+    rule = Rule(
+        ("x",),
+        ("y", "winners"),
+        "max {x}",
+        {"x": "{δy} at the winner, 0 elsewhere"},
+        r"y = \max x",
+        {"x": r"\delta(x)_k = \delta(y) \, [k = \operatorname{argmax} x]"},
+    )
+    winner = "largest"
+
+
+class MinElement(_WinnerElement, name="min"):
+    """Take the smallest element along axes."""
+
+    rule = Rule(
+        ("x",),
+        ("y", "winners"),
+        "min {x}",
+        {"x": "{δy} at the winner, 0 elsewhere"},
+        r"y = \min x",
+        {"x": r"\delta(x)_k = \delta(y) \, [k = \operatorname{argmin} x]"},
+    )
+    winner = "smallest"
+
+
 def _rows(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
     """Return x with `axes` moved to the end and joined to one."""
     kept = [axis for axis in range(x.ndim) if axis not in axes]
@@ -177,7 +208,7 @@ def _rows(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
 
 
 class MaxGradElement(ArrayElement, name="max_grad"):
-    """Send the error signal of a largest value back to where it came from."""
+    """Send the error signal of a largest or smallest value back to where it came from."""
 
     rule = Rule(
         ("δ", "winners"),
@@ -209,7 +240,7 @@ class MaxGradElement(ArrayElement, name="max_grad"):
 
 
 class MaxGatherElement(ArrayElement, name="max_gather"):
-    """Read a value where the largest elements of another were."""
+    """Read a value where the largest or smallest elements of another were."""
 
     rule = Rule(
         ("x", "winners"),
@@ -292,7 +323,19 @@ def max(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     return MaxElement(dim, keepdim)(x)[0]
 
 
-def broadcast_to(x: Any, shape: Shape) -> Any:
+def min(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+    """Take the smallest element along `dim` (default all); of equal values the first.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.min(tg.Tensor([[3.0, 5.0], [4.0, 2.0]]), dim=1).tolist()
+    [3.0, 2.0]
+    """
+    return MinElement(dim, keepdim)(x)[0]
+
+
+def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     """Repeat axes of size one, and add leading axes, until the shape is `shape`.
 
     Examples
@@ -301,15 +344,14 @@ def broadcast_to(x: Any, shape: Shape) -> Any:
     >>> tg.functional.broadcast_to(tg.Tensor([1.0, 2.0]), (2, 2)).tolist()
     [[1.0, 2.0], [1.0, 2.0]]
     """
-    if any(size < 0 for size in shape):
-        raise OptionError(f"broadcast_to: sizes are not negative; got {shape}")
-    return BroadcastElement(tuple(shape))(x)
+    sizes = integers("broadcast_to", "sizes", shape)
+    if any(size < 0 for size in sizes):
+        raise OptionError(f"broadcast_to: sizes are not negative; got {sizes}")
+    return BroadcastElement(sizes)(x)
 
 
 def spread(signal: Variable, shape: Shape, axes: tuple[int, ...]) -> Variable:
     """Undo a reduction over `axes`: put them back with size one and repeat."""
-    from tinygrad_cnn.elements.shape import reshape
-
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
     if signal.shape != kept:
         signal = reshape(signal, kept)
@@ -320,8 +362,6 @@ def sum_to(signal: Variable, shape: Shape) -> Variable:
     """Undo broadcasting: add an error signal up until it has the shape it came from."""
     if signal.shape == shape:
         return signal
-    from tinygrad_cnn.elements.shape import reshape
-
     lead = len(signal.shape) - len(shape)
     axes = tuple(range(lead)) + tuple(
         lead + axis

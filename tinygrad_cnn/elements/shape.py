@@ -1,4 +1,4 @@
-"""Reshape, transpose, index, place and pad: elements that only move values.
+"""Reshape, transpose, clone, index, place and pad: elements that only move values.
 
 Logical order is always (N, C, H, W): flattening a batch of images gives, for each image,
 channel by channel, row by row, whatever the layout in memory.
@@ -11,6 +11,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.elements.requirements import (
+    Axes,
+    integers,
+    normalise_axes,
+    normalise_axis,
+    require_variables,
+)
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.variable import Variable
@@ -86,11 +93,23 @@ class TransposeElement(ArrayElement, name="transpose"):
         return TransposeElement(order)(signal)
 
 
+class CloneElement(ArrayElement, name="clone"):
+    """Copy to memory of its own."""
+
+    rule = Rule(("x",), ("y",), "{x}", {"x": "{δy}"}, "y = x", {"x": r"\delta(x) = \delta(y)"})
+
+    def forward(self, x: Any) -> Any:
+        return self.device.xp.array(x, order="K")
+
+    def backward(self, signal: Variable) -> Variable:
+        return signal
+
+
 def _picked_shape(operation: str, key: Any, shape: Shape) -> Shape:
     """Return the shape of what a key picks, or refuse the key."""
     try:  # on an array of this shape that takes one byte
         return np.broadcast_to(np.empty((), np.bool_), shape)[key].shape
-    except IndexError as error:
+    except (IndexError, TypeError, ValueError) as error:
         raise ShapeError(
             f"{operation}: the key fits the axes of the tensor; got shape {shape}: {error}"
         ) from None
@@ -103,9 +122,9 @@ class IndexElement(ArrayElement, name="index"):
         ("x",),
         ("y",),
         "{x}[key]",
-        {"x": "{δy} put back at key, 0 elsewhere"},
-        r"y = x_{\text{key}}",
-        {"x": r"\delta(x)_{\text{key}} = \delta(y)"},
+        {"x": "{δy} put back at key, repeated keys added up, 0 elsewhere"},
+        r"y_k = x_{\text{key}_k}",
+        {"x": r"\delta(x)_j = \sum_{k : \text{key}_k = j} \delta(y_k)"},
     )
 
     def __init__(self, key: Any) -> None:
@@ -128,10 +147,10 @@ class PlaceElement(ArrayElement, name="place"):
     rule = Rule(
         ("v",),
         ("y",),
-        "{v} put at key, 0 elsewhere",
+        "{v} put at key, repeated keys added up, 0 elsewhere",
         {"v": "{δy}[key]"},
-        r"y_{\text{key}} = v",
-        {"v": r"\delta(v) = \delta(y)_{\text{key}}"},
+        r"y_j = \sum_{k : \text{key}_k = j} v_k",
+        {"v": r"\delta(v_k) = \delta(y)_{\text{key}_k}"},
     )
 
     def __init__(self, key: Any, shape: Shape) -> None:
@@ -203,7 +222,7 @@ def reshape(x: Any, shape: Sequence[int]) -> Any:
     >>> tg.functional.reshape(tg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    return ReshapeElement(shape)(x)
+    return ReshapeElement(integers("reshape", "sizes", shape))(x)
 
 
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
@@ -215,6 +234,8 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     >>> tg.functional.flatten(tg.Tensor(np.zeros((2, 16, 5, 5))), start_dim=1).shape
     (2, 400)
     """
+    require_variables("flatten", x)
+    start_dim, end_dim = integers("flatten", "axes", (start_dim, end_dim))
     ndim = len(x.shape)
     first, last = start_dim % max(ndim, 1), end_dim % max(ndim, 1)
     if not -ndim <= start_dim < ndim or not -ndim <= end_dim < ndim or first > last:
@@ -226,6 +247,49 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return reshape(x, (*x.shape[:first], joined, *x.shape[last + 1 :]))
 
 
+def squeeze(x: Any, dim: Axes = None) -> Any:
+    """Drop axes of size one: all of them, or those of `dim` that have it.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.squeeze(tg.Tensor([[[1.0], [2.0]]]), dim=0).tolist()
+    [[1.0], [2.0]]
+    """
+    require_variables("squeeze", x)
+    axes = normalise_axes("squeeze", dim, len(x.shape))
+    return reshape(x, [size for k, size in enumerate(x.shape) if size != 1 or k not in axes])
+
+
+def unsqueeze(x: Any, dim: int) -> Any:
+    """Add an axis of size one, the axis `dim` of the result.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.unsqueeze(tg.Tensor([1.0, 2.0]), dim=-1).tolist()
+    [[1.0], [2.0]]
+    """
+    require_variables("unsqueeze", x)
+    axis = normalise_axis("unsqueeze", dim, len(x.shape) + 1)
+    return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+def clone(x: Any) -> Any:
+    """Copy to memory of its own; error signals pass through.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> repeats = tg.functional.broadcast_to(tg.Tensor([1.0]), (3,))
+    >>> single = tg.functional.clone(repeats)
+    >>> single[0] = 5.0
+    >>> single.tolist()
+    [5.0, 1.0, 1.0]
+    """
+    return CloneElement()(x)
+
+
 def transpose(x: Any, dim0: int, dim1: int) -> Any:
     """Exchange two axes.
 
@@ -235,6 +299,8 @@ def transpose(x: Any, dim0: int, dim1: int) -> Any:
     >>> tg.functional.transpose(tg.Tensor([[1.0, 2.0]]), 0, 1).tolist()
     [[1.0], [2.0]]
     """
+    require_variables("transpose", x)
+    dim0, dim1 = integers("transpose", "axes", (dim0, dim1))
     ndim = len(x.shape)
     if not (-ndim <= dim0 < ndim and -ndim <= dim1 < ndim):
         raise ShapeError(
@@ -248,7 +314,7 @@ def transpose(x: Any, dim0: int, dim1: int) -> Any:
 
 def permute(x: Any, dims: Sequence[int]) -> Any:
     """Put the axes in the order `dims`."""
-    return TransposeElement(dims)(x)
+    return TransposeElement(integers("permute", "axes", dims))(x)
 
 
 def pad(x: Any, pad: Sequence[int]) -> Any:
@@ -268,9 +334,10 @@ def pad(x: Any, pad: Sequence[int]) -> Any:
     >>> tg.functional.pad(tg.Tensor([1.0, 2.0]), (1, 0)).tolist()
     [0.0, 1.0, 2.0]
     """
-    if len(pad) % 2:
-        raise OptionError(f"pad: widths come in pairs (before, after); got {tuple(pad)}")
-    pairs = [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)]
+    widths = integers("pad", "widths", pad)
+    if len(widths) % 2:
+        raise OptionError(f"pad: widths come in pairs (before, after); got {widths}")
+    pairs = list(zip(widths[::2], widths[1::2], strict=True))
     return PadElement(pairs[::-1])(x)
 
 
@@ -285,4 +352,4 @@ def place(values: Any, key: Any, shape: Sequence[int]) -> Any:
     >>> tg.functional.place(tg.Tensor([7.0, 8.0]), [2, 0], (4,)).tolist()
     [8.0, 0.0, 7.0, 0.0]
     """
-    return PlaceElement(key, tuple(shape))(values)
+    return PlaceElement(key, integers("place", "sizes", shape))(values)

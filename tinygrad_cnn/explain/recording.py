@@ -1,19 +1,20 @@
 """Recordings: figures, or whole values, of a run kept in execution order."""
 
+import itertools
 import math
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn import hooks
-from tinygrad_cnn.element import FunctionElement, Rule
+from tinygrad_cnn.element import Cost, FunctionElement, Rule
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.graph import Node
+from tinygrad_cnn.graph import Node, Shape, elements_behind
 from tinygrad_cnn.hooks import Effort
 from tinygrad_cnn.variable import Variable
 
@@ -51,25 +52,58 @@ class Statistics(NamedTuple):
 
 @dataclass
 class Kept:
-    """What a recording keeps of one value: its node, its figures and, if asked, itself."""
+    """What is kept of one value: figures and facts, itself if asked, and no way to its node.
 
-    node: Node
+    A recording that held nodes would keep the graph alive, and the graph the recording.
+    """
+
+    key: int  # the same for the same value, within a recording
+    shape: Shape
+    device: str
+    requires_grad: bool
+    is_leaf: bool
     statistics: Statistics
     value: Any = None  # the number of a Scalar; the array with keep="arrays"
+    _node: "weakref.ref[Node] | None" = None
+    _name: str | None = None
 
     @classmethod
-    def of(cls, variable: Variable, whole: bool) -> "Kept":
-        """Keep a variable."""
-        value = variable._value
-        kept = value if isinstance(value, float) else value.copy() if whole else None
-        return cls(variable.node, Statistics.of(value), kept)
+    def of_node(cls, node: Node, key: int, statistics: Statistics, value: Any = None) -> "Kept":
+        """Keep facts of a node beside figures."""
+        leaf = node.is_leaf
+        facts = (node.shape, node.device, node.requires_grad, leaf, statistics, value)
+        return cls(key, *facts, weakref.ref(node), node.name)
+
+    @property
+    def name(self) -> str | None:
+        """Name of the value, also if it was given after it was kept."""
+        node = self._node() if self._node is not None else None
+        return self._name if node is None else node.name
+
+    @property
+    def grad_passes(self) -> int:
+        """Backward passes that the gradient of this value adds up by now."""
+        node = self._node() if self._node is not None else None
+        owner = None if node is None or node.variable is None else node.variable()
+        return 0 if owner is None else owner.grad_passes
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether the value is a leaf that a gradient is wanted of."""
+        return self.is_leaf and self.requires_grad
 
 
 @dataclass
 class Step:
     """One element of a recording: its forward run and, once it was made, its walk back."""
 
-    element: FunctionElement
+    order: int
+    name: str
+    scope: str
+    options: dict[str, Any]
+    rule: Rule  # without the optional inputs that were not given
+    convention: str
+    cost: Cost
     inputs: tuple[Kept, ...]
     outputs: tuple[Kept, ...]
     forward_effort: Effort
@@ -78,29 +112,46 @@ class Step:
     backward_effort: Effort | None = None
     passes: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        element: FunctionElement,
+        inputs: tuple[Kept, ...],
+        outputs: tuple[Kept, ...],
+        nodes: tuple[Sequence[Node], Sequence[Node]],
+        effort: Effort,
+    ) -> "Step":
+        """Describe an element that has run."""
+        rule = element.rule
+        for symbol in rule.inputs[len(inputs) :]:
+            rule = rule if symbol == "..." else rule.without(symbol)
+        return cls(
+            element.order,
+            element.name,
+            element.scope,
+            element.options(),
+            rule,
+            element.convention,
+            element.cost(*nodes),
+            inputs,
+            outputs,
+            effort,
+        )
+
     @property
     def label(self) -> str:
         """The element's name below the path of its layer: ``C1.conv2d``."""
-        element = self.element
-        return f"{element.scope}.{element.name}" if element.scope else element.name
-
-    @property
-    def rule(self) -> Rule:
-        """The element's rule, without the optional inputs that were not given."""
-        rule = self.element.rule
-        for symbol in rule.inputs[len(self.inputs) :]:
-            rule = rule if symbol == "..." else rule.without(symbol)
-        return rule
+        return f"{self.scope}.{self.name}" if self.scope else self.name
 
 
-@dataclass
 class Recording:
     """What :func:`record` keeps; `steps` are in execution order."""
 
-    keep: str = "statistics"
-    steps: list[Step] = field(default_factory=list)
-    walked: list[Step] = field(default_factory=list)  # in the order of the walk back
-    _by_order: dict[int, Step] = field(default_factory=dict)
+    def __init__(self, keep: str = "statistics") -> None:
+        self.keep = keep
+        self.steps: list[Step] = []
+        self._by_order: dict[int, Step] = {}
+        self._keys: weakref.WeakKeyDictionary[Node, int] = weakref.WeakKeyDictionary()
 
     def on_forward(
         self,
@@ -110,15 +161,12 @@ class Recording:
         effort: Effort,
     ) -> None:
         """Keep a forward step."""
-        whole = self.keep == "arrays"
-        step = Step(
-            element,
-            tuple(Kept.of(variable, whole) for variable in inputs),
-            tuple(Kept.of(variable, whole) for variable in outputs),
-            effort,
+        nodes = ([v.node for v in inputs], [v.node for v in outputs])
+        step = Step.of(
+            element, tuple(map(self._kept, inputs)), tuple(map(self._kept, outputs)), nodes, effort
         )
         self.steps.append(step)
-        self._by_order[element.order] = step
+        self._by_order[step.order] = step
         for variable in outputs:
             _made_in[variable.node] = self
 
@@ -129,37 +177,72 @@ class Recording:
         incoming: tuple[Variable | None, ...],
         effort: Effort,
     ) -> None:
-        """Keep a step of the walk back."""
+        """Keep a step of the walk back; what reaches one value by several inputs adds up."""
         step = self._by_order.get(element.order)
         if step is None:  # it ran before the recording began
             return
-        whole = self.keep == "arrays"
-        step.outgoing = tuple(None if v is None else Kept.of(v, whole) for v in outgoing)
-        step.incoming = tuple(None if v is None else Kept.of(v, whole) for v in incoming)
+        totals: dict[int, Any] = {}
+        for kept, signal in zip(step.inputs, incoming, strict=True):
+            if signal is not None:
+                before = totals.get(kept.key)
+                totals[kept.key] = signal._value if before is None else before + signal._value
+        added = [totals.pop(kept.key, None) for kept in step.inputs]
+        step.incoming = tuple(map(self._signal, step.inputs, added))
+        values = (None if signal is None else signal._value for signal in outgoing)
+        step.outgoing = tuple(map(self._signal, step.outputs, values))
         step.backward_effort = effort
-        if step.passes == 0:
-            self.walked.append(step)
         step.passes += 1
+
+    def _kept(self, variable: Variable) -> Kept:
+        key = self._keys.setdefault(variable.node, next(_keys))
+        value = variable._value
+        return Kept.of_node(variable.node, key, Statistics.of(value), self._itself(value))
+
+    def _signal(self, of: Kept, value: Any) -> Kept | None:
+        if value is None:
+            return None
+        return replace(of, statistics=Statistics.of(value), value=self._itself(value))
+
+    def _itself(self, value: Any) -> Any:
+        if isinstance(value, float):
+            return value
+        return value.copy() if self.keep == "arrays" else None
 
     def behind(self, node: Node) -> list[Step]:
         """Return the steps that a value depends on, in execution order."""
-        made_by = {kept.node: step for step in self.steps for kept in step.outputs}
+        made_by = {kept.key: step for step in self.steps for kept in step.outputs}
         found: dict[int, Step] = {}
-        stack = [node]
+        stack = [self._keys.get(node, -1)]
         while stack:
             step = made_by.get(stack.pop())
-            if step is not None and step.element.order not in found:
-                found[step.element.order] = step
-                stack.extend(kept.node for kept in step.inputs)
+            if step is not None and step.order not in found:
+                found[step.order] = step
+                stack.extend(kept.key for kept in step.inputs)
         return [found[order] for order in sorted(found)]
 
 
+_keys = itertools.count()
 _made_in: "weakref.WeakKeyDictionary[Node, Recording]" = weakref.WeakKeyDictionary()
 
 
 def recording_of(node: Node) -> Recording | None:
     """Return the recording that a value was made in, if there was one."""
     return _made_in.get(node)
+
+
+def structure_behind(node: Node) -> list[Step]:
+    """Return the steps behind a value that was not recorded: structure without figures."""
+    unknown, no_effort = Statistics(math.nan, math.nan, math.nan, math.nan), Effort(0.0, ())
+    steps = []
+    for element in elements_behind(node):
+        outputs = [out for ref in element.outputs if (out := ref()) is not None]
+        kept_in, kept_out = (
+            tuple(Kept.of_node(each, id(each), unknown) for each in nodes)
+            for nodes in (element.inputs, outputs)
+        )
+        nodes = (element.inputs, outputs)
+        steps.append(Step.of(element, kept_in, kept_out, nodes, no_effort))
+    return steps
 
 
 @contextmanager

@@ -14,16 +14,23 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinygrad_cnn.element import Work
 from tinygrad_cnn.errors import GraphError, OptionError
-from tinygrad_cnn.explain.recording import Kept, Statistics, Step, recording_of
-from tinygrad_cnn.graph import Node, elements_behind
+from tinygrad_cnn.explain.notes import notes
+from tinygrad_cnn.explain.recording import (
+    Kept,
+    Statistics,
+    Step,
+    recording_of,
+    structure_behind,
+)
 from tinygrad_cnn.hooks import Effort
 from tinygrad_cnn.variable import Variable
 
 NOT_KEPT = "not kept"
 NOT_YET = "not yet computed"
 NOT_WANTED = "not wanted"
-OPTIONAL_COLUMNS = ("time", "bytes", "kernel")
+OPTIONAL_COLUMNS = ("time", "bytes", "multiply-adds", "kernel")
 
 
 def story(result: Variable, columns: Sequence[str] = ()) -> str:
@@ -34,8 +41,9 @@ def story(result: Variable, columns: Sequence[str] = ()) -> str:
     result : Scalar or Tensor
         Usually a loss. Figures are those kept by :func:`record`; of a value computed
         outside a recording only the structure is told.
-    columns : sequence of {"time", "bytes", "kernel"}
-        Columns to add: microseconds, bytes read and written, kernels that ran.
+    columns : sequence of {"time", "bytes", "multiply-adds", "kernel"}
+        Columns to add: microseconds, bytes read and written, multiply-adds (of products of
+        matrices and convolutions; 0 elsewhere), kernels that ran.
 
     Returns
     -------
@@ -73,42 +81,26 @@ def story(result: Variable, columns: Sequence[str] = ()) -> str:
                 f"story: columns are among {', '.join(OPTIONAL_COLUMNS)}; got {column!r}"
             )
     recording = recording_of(result.node)
-    steps = _structure(result) if recording is None else recording.behind(result.node)
+    steps = structure_behind(result.node) if recording is None else recording.behind(result.node)
     if not steps:
         raise GraphError(
             "story: no recorded element computed this value; got "
             f"{result.name or 'a leaf'} of shape {result.shape}. Compute it from something "
             "that requires a gradient, or inside 'with tg.explain.record():'"
         )
-    numbers = {step.element.order: str(k) for k, step in enumerate(steps, 1)}
-    scalars = all(kept.node.device == "scalar" for step in steps for kept in step.outputs)
+    numbers = {step.order: str(k) for k, step in enumerate(steps, 1)}
+    scalars = all(kept.device == "scalar" for step in steps for kept in step.outputs)
     kept = recording is not None
     lines = [_headline(result, steps, kept), "", "forward"]
     lines += _table(_forward_columns(kept, scalars, columns), steps, numbers)
     lines += ["", "backward"]
-    walked = [s for s in reversed(steps) if any(k.node.requires_grad for k in s.outputs)]
+    walked = [s for s in reversed(steps) if any(kept.requires_grad for kept in s.outputs)]
     lines += _table(_backward_columns(kept, scalars, columns), walked, numbers)
     if not walked:
         lines.append("  nothing here requires a gradient")
-    notes = [*_linear_maps(steps), *_several_passes(steps)]
-    if notes:
-        lines += ["", *(f"note: {note}" for note in notes)]
+    if remarks := notes(steps, kept):
+        lines += ["", *(f"note: {remark}" for remark in remarks)]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _structure(result: Variable) -> list[Step]:
-    """Return the steps behind a value that was not recorded: structure without figures."""
-    unknown = Statistics(math.nan, math.nan, math.nan, math.nan)
-    no_effort = Effort(0.0, ())
-    return [
-        Step(
-            element,
-            tuple(Kept(node, unknown) for node in element.inputs),
-            tuple(Kept(node, unknown) for ref in element.outputs if (node := ref()) is not None),
-            no_effort,
-        )
-        for element in elements_behind(result.node)
-    ]
 
 
 def _headline(result: Variable, steps: list[Step], kept: bool) -> str:
@@ -133,7 +125,7 @@ def _table(columns: list[_Column], steps: list[Step], numbers: dict[int, str]) -
     rows = [["#", *(column.title for column in columns)]]
     for step in steps:
         cells = (column.cell(step) for column in columns)
-        rows.append([numbers[step.element.order], *cells])
+        rows.append([numbers[step.order], *cells])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return [
         "  " + "  ".join([row[0].rjust(widths[0]), *map(str.ljust, row[1:], widths[1:])])
@@ -192,18 +184,30 @@ def _extra_columns(
     known = {
         "time": _Column("time", microseconds),
         "bytes": _Column("bytes", lambda step: f"{_bytes(step, direction):,}"),
+        "multiply-adds": _Column(
+            "multiply-adds", lambda step: f"{_multiply_adds(step, direction):,}"
+        ),
         "kernel": _Column("kernel", kernels),
     }
     return [known[column] for column in extra]
 
 
 def _bytes(step: Step, direction: str) -> int:
-    inputs = [kept.node for kept in step.inputs]
-    cost = step.element.cost(inputs, [kept.node for kept in step.outputs])
+    return sum(work.bytes for work in _works(step, direction))
+
+
+def _multiply_adds(step: Step, direction: str) -> int:
+    return sum(work.multiply_adds for work in _works(step, direction))
+
+
+def _works(step: Step, direction: str) -> list[Work]:
+    """Return what was computed: forward, or the error signals of inputs that wanted one."""
     if direction == "forward":
-        return cost.forward.bytes
-    wanted = [step.rule.declared_symbol(k) for k, node in enumerate(inputs) if node.requires_grad]
-    return sum(cost.gradients[symbol].bytes for symbol in wanted if symbol in cost.gradients)
+        return [step.cost.forward]
+    symbols = (
+        step.rule.input_symbol(k) for k, kept in enumerate(step.inputs) if kept.requires_grad
+    )
+    return [step.cost.gradients[symbol] for symbol in symbols if symbol in step.cost.gradients]
 
 
 # -- cells ---------------------------------------------------------------------------
@@ -211,29 +215,38 @@ def _bytes(step: Step, direction: str) -> int:
 
 def _label(step: Step) -> str:
     options = ", ".join(f"{value}" if key in ("kernel",) else f"{key} {value}"
-                        for key, value in step.element.options().items())  # fmt: skip
+                        for key, value in step.options.items())  # fmt: skip
     return f"{step.label} {options}" if options else step.label
 
 
-def _shape(node: Node) -> str:
-    return "x".join(map(str, node.shape)) if node.shape else "scalar"
+def _shape(kept: Kept) -> str:
+    return "x".join(map(str, kept.shape)) if kept.shape else "scalar"
 
 
 def _shapes(step: Step) -> str:
-    given = [kept.node for kept in step.inputs if not _is_parameter(kept.node)]
-    given = given or [step.inputs[0].node]
+    given = [kept for kept in step.inputs if not kept.is_parameter] or [step.inputs[0]]
     left = ", ".join(dict.fromkeys(map(_shape, given)))
-    return f"{left} → {_shape(step.outputs[0].node)}"
-
-
-def _is_parameter(node: Node) -> bool:
-    return node.is_leaf and node.requires_grad
+    return f"{left} → {_shape(step.outputs[0])}"
 
 
 def _figure(
     pick: Callable[[Step], Kept], show: Callable[[Statistics], str], kept: bool
 ) -> Callable[[Step], str]:
     return lambda step: show(pick(step).statistics) if kept else NOT_KEPT
+
+
+def _names(step: Step) -> dict[str, str]:
+    """Return the names that users gave to leaves, by the symbols that they stand for.
+
+    Parameters of a layer keep the rule's symbols, since the label already names the layer.
+    """
+    given = {
+        step.rule.declared_symbol(k): kept.name
+        for k, kept in enumerate(step.inputs)
+        if kept.is_leaf and kept.name and "." not in kept.name and " " not in kept.name
+    }
+    others = {step.rule.declared_symbol(k) for k in range(len(step.inputs))} - given.keys()
+    return {symbol: name for symbol, name in given.items() if name not in others}
 
 
 def _numbers(step: Step) -> dict[str, str]:
@@ -262,32 +275,52 @@ def _operand(value: float) -> str:
     return f"({_number(value)})" if value < 0 else _number(value)
 
 
+def _listed(step: Step) -> bool:
+    """Tell whether a rule speaks of a list of values, whose numbers have no place in it."""
+    return "..." in (*step.rule.inputs, *step.rule.outputs)
+
+
 def _forward_rule(step: Step) -> str:
-    rule, numbers = step.rule, _numbers(step)
-    if not numbers or "..." in (*rule.inputs, *rule.outputs):
-        return rule.forward_text()
-    written = _scalar_text(rule.fill(rule.forward, numbers))
-    result = _number(step.outputs[0].value)
-    return f"{_scalar_text(rule.forward_text())} = {written} = {result}"
+    text = step.rule.forward_text(_names(step))
+    numbers = _numbers(step)
+    if not numbers or _listed(step):
+        return text
+    written = step.rule.fill(step.rule.forward, numbers)
+    return f"{_scalar_text(f'{text} = {written}')} = {_number(step.outputs[0].value)}"
 
 
 def _backward_rule(step: Step) -> str:
-    rule, numbers = step.rule, _numbers(step)
-    listed = "..." in (*rule.inputs, *rule.outputs)
-    texts = []
+    texts: dict[str, None] = {}
     for position, kept in enumerate(step.inputs):
-        symbol = rule.declared_symbol(position)
-        if not kept.node.requires_grad or symbol not in rule.backward:
-            continue
-        text = rule.backward_text(symbol)
-        signal = step.incoming[position] if step.incoming else None
-        if numbers and signal is not None and not listed:
-            text = f"{text} = {rule.fill(rule.backward[symbol], numbers)}"
-            text = _scalar_text(f"{text} = {_number(signal.value)}")
-        if _is_parameter(kept.node):
-            text = text.replace(f"δ({symbol})", f"∇{symbol}", 1)
-        texts.append(text)
-    return "; ".join(dict.fromkeys(texts))
+        symbol = step.rule.declared_symbol(position)
+        if kept.requires_grad and symbol in step.rule.backward:
+            texts[_signal_rule(step, position, symbol)] = None
+    return "; ".join(texts)
+
+
+def _signal_rule(step: Step, position: int, symbol: str) -> str:
+    """Write the error signal of one input; where it enters twice, the sum over both."""
+    rule, names, numbers = step.rule, _names(step), _numbers(step)
+    kept, signal = step.inputs[position], step.incoming[position] if step.incoming else None
+    same = [k for k, other in enumerate(step.inputs) if other.key == kept.key]
+    symbols = dict.fromkeys(rule.declared_symbol(k) for k in same)
+    terms = [rule.fill(rule.backward[each], names) for each in symbols if each in rule.backward]
+    sign = "∇" if kept.is_parameter else "δ"
+    called = names.get(symbol, symbol)
+    left = f"∇{called}" if sign == "∇" else f"δ({called})"
+    text = f"{left} = {' + '.join(terms)}"
+    first = step.incoming[same[0]] if step.incoming else signal
+    if not numbers or first is None or _listed(step):
+        return text
+    written = " + ".join(
+        rule.fill(rule.backward[each], numbers) for each in symbols if each in rule.backward
+    )
+    result = _number(first.value)
+    text = _scalar_text(text)
+    written = _scalar_text(written)
+    if written.strip("()") == result:
+        return f"{text} = {result}"
+    return f"{text} = {written} = {result}"
 
 
 def _signals(step: Step) -> list[Kept]:
@@ -295,7 +328,7 @@ def _signals(step: Step) -> list[Kept]:
     return [
         signal
         for kept, signal in zip(step.inputs, step.incoming or (), strict=False)
-        if signal is not None and not _is_parameter(kept.node)
+        if signal is not None and not kept.is_parameter
     ]
 
 
@@ -314,7 +347,7 @@ def _norms(step: Step) -> str:
     if out is None:
         return NOT_YET
     travelling = ", ".join(map(_size_of, _signals(step)))
-    only_leaves = all(_is_parameter(kept.node) for kept in step.inputs)
+    only_leaves = all(kept.is_parameter for kept in step.inputs)
     return f"{_size_of(out)} → {travelling or ('leaves' if only_leaves else NOT_WANTED)}"
 
 
@@ -333,56 +366,16 @@ def _of_signal(step: Step, show: Callable[[Statistics], str]) -> str:
 def _parameter_gradients(step: Step) -> str:
     parts = []
     for position, (kept, signal) in enumerate(zip(step.inputs, step.incoming or (), strict=False)):
-        if signal is not None and _is_parameter(kept.node):
-            called = kept.node.name or step.rule.declared_symbol(position)
+        if signal is not None and kept.is_parameter:
+            called = kept.name or step.rule.declared_symbol(position)
             bars = "" if isinstance(signal.value, float) else "‖"
             parts.append(f"{bars}∇{called}{bars} {_size_of(signal)}")
     return ", ".join(parts)
 
 
 def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{value + 0.0:.4g}"  # + 0.0: a negative zero is written as 0
 
 
 def _percent(share: float) -> str:
     return "" if share != share else f"{100 * share:.3g} %"
-
-
-# -- notes ---------------------------------------------------------------------------
-
-
-def _linear_maps(steps: list[Step]) -> list[str]:
-    """Name affine elements that follow each other with nothing non-linear in between."""
-    made_by = {step.outputs[0].node: step for step in steps if step.element.name == "affine"}
-    follows: dict[int, Step] = {}
-    for step in made_by.values():
-        before = made_by.get(step.inputs[0].node)
-        if before is not None:
-            follows[before.element.order] = step
-    heads = {step.element.order for step in follows.values()}
-    notes = []
-    for step in steps:
-        if step.element.order in follows and step.element.order not in heads:
-            chain = [step]
-            while (after := follows.get(chain[-1].element.order)) is not None:
-                chain.append(after)
-            size_in = chain[0].inputs[0].node.shape[-1:] or (1,)
-            size_out = chain[-1].outputs[0].node.shape[-1:] or (1,)
-            names = ", ".join(link.label for link in chain[:-1]) + f" and {chain[-1].label}"
-            notes.append(
-                f"{names} have nothing non-linear between them: together they are one linear "
-                f"map from {size_in[0]} to {size_out[0]} values"
-            )
-    return notes
-
-
-def _several_passes(steps: list[Step]) -> list[str]:
-    """Name the leaves whose gradient adds up several backward passes."""
-    notes: dict[Node, str] = {}
-    for step in steps:
-        for position, kept in enumerate(step.inputs):
-            owner = kept.node.variable() if kept.node.variable is not None else None
-            if owner is not None and owner.grad_passes > 1:
-                called = kept.node.name or step.rule.declared_symbol(position)
-                notes[kept.node] = f"{called}.grad holds {owner.grad_passes} passes"
-    return list(notes.values())

@@ -1,5 +1,11 @@
 """Experiments with kernels: what runs here, and how fast."""
 
-from tinygrad_cnn.lab.conv_benchmark import ConvShape, Measurement, benchmark_conv
+from tinygrad_cnn.lab.conv_benchmark import (
+    SHAPES,
+    ConvShape,
+    KernelMismatchError,
+    Measurement,
+    benchmark_conv,
+)
 
-__all__ = ["ConvShape", "Measurement", "benchmark_conv"]
+__all__ = ["SHAPES", "ConvShape", "KernelMismatchError", "Measurement", "benchmark_conv"]

@@ -15,13 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.errors import OptionError, TinygradCnnError
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.registry import Kernel, variants
 
 Array = npt.NDArray[Any]
 
 PASSES = ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight")
+
+
+class KernelMismatchError(TinygradCnnError, AssertionError):
+    """A variant of a kernel that computes something else than the others."""
 
 
 class ConvShape(NamedTuple):
@@ -109,8 +113,10 @@ def benchmark_conv(
 
     Raises
     ------
-    OptionError
+    KernelMismatchError
         If a variant computes something else than the others.
+    OptionError
+        If there is less than one repeat.
     """
     if repeats < 1:
         raise OptionError(f"bench: there is at least one repeat; got {repeats}")
@@ -170,7 +176,7 @@ def _compare(shape: ConvShape, operation: str, candidates: list[_Candidate]) -> 
         expected, got = candidates[0].out, candidate.out
         largest = float(np.abs(expected).max())
         if not np.abs(got - expected).max() <= 1e-4 * largest:
-            raise OptionError(
+            raise KernelMismatchError(
                 f"bench: all variants of {operation} agree within 1e-4 of the largest value; "
                 f"got {candidate.kernel.variant!r} unlike {candidates[0].kernel.variant!r} on "
                 f"{shape}"

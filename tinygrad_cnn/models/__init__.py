@@ -1,11 +1,10 @@
 """Networks, one file per paper, built by name."""
 
-import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_cnn.errors import OptionError, UnknownNameError
+from tinygrad_cnn.errors import OptionError, unknown_name
 from tinygrad_cnn.models.lenet import LeNet5, LeNet5Original, lenet5
 from tinygrad_cnn.nn import Module
 
@@ -50,11 +49,7 @@ def build(name: str, num_classes: int = 10, **options: Any) -> Module:
     61706
     """
     if name not in _BUILDERS:
-        close = difflib.get_close_matches(name, _BUILDERS, n=1)
-        hint = f". Did you mean {close[0]!r}?" if close else ""
-        raise UnknownNameError(
-            f"models: the known names are {', '.join(names())}; got {name!r}{hint}"
-        )
+        raise unknown_name("models", name, names())
     known = inspect.signature(_BUILDERS[name]).parameters
     for option in options:
         if option not in known:

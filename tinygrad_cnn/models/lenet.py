@@ -17,11 +17,8 @@ total                                     61,706            60,850
 =======  ===================  ==========  ================  ================
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
@@ -131,15 +128,11 @@ class LeNet5Original(Module):
         self._draw_weights()
 
     def _draw_weights(self) -> None:
-        starts: list[tuple[Any, float]] = [
-            (layer, 2.4 / math.prod(layer.weight.shape[1:]))
-            for layer in (self.C1, self.C5, self.F6, self.output)
-        ]
-        starts += [(layer, 2.4 / 4) for layer in (self.S2, self.S4)]  # four inputs each
-        for layer, bound in starts:
-            init.uniform_(layer.weight, -bound, bound)
-            init.uniform_(layer.bias, -bound, bound)
-        self.C3.scale_(np.array([2.4 / (25 * len(row)) for row in C3_CONNECTIONS]))
+        for layer in (self.C1, self.C5, self.F6, self.output, self.S2, self.S4):
+            for parameter in layer.parameters():
+                init.lecun_uniform_(parameter, layer.fan_in)
+        init.lecun_uniform_(self.C3.weight, self.C3.filter_fan_in)
+        init.lecun_uniform_(self.C3.bias, self.C3.fan_in)
 
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 1, 32, 32) to scores (N, num_classes)."""
@@ -151,22 +144,31 @@ class LeNet5Original(Module):
 
 def lenet5(
     num_classes: int = 10,
-    variant: str = "deck",
+    variant: str = "taught",
     activation: str | None = None,
     pool: str | None = None,
     sigmoid_after: str | None = None,
 ) -> Module:
     """Build LeNet-5 in one of its two forms.
 
+    Parameters
+    ----------
+    num_classes : int
+        Number of outputs.
+    variant : {"taught", "original"}
+        :class:`LeNet5`, or :class:`LeNet5Original` of 1998.
+    activation, pool, sigmoid_after : str, optional
+        Of the taught form; see :class:`LeNet5`.
+
     Raises
     ------
     OptionError
         If an option has an unknown value, or does not go with the variant of 1998.
     """
-    _one_of("variant", variant, ("deck", "original"))
+    _one_of("variant", variant, ("taught", "original"))
     given = {"activation": activation, "pool": pool, "sigmoid_after": sigmoid_after}
     chosen = {option: value for option, value in given.items() if value is not None}
-    if variant == "deck":
+    if variant == "taught":
         return LeNet5(num_classes, **chosen)
     if chosen:
         raise OptionError(

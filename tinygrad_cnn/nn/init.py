@@ -5,16 +5,18 @@ values that are added up in one output; fan-out counts the other way.
 """
 
 import math
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from tinygrad_cnn.errors import ShapeError
+from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.tensor import Tensor
 
 T = TypeVar("T", bound=Tensor)
+Array = npt.NDArray[Any]
 Generator = np.random.Generator | None
 
 
@@ -32,8 +34,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[1] * window, shape[0] * window
 
 
-def uniform_(tensor: T, low: float, high: float, generator: Generator = None) -> T:
-    """Fill with numbers drawn evenly between `low` and `high`."""
+def uniform_(tensor: T, low: float | Array, high: float | Array, generator: Generator = None) -> T:
+    """Fill with numbers drawn evenly between `low` and `high`, each with its own if arrays."""
     drawn = (generator or default_generator()).uniform(low, high, tensor.shape)
     with no_grad():
         tensor[...] = drawn
@@ -55,15 +57,34 @@ def zeros_(tensor: T) -> T:
     return tensor
 
 
-def lecun_uniform_(tensor: T, generator: Generator = None) -> T:
+def lecun_uniform_(tensor: T, fan_in: int | Array | None = None, generator: Generator = None) -> T:
     """Fill with U(-2.4 / fan-in, 2.4 / fan-in).
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Weight or bias.
+    fan_in : int or ndarray that broadcasts to the tensor, optional
+        For a tensor whose shape does not tell: a bias, or a layer with missing connections.
+        By default the fan-in of the shape.
+    generator : numpy.random.Generator, optional
+
+    Raises
+    ------
+    OptionError
+        If a fan-in is below 1.
+    ShapeError
+        If the shape is asked for a fan-in that it does not have.
 
     References
     ----------
     .. [1] Y. LeCun et al., "Gradient-based learning applied to document recognition",
        Proc. IEEE 86(11), 1998, appendix A.
     """
-    bound = 2.4 / fans(tensor.shape)[0]
+    counts = np.asarray(fans(tensor.shape)[0] if fan_in is None else fan_in)
+    if (counts < 1).any():
+        raise OptionError(f"init: a fan-in is at least 1; got {counts.min()}")
+    bound = 2.4 / counts
     return uniform_(tensor, -bound, bound, generator)
 
 

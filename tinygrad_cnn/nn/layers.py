@@ -9,7 +9,6 @@ import numpy as np
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.elements.conv import pair
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import init
 from tinygrad_cnn.nn.module import Module, Parameter
 from tinygrad_cnn.tensor import Tensor
@@ -23,12 +22,26 @@ def _positive(layer: str, **sizes: int) -> None:
             raise OptionError(f"{layer}: {option} is a positive integer; got {size!r}")
 
 
-def _start_(weight: Parameter, bias: Parameter | None, fan_in: int) -> None:
-    """Draw weight and bias from U(-1/√fan-in, 1/√fan-in), as PyTorch's layers do."""
-    bound = 1.0 / math.sqrt(fan_in)
-    init.uniform_(weight, -bound, bound)
-    if bias is not None:
-        init.uniform_(bias, -bound, bound)
+def _not_built(layer: str, **options: tuple[Any, Any]) -> None:
+    """Refuse what stands in PyTorch's signature and is not built; (given, built) each."""
+    for option, (given, built) in options.items():
+        if given != built:
+            raise OptionError(
+                f"{layer}: {option} is {built}, another one is not built yet; got {given!r}. "
+                "Leave it out, and give the options behind it by name"
+            )
+
+
+def _single(size: Any) -> Any:
+    """Return a pair of equal sizes as one, and anything else as it is."""
+    return size[0] if isinstance(size, tuple | list) and len(set(size)) == 1 else size
+
+
+def _start_(parameter: Parameter | None, fan_in: Any) -> None:
+    """Draw from U(-1/√fan-in, 1/√fan-in), as PyTorch's layers do."""
+    if parameter is not None:
+        bound = 1.0 / np.sqrt(fan_in)
+        init.uniform_(parameter, -bound, bound)
 
 
 class Linear(Module):
@@ -53,7 +66,9 @@ class Linear(Module):
         _positive("Linear", in_features=in_features, out_features=out_features)
         self.weight = Parameter(np.empty((out_features, in_features), np.float32))
         self.bias = Parameter(np.empty(out_features, np.float32)) if bias else None
-        _start_(self.weight, self.bias, in_features)
+        self.fan_in = in_features
+        _start_(self.weight, self.fan_in)
+        _start_(self.bias, self.fan_in)
 
     def forward(self, x: Tensor) -> Any:
         """Map (..., in_features) to (..., out_features)."""
@@ -72,6 +87,8 @@ class Conv2d(Module):
         C and O; weight is (O, C, KH, KW).
     kernel_size, stride, padding : int or (int, int), in pixels
         (down, across).
+    dilation, groups : int
+        Stand where PyTorch has them; only 1 is built.
     bias : bool
         Whether each output channel has a bias.
 
@@ -89,16 +106,21 @@ class Conv2d(Module):
         kernel_size: Size,
         stride: Size = 1,
         padding: Size = 0,
+        dilation: Size = 1,
+        groups: int = 1,
         bias: bool = True,
     ) -> None:
         super().__init__()
+        _not_built("Conv2d", dilation=(_single(dilation), 1), groups=(groups, 1))
         _positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
         window = pair("Conv2d", "kernel_size", kernel_size, 1)
         self.stride = pair("Conv2d", "stride", stride, 1)
         self.padding = pair("Conv2d", "padding", padding, 0)
         self.weight = Parameter(np.empty((out_channels, in_channels, *window), np.float32))
         self.bias = Parameter(np.empty(out_channels, np.float32)) if bias else None
-        _start_(self.weight, self.bias, in_channels * math.prod(window))
+        self.fan_in = in_channels * math.prod(window)
+        _start_(self.weight, self.fan_in)
+        _start_(self.bias, self.fan_in)
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, O, OH, OW)."""
@@ -123,7 +145,8 @@ class TableConv2d(Module):
     Notes
     -----
     The weight holds one filter for each connection, (connections, KH, KW); the filters of
-    absent connections are zeros that do not exist as parameters.
+    absent connections are zeros that do not exist as parameters. `fan_in` (O,) is that of
+    each output map, `filter_fan_in` (connections, 1, 1) the same for each filter.
 
     References
     ----------
@@ -147,15 +170,10 @@ class TableConv2d(Module):
         self.weight = Parameter(np.empty((len(inputs), *window), np.float32))
         self.bias = Parameter(np.empty(len(table), np.float32))
         # Each output map adds up as many values as it has connections and pixels.
-        bounds = np.array([1.0 / math.sqrt(len(row) * math.prod(window)) for row in table])
-        self.scale_(bounds)
-
-    def scale_(self, bounds: Any) -> None:
-        """Draw the filters and the bias of output map o from U(-bounds[o], bounds[o])."""
-        for parameter, bound in ((self.weight, bounds[self._key[0]]), (self.bias, bounds)):
-            init.uniform_(parameter, -1.0, 1.0)
-            with no_grad():
-                parameter[...] = parameter * bound.reshape(-1, *(1,) * (parameter.ndim - 1))
+        self.fan_in = np.array([len(row) * math.prod(window) for row in table])
+        self.filter_fan_in = self.fan_in[outputs].reshape(-1, 1, 1)
+        _start_(self.weight, self.filter_fan_in)
+        _start_(self.bias, self.fan_in)
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, O, OH, OW)."""
@@ -167,10 +185,32 @@ class TableConv2d(Module):
 
 
 class MaxPool2d(Module):
-    """Maximum pooling; see :func:`tinygrad_cnn.functional.max_pool2d`."""
+    """Maximum pooling; see :func:`tinygrad_cnn.functional.max_pool2d`.
 
-    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
+    Parameters
+    ----------
+    kernel_size, stride, padding : int or (int, int), in pixels
+        The window, its step (by default the window) and the border, which never wins.
+    dilation, return_indices, ceil_mode
+        Stand where PyTorch has them; only 1, False and False are built.
+    """
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        dilation: Size = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
         super().__init__()
+        _not_built(
+            "MaxPool2d",
+            dilation=(_single(dilation), 1),
+            return_indices=(return_indices, False),
+            ceil_mode=(ceil_mode, False),
+        )
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def forward(self, x: Tensor) -> Any:
@@ -178,14 +218,34 @@ class MaxPool2d(Module):
         return F.max_pool2d(x, self.kernel_size, self.stride, self.padding)
 
     def options(self) -> str:
-        return f"{self.kernel_size}, stride {self.stride or self.kernel_size}"
+        return _pooling(self.kernel_size, self.stride, self.padding)
 
 
 class AvgPool2d(Module):
-    """Average pooling; see :func:`tinygrad_cnn.functional.avg_pool2d`."""
+    """Average pooling; see :func:`tinygrad_cnn.functional.avg_pool2d`.
 
-    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
+    Parameters
+    ----------
+    kernel_size, stride, padding : int or (int, int), in pixels
+        The window, its step (by default the window) and the border of zeros.
+    ceil_mode, count_include_pad
+        Stand where PyTorch has them; only False and True are built.
+    """
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
         super().__init__()
+        _not_built(
+            "AvgPool2d",
+            ceil_mode=(ceil_mode, False),
+            count_include_pad=(count_include_pad, True),
+        )
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def forward(self, x: Tensor) -> Any:
@@ -193,7 +253,12 @@ class AvgPool2d(Module):
         return F.avg_pool2d(x, self.kernel_size, self.stride, self.padding)
 
     def options(self) -> str:
-        return f"{self.kernel_size}, stride {self.stride or self.kernel_size}"
+        return _pooling(self.kernel_size, self.stride, self.padding)
+
+
+def _pooling(kernel_size: Size, stride: Size | None, padding: Size) -> str:
+    border = f", padding {padding}" if padding else ""
+    return f"{kernel_size}, stride {stride or kernel_size}{border}"
 
 
 class Subsampling2d(Module):
@@ -223,7 +288,9 @@ class Subsampling2d(Module):
         self.kernel_size = kernel_size
         self.weight = Parameter(np.empty((channels, 1, 1), np.float32))
         self.bias = Parameter(np.empty((channels, 1, 1), np.float32))
-        _start_(self.weight, self.bias, kernel_size * kernel_size)
+        self.fan_in = kernel_size * kernel_size
+        _start_(self.weight, self.fan_in)
+        _start_(self.bias, self.fan_in)
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, C, H / kernel, W / kernel)."""
@@ -277,7 +344,7 @@ class ReLU(Module):
 class CrossEntropyLoss(Module):
     """Softmax and negative log-likelihood; see :func:`tinygrad_cnn.functional.cross_entropy`."""
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
         self.reduction = reduction
 
@@ -285,14 +352,20 @@ class CrossEntropyLoss(Module):
         """Compare scores (N, K) with labels (N,)."""
         return F.cross_entropy(x, labels, self.reduction)
 
+    def options(self) -> str:
+        return f"reduction={self.reduction}" if self.reduction != "mean" else ""
+
 
 class MSELoss(Module):
     """Mean squared error; see :func:`tinygrad_cnn.functional.mse_loss`."""
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
         self.reduction = reduction
 
     def forward(self, a: Tensor, y: Tensor) -> Any:
         """Compare predictions with targets of the same shape."""
         return F.mse_loss(a, y, self.reduction)
+
+    def options(self) -> str:
+        return f"reduction={self.reduction}" if self.reduction != "mean" else ""

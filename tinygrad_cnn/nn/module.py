@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.errors import CheckpointError, ShapeError
+from tinygrad_cnn.errors import CheckpointError, DTypeError
 from tinygrad_cnn.graph import no_grad, scope
+from tinygrad_cnn.optim.state_input import as_stored
 from tinygrad_cnn.tensor import Tensor
 
 Array = npt.NDArray[Any]
@@ -23,6 +23,12 @@ class Parameter(Tensor):
 
     def __init__(self, data: npt.ArrayLike, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad)
+
+
+class ModulePath(str):
+    """A parameter's name that a module gave it; one that the user gave is a plain string."""
+
+    __slots__ = ()
 
 
 class Module:
@@ -46,14 +52,8 @@ class Module:
     ['hidden.weight', 'hidden.bias', 'output.weight', 'output.bias']
     """
 
-    training: bool
-    _label: str
-    _named: bool
-
-    def __init__(self) -> None:
-        self.training = True
-        self._label = ""
-        self._named = False
+    training: bool = True
+    _label: str = ""  # the attribute of the outer module that holds this one
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         if isinstance(value, Module) and not value._label:
@@ -71,8 +71,7 @@ class Module:
         if _inside_a_module.get():
             with scope(self._label):
                 return self.forward(*inputs)
-        if not self._named:
-            self._name_parameters()
+        self._name_parameters()
         token = _inside_a_module.set(True)
         try:
             return self.forward(*inputs)
@@ -80,14 +79,17 @@ class Module:
             _inside_a_module.reset(token)
 
     def _name_parameters(self) -> None:
-        """Give each parameter its dotted path, or both where it is shared."""
+        """Give each parameter its dotted path, or all of them where it is shared.
+
+        A path seen from further outside replaces a shorter one; what the user named stays.
+        """
         paths: dict[int, list[str]] = {}
         for path, parameter in self.named_parameters(remove_duplicate=False):
             paths.setdefault(id(parameter), []).append(path)
         for parameter in self.parameters():
-            if parameter.name is None:
-                parameter.name = " = ".join(paths[id(parameter)])
-        self._named = True
+            path, old = " = ".join(paths[id(parameter)]), parameter.name
+            if old is None or (isinstance(old, ModulePath) and len(path) > len(old)):
+                parameter.name = ModulePath(path)
 
     # -- what is inside --------------------------------------------------------------
 
@@ -150,7 +152,7 @@ class Module:
             for path, parameter in self.named_parameters(remove_duplicate=False)
         }
 
-    def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Write values into the parameters of the same path; all or nothing.
 
         Raises
@@ -159,6 +161,8 @@ class Module:
             If paths are missing or unknown (with `strict`).
         ShapeError
             If a value has another shape than its parameter.
+        DTypeError
+            If a value is not made of numbers, or too large for the type of its parameter.
         """
         own = dict(self.named_parameters(remove_duplicate=False))
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
@@ -168,16 +172,14 @@ class Module:
                 f"{_listed('missing', missing)} and {_listed('unknown', unknown)}. "
                 "Was it saved by another model?"
             )
-        shared = own.keys() & state.keys()
-        for path in sorted(shared):
-            if np.shape(state[path]) != own[path].shape:
-                raise ShapeError(
-                    f"load_state_dict: a value has the shape of its parameter; got "
-                    f"{np.shape(state[path])} for {path} of shape {own[path].shape}"
-                )
+        values = {
+            path: as_stored("load_state_dict", path, state[path], parameter.numpy())
+            for path, parameter in own.items()
+            if path in state
+        }
         with no_grad():
-            for path in shared:
-                own[path][...] = state[path]
+            for path, value in values.items():
+                own[path][...] = value
 
     # -- printing --------------------------------------------------------------------
 
@@ -203,6 +205,16 @@ def _listed(what: str, names: list[str]) -> str:
 class Sequential(Module):
     """Modules one after the other.
 
+    Parameters
+    ----------
+    *modules : Module
+        In the order they run.
+
+    Raises
+    ------
+    DTypeError
+        If something is not a module, such as a function.
+
     Examples
     --------
     >>> from tinygrad_cnn import nn
@@ -212,6 +224,13 @@ class Sequential(Module):
 
     def __init__(self, *modules: Module) -> None:
         super().__init__()
+        for position, module in enumerate(modules):
+            if not isinstance(module, Module):
+                called = getattr(module, "__name__", type(module).__name__)
+                raise DTypeError(
+                    f"Sequential: it joins modules; got {called} at position {position}. Write "
+                    "nn.ReLU() for F.relu or nn.ReLU, and Sequential(*layers) for a list"
+                )
         for position, module in enumerate(modules):
             setattr(self, str(position), module)
 

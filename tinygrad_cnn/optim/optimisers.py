@@ -1,14 +1,18 @@
 """Stochastic gradient descent and Adam."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.errors import CheckpointError, OptionError
+from tinygrad_cnn.errors import CheckpointError, DTypeError, OptionError
 from tinygrad_cnn.kernels.registry import lookup
+from tinygrad_cnn.optim.state_input import as_stored
+from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.tensor import Tensor
+from tinygrad_cnn.variable import Variable
 
 Array = npt.NDArray[Any]
 
@@ -19,17 +23,23 @@ class Optimiser:
     Parameters
     ----------
     parameters : iterable of Tensor
-        What is trained.
+        What is trained: leaves that require a gradient, each once.
     lr : float
         Learning rate.
+
+    Raises
+    ------
+    DTypeError
+        If the parameters are not a list of tensors.
+    OptionError
+        If there is none, if one of them cannot be trained or comes twice, or if a rate lies
+        outside its range.
     """
 
     slots: tuple[str, ...] = ()  # names of the state arrays of each parameter
 
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
-        self.parameters = list(parameters)
-        if not self.parameters:
-            raise OptionError(f"{type(self).__name__}: there is something to train; got nothing")
+        self.parameters = _trainable(type(self).__name__, parameters)
         self.lr = _within(type(self).__name__, "lr", lr, 0.0)
         self.steps = 0
         self.state = {
@@ -47,8 +57,11 @@ class Optimiser:
         for position, parameter in enumerate(self.parameters):
             if parameter.grad is not None:
                 gradient = np.ascontiguousarray(parameter.grad.numpy()).reshape(-1)
-                values = parameter._value.reshape(-1)  # a view: parameters are C-contiguous
-                self._update(gradient, values, *(self.state[slot][position] for slot in self.slots))
+                values = np.ascontiguousarray(parameter._value)  # no copy where it lies in C order
+                state = (self.state[slot][position] for slot in self.slots)
+                self._update(gradient, values.reshape(-1), *state)
+                if not np.may_share_memory(values, parameter._value):
+                    parameter._value[...] = values.reshape(parameter.shape)
                 parameter.version.count += 1
 
     def _update(self, gradient: Array, values: Array, *state: Array) -> None:
@@ -63,26 +76,79 @@ class Optimiser:
         }
         return {**arrays, "steps": np.array(self.steps), "lr": np.array(self.lr)}
 
-    def load_state_dict(self, state: dict[str, Array]) -> None:
-        """Continue from a copy that :meth:`state_dict` made; all or nothing."""
-        own = self.state_dict()
-        fits = own.keys() == state.keys() and all(own[k].shape == state[k].shape for k in own)
-        if not fits:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a copy that :meth:`state_dict` made; all or nothing.
+
+        Raises
+        ------
+        CheckpointError
+            If it is the state of another optimiser, or of other parameters.
+        ShapeError, DTypeError, OptionError
+            If a value has another shape, is not made of numbers, or lies outside its range.
+        """
+        called, own = type(self).__name__, self.state_dict()
+        if own.keys() != state.keys():
             raise CheckpointError(
-                f"{type(self).__name__}: the state belongs to the same optimiser and "
-                f"parameters; got {len(state)} arrays for {len(own)}, or other shapes"
+                f"{called}: the state belongs to the same optimiser and parameters; got "
+                f"{len(state)} values for {len(own)}, or other names"
             )
-        self.steps, self.lr = int(state["steps"]), float(state["lr"])
+        values = {path: as_stored(called, path, state[path], own[path]) for path in own}
+        lr = _within(called, "lr", float(values["lr"]), 0.0)
+        steps = int(_within(called, "steps", int(values["steps"]), 0))
+        self.steps, self.lr = steps, lr
         for slot, arrays in self.state.items():
             for position, array in enumerate(arrays):
-                array[...] = state[f"{slot}.{position}"]
+                array[...] = values[f"{slot}.{position}"]
+
+
+def _trainable(optimiser: str, parameters: Any) -> list[Tensor]:
+    """Return the parameters as a list, or refuse what a step could not train."""
+    if isinstance(parameters, Variable) or not isinstance(parameters, Iterable):
+        raise DTypeError(
+            f"{optimiser}: the parameters come as a list of tensors; got one "
+            f"{type(parameters).__name__}. Write [tensor], or model.parameters()"
+        )
+    listed = list(parameters)
+    if not listed:
+        raise OptionError(f"{optimiser}: there is something to train; got nothing")
+    places: dict[int, int] = {}
+    for place, parameter in enumerate(listed):
+        if isinstance(parameter, Scalar):
+            raise DTypeError(
+                f"{optimiser}: each parameter is a Tensor; got a Scalar at position {place}. "
+                "Change scalars by hand, p.data -= lr * p.grad"
+            )
+        if not isinstance(parameter, Tensor):
+            raise DTypeError(
+                f"{optimiser}: each parameter is a Tensor; got a {type(parameter).__name__} at "
+                f"position {place}. Of a module pass model.parameters()"
+            )
+        called = f"{parameter.name or 'one'} of shape {parameter.shape} at position {place}"
+        if not parameter.is_leaf:
+            raise OptionError(
+                f"{optimiser}: each parameter is a leaf, not the result of a computation; got "
+                f"{called}. Pass the tensors it was computed from, or cut it off with "
+                "p = p.detach().requires_grad_()"
+            )
+        if not parameter.requires_grad:
+            raise OptionError(
+                f"{optimiser}: each parameter requires a gradient; got {called} that does not. "
+                "Set requires_grad=True, or leave it out: [p for p in parameters if "
+                "p.requires_grad]"
+            )
+        if places.setdefault(id(parameter), place) != place:
+            raise OptionError(
+                f"{optimiser}: each parameter comes once; got {called} and at position "
+                f"{places[id(parameter)]}. model.parameters() gives a shared one once"
+            )
+    return listed
 
 
 def _within(
     operation: str, option: str, value: float, least: float, below: float = float("inf")
 ) -> float:
-    if not least <= value < below:
-        raise OptionError(f"{operation}: {option} lies in [{least:g}, {below:g}); got {value}")
+    if not isinstance(value, Real) or not least <= value < below:
+        raise OptionError(f"{operation}: {option} lies in [{least:g}, {below:g}); got {value!r}")
     return float(value)
 
 
@@ -91,6 +157,19 @@ class SGD(Optimiser):
 
     ``g = ∇θ + decay θ``, ``v ← momentum v + g``, ``θ ← θ - lr v``; with Nesterov's form
     ``θ ← θ - lr (g + momentum v)``. As in PyTorch the learning rate is outside v.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        Leaves that require a gradient, each once.
+    lr, momentum : float
+        Learning rate, and how much of v is kept, in [0, 1).
+    dampening : float
+        Stands where PyTorch has it; only 0 is built.
+    weight_decay : float
+        Times θ, added to the gradient.
+    nesterov : bool
+        Whether v is looked ahead.
 
     Examples
     --------
@@ -107,12 +186,18 @@ class SGD(Optimiser):
     def __init__(
         self,
         parameters: Iterable[Tensor],
-        lr: float = 0.01,
+        lr: float = 0.001,
         momentum: float = 0.0,
+        dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
         super().__init__(parameters, lr)
+        if dampening != 0.0:
+            raise OptionError(
+                f"SGD: dampening is 0, another one is not built yet; got {dampening!r}. Leave it "
+                "out, and give weight_decay= and nesterov= by name"
+            )
         self.momentum = _within("SGD", "momentum", momentum, 0.0, 1.0)
         self.weight_decay = _within("SGD", "weight_decay", weight_decay, 0.0)
         self.nesterov = nesterov

@@ -5,11 +5,10 @@ number of steps done, and the number of steps there will be. It keeps nothing, s
 is continued from step 700 has the rates of one that never stopped.
 """
 
-import difflib
 import math
 from collections.abc import Callable
 
-from tinygrad_cnn.errors import UnknownNameError
+from tinygrad_cnn.errors import unknown_name
 
 __all__ = ["SCHEDULES", "Schedule", "constant", "cosine", "linear", "named", "warm_up_cosine"]
 
@@ -132,9 +131,5 @@ def named(name: str) -> Schedule:
     True
     """
     if name not in SCHEDULES:
-        close = difflib.get_close_matches(str(name), SCHEDULES, n=1)
-        hint = f". Did you mean {close[0]!r}?" if close else ""
-        raise UnknownNameError(
-            f"schedules: the known names are {', '.join(SCHEDULES)}; got {name!r}{hint}"
-        )
+        raise unknown_name("schedules", name, SCHEDULES)
     return SCHEDULES[name]

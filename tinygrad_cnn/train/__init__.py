@@ -1,6 +1,7 @@
 """Training: the loop, and everything that makes a run safe to stop and pleasant to watch.
 
 ===================  ================================================================
+`run`                a whole run, new or continued: what the command line starts
 `recipes`            how each network is trained on each data set, as a table
 `loop`               fit, evaluate, warm_up: the loop, in plain sight
 `shift`              small random shifts of training images
@@ -9,6 +10,8 @@
 `checkpoint`         one file from which a run goes on bit for bit
 `run_directory`      the folder of a run
 `atomic`             files that are there in full or not at all
+`lock`               a folder that one process at a time works in
+`threads`            how many threads the kernels use meanwhile
 `interrupts`         Ctrl-C and termination, acted on between steps
 `progress`           bars and tables for people, plain lines for logs
 `plots`              loss and accuracy by epoch
@@ -23,10 +26,11 @@ from tinygrad_cnn.train.checkpoint import (
 )
 from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
 from tinygrad_cnn.train.interrupts import Interrupted, Interruption, noted_interrupts
-from tinygrad_cnn.train.loop import Compilation, Watcher, evaluate, fit, warm_up
+from tinygrad_cnn.train.loop import DivergedError, WarmUp, Watcher, evaluate, fit, warm_up
 from tinygrad_cnn.train.plots import draw_curves
 from tinygrad_cnn.train.progress import Display
 from tinygrad_cnn.train.recipes import RECIPES, Recipe, recipe_for
+from tinygrad_cnn.train.run import Run, continued_run, new_run
 from tinygrad_cnn.train.run_directory import RunDirectory
 from tinygrad_cnn.train.shift import shifted
 from tinygrad_cnn.train.state import EpochRecord, Evaluation, TrainingState
@@ -34,22 +38,26 @@ from tinygrad_cnn.train.state import EpochRecord, Evaluation, TrainingState
 __all__ = [
     "RECIPES",
     "Checkpoint",
-    "Compilation",
     "Display",
+    "DivergedError",
     "EpochRecord",
     "Evaluation",
     "Interrupted",
     "Interruption",
     "Recipe",
+    "Run",
     "RunConfiguration",
     "RunDirectory",
     "TrainingState",
+    "WarmUp",
     "Watcher",
+    "continued_run",
     "draw_curves",
     "evaluate",
     "fingerprint",
     "fit",
     "load_checkpoint",
+    "new_run",
     "noted_interrupts",
     "recipe_for",
     "save_checkpoint",

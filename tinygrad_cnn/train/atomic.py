@@ -26,8 +26,7 @@ def plain_writing(path: Path) -> Iterator[None]:
     except OSError as reason:
         raise RunDirectoryError(
             f"run directory: {path} has to be written; got {reason.strerror or reason}. Earlier "
-            "checkpoints are untouched: make room and go on with --resume, or choose another "
-            "--run-dir."
+            "checkpoints are untouched: make room and continue the run, or choose another folder."
         ) from reason
 
 

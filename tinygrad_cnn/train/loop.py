@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.data import ArrayDataset, DataLoader
-from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.errors import OptionError, TinygradCnnError
 from tinygrad_cnn.functional import cross_entropy
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import Module
@@ -22,9 +22,13 @@ from tinygrad_cnn.train.recipes import Recipe
 from tinygrad_cnn.train.shift import shifted
 from tinygrad_cnn.train.state import Evaluation, TrainingState
 
-__all__ = ["Compilation", "Watcher", "evaluate", "fit", "warm_up"]
+__all__ = ["DivergedError", "WarmUp", "Watcher", "evaluate", "fit", "warm_up"]
 
 EVALUATION_BATCH = 256  # images; bounds the memory, changes no result but the last bits
+
+
+class DivergedError(TinygradCnnError, ArithmeticError):
+    """A loss that is no longer a number."""
 
 
 class Watcher:
@@ -81,7 +85,9 @@ def fit(
     Raises
     ------
     OptionError
-        If a batch is larger than the training set, or the loss is no longer a number.
+        If a batch is larger than the training set.
+    DivergedError
+        If the loss is no longer a number.
 
     Examples
     --------
@@ -98,7 +104,7 @@ def fit(
     if recipe.batch_size > len(train):
         raise OptionError(
             "fit: a batch holds no more images than there are to learn from; got a batch size "
-            f"of {recipe.batch_size} for {len(train)} images. Take a smaller --batch-size."
+            f"of {recipe.batch_size} for {len(train)} images. Take a smaller batch_size."
         )
     state = TrainingState() if state is None else state
     watcher = Watcher() if watcher is None else watcher
@@ -156,9 +162,9 @@ def _hits(scores: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> int:
 
 def _require_finite(loss: float, state: TrainingState, recipe: Recipe) -> None:
     if not math.isfinite(loss):
-        raise OptionError(
+        raise DivergedError(
             f"fit: the loss stays a finite number; got {loss} in step {state.step + 1} of epoch "
-            f"{state.epoch + 1} with learning rate {recipe.lr:g}. Train anew with a smaller --lr."
+            f"{state.epoch + 1} with learning rate {recipe.lr:g}. Train anew with a smaller lr."
         )
 
 
@@ -218,7 +224,7 @@ def evaluate(
     return Evaluation(loss_sum / done, correct, done)
 
 
-class Compilation(NamedTuple):
+class WarmUp(NamedTuple):
     """What the first step cost before any counted one.
 
     Attributes
@@ -242,7 +248,7 @@ def warm_up(
     dataset: ArrayDataset,
     batch_size: int,
     check: Callable[[], None] = lambda: None,
-) -> Compilation:
+) -> WarmUp:
     """Compile every kernel that training needs, and leave no trace in what is trained.
 
     One step of training and one of evaluation run on the first batch. Weights, optimiser and
@@ -289,4 +295,4 @@ def warm_up(
         optimiser.zero_grad()
         bits.state = drawn
     check()
-    return Compilation(time.perf_counter() - begin, timer.seconds, timer.functions)
+    return WarmUp(time.perf_counter() - begin, timer.seconds, timer.functions)

@@ -12,13 +12,13 @@
 import dataclasses
 import json
 import os
-import shlex
 import time
 from pathlib import Path
 
 from tinygrad_cnn.errors import RunDirectoryError
 from tinygrad_cnn.train.atomic import plain_writing, remove_leftovers, write_atomically
 from tinygrad_cnn.train.configuration import RunConfiguration
+from tinygrad_cnn.train.lock import FolderLock
 from tinygrad_cnn.train.state import EpochRecord
 
 __all__ = ["RunDirectory"]
@@ -31,10 +31,16 @@ class RunDirectory:
     ----------
     path : Path
         Where it is; see :meth:`create` for a new one.
+
+    Attributes
+    ----------
+    lock : FolderLock
+        Held by the process that works on the run.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.lock = FolderLock(path)
         self.config = path / "config.json"
         self.log = path / "log.jsonl"
         self.curves = path / "curves.png"
@@ -62,15 +68,10 @@ class RunDirectory:
                 kind = "a folder with something in it" if chosen.is_dir() else "a file"
                 raise RunDirectoryError(
                     f"run directory: a new run takes a folder that is new or empty; got {kind}, "
-                    f"{chosen}. Choose another --run-dir, or continue a run with --resume."
+                    f"{chosen}. Choose another folder, or continue the run that is in it."
                 )
             chosen.mkdir(parents=True, exist_ok=True)
         return cls(chosen)
-
-    @property
-    def resume_command(self) -> str:
-        """What to type to continue this run."""
-        return f"tinygrad-cnn train --resume {shlex.quote(str(self.path))}"
 
     def write_config(self, configuration: RunConfiguration) -> None:
         """Write down what the run was asked to do."""

@@ -1,0 +1,131 @@
+"""Tensors from nothing but a shape: zeros, ones, random numbers, ranges."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_cnn.array_input import DEFAULT_DTYPE, as_dtype, unpacked
+from tinygrad_cnn.elements.requirements import integers
+from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.graph import Shape
+from tinygrad_cnn.random import default_generator
+from tinygrad_cnn.tensor import Tensor
+
+
+def tensor(
+    data: npt.ArrayLike, dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Make a tensor of data, as `Tensor` does.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.tensor([1, 2], dtype=tg.float32, requires_grad=True)
+    Tensor([1., 2.], requires_grad=True)
+    """
+    return Tensor(data, requires_grad, dtype)
+
+
+def zeros(*sizes: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Make a tensor of zeros.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.zeros(2, 3).shape, tg.zeros((2,), dtype=tg.int64).tolist()
+    ((2, 3), [0, 0])
+    """
+    array = np.zeros(_shape("zeros", sizes), _dtype("zeros", dtype))
+    return Tensor(array, requires_grad)
+
+
+def ones(*sizes: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Make a tensor of ones.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.ones(2).tolist()
+    [1.0, 1.0]
+    """
+    array = np.ones(_shape("ones", sizes), _dtype("ones", dtype))
+    return Tensor(array, requires_grad)
+
+
+def randn(
+    *sizes: Any,
+    generator: np.random.Generator | None = None,
+    dtype: npt.DTypeLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draw a tensor from the normal distribution of mean 0 and deviation 1.
+
+    Parameters
+    ----------
+    *sizes : int, or one sequence of int
+        Shape.
+    generator : numpy.random.Generator, optional
+        Where numbers are drawn from; the default generator, see :func:`manual_seed`.
+    dtype : dtype, optional
+        Element type; float32 by default.
+    requires_grad : bool
+        Whether error signals are propagated to it.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> _ = tg.manual_seed(1)
+    >>> first = tg.randn(2, 3)
+    >>> _ = tg.manual_seed(1)
+    >>> bool((first == tg.randn((2, 3))).numpy().all())
+    True
+    """
+    generator = default_generator() if generator is None else generator
+    drawn = generator.standard_normal(_shape("randn", sizes))
+    return Tensor(drawn, requires_grad, _dtype("randn", dtype))
+
+
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1,
+    dtype: npt.DTypeLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Make a tensor of the numbers from `start` up to, without it, `stop`.
+
+    With one number, they run from 0 up to it. Integers give int64, fractions float32.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.arange(3).tolist(), tg.arange(1, 2, 0.25).tolist()
+    ([0, 1, 2], [1.0, 1.25, 1.5, 1.75])
+    """
+    first, last = (0, start) if stop is None else (start, stop)
+    numbers = (first, last, step)
+    try:
+        array = np.arange(*numbers)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        array = np.array(None)
+    if array.dtype.kind not in "fiu":
+        raise OptionError(
+            "arange: start, stop and step are finite numbers and step is not 0; got "
+            f"{', '.join(map(repr, numbers))}"
+        )
+    usual = DEFAULT_DTYPE if array.dtype.kind == "f" else array.dtype
+    return Tensor(array, requires_grad, _dtype("arange", dtype, usual))
+
+
+def _shape(operation: str, sizes: tuple[Any, ...]) -> Shape:
+    shape = integers(operation, "sizes", unpacked(sizes))
+    if min(shape, default=0) < 0:
+        raise OptionError(f"{operation}: sizes are not negative; got {shape}")
+    return shape
+
+
+def _dtype(
+    operation: str, dtype: npt.DTypeLike | None, usual: np.dtype[Any] = DEFAULT_DTYPE
+) -> np.dtype[Any]:
+    return usual if dtype is None else as_dtype(operation, dtype)
