@@ -168,7 +168,9 @@ def test_a_wrong_state_is_refused_and_nothing_is_written(change, error, match) -
 
 
 @pytest.mark.parametrize(
-    "convert", [np.float64, np.int32, tg.Tensor, lambda value: value.tolist()], ids=str
+    "convert",
+    [np.float64, np.int32, tg.Tensor, lambda value: value.tolist()],
+    ids=["float64", "int32", "tensor", "list"],
 )
 def test_a_state_of_other_numbers_is_converted(convert) -> None:
     model = small()

@@ -130,17 +130,16 @@ def _trainable(optimiser: str, parameters: Any) -> list[Tensor]:
                 f"{called}. Pass the tensors it was computed from, or cut it off with "
                 "p = p.detach().requires_grad_()"
             )
-        if not parameter.requires_grad:
-            raise OptionError(
-                f"{optimiser}: each parameter requires a gradient; got {called} that does not. "
-                "Set requires_grad=True, or leave it out: [p for p in parameters if "
-                "p.requires_grad]"
-            )
         if places.setdefault(id(parameter), place) != place:
             raise OptionError(
                 f"{optimiser}: each parameter comes once; got {called} and at position "
                 f"{places[id(parameter)]}. model.parameters() gives a shared one once"
             )
+    if not any(parameter.requires_grad for parameter in listed):
+        raise OptionError(
+            f"{optimiser}: at least one parameter requires a gradient, others are left as they "
+            f"are; got {len(listed)} that do not. Set requires_grad=True"
+        )
     return listed
 
 

@@ -132,9 +132,9 @@ class Recipe:
         return SGD(parameters, lr=self.lr, momentum=self.momentum)
 
 
-# (model, data) -> recipe. A step of LeNet-5 takes a few milliseconds in a dozen kernels: on two
-# idle cores a second thread gains less than a tenth, and where one is busy it is waited for:
-# epochs of the digits were then seen to take eight times as long.
+# (model, data) -> recipe. A step of LeNet-5 takes a few milliseconds in a dozen kernels: with a
+# second thread most runs took 7 to 22 % less time, but one of the digits seven times as long,
+# since threads wait for each other. One thread is never far off.
 RECIPES: dict[tuple[str, str], Recipe] = {
     ("lenet5", "digits"): Recipe("adam", 0.006, 32, 40, "cosine", shift=2, threads=1),
     ("lenet5", "mnist"): Recipe("adam", 0.005, 64, 12, "cosine", shift=1, threads=1),
