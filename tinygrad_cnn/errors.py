@@ -10,6 +10,8 @@
     ├── UnknownNameError    (LookupError)   a name that nobody registered
     │   └── MissingKernelError              no kernel of that name on that device
     ├── GradcheckError      (AssertionError)  a gradient that differs from its differences
+    ├── KernelMismatchError (AssertionError)  variants of a kernel that disagree
+    ├── DivergedError       (ArithmeticError) training whose loss is no longer a number
     ├── GraphError          (RuntimeError)  a walk over a graph that cannot be made
     ├── DataError           (ValueError)    a data file that is not what it claims to be
     ├── MissingDataError    (FileNotFoundError)  data that is nowhere to be found
@@ -29,8 +31,10 @@ __all__ = [
     "DTypeError",
     "DataError",
     "DeviceError",
+    "DivergedError",
     "GradcheckError",
     "GraphError",
+    "KernelMismatchError",
     "MissingDataError",
     "MissingKernelError",
     "OptionError",
@@ -107,3 +111,11 @@ class CheckpointError(TinygradCnnError, ValueError):
 
 class RunDirectoryError(TinygradCnnError, OSError):
     """A run directory that cannot be created, or holds something already."""
+
+
+class KernelMismatchError(TinygradCnnError, AssertionError):
+    """A variant of a kernel that computes something else than the others."""
+
+
+class DivergedError(TinygradCnnError, ArithmeticError):
+    """A loss that is no longer a number."""

@@ -8,9 +8,9 @@ import pytest
 
 from tinygrad_cnn import lab
 from tinygrad_cnn.cli import main
-from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.errors import KernelMismatchError, OptionError
 from tinygrad_cnn.kernels import registry
-from tinygrad_cnn.lab import ConvShape, KernelMismatchError, benchmark_conv, conv_benchmark
+from tinygrad_cnn.lab import ConvShape, benchmark_conv, conv_benchmark
 
 TINY = ConvShape(2, 3, 4, 6, 3, stride=2, padding=1)
 

@@ -8,11 +8,10 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.data import ArrayDataset, Split
-from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.errors import DivergedError, OptionError
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.train import (
-    DivergedError,
     Recipe,
     RunConfiguration,
     TrainingState,

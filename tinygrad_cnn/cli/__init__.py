@@ -27,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "tinygrad_cnn.cli.explain:explain",
         "Tell the story of a forward and a backward pass.",
     ),
+    "rules": (
+        "tinygrad_cnn.cli.rules:list_rules",
+        "List every function element: rule, error signals, convention.",
+    ),
     "train": ("tinygrad_cnn.cli.train:train", "Train a network and write a run directory."),
 }
 

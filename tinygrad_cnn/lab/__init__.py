@@ -3,9 +3,8 @@
 from tinygrad_cnn.lab.conv_benchmark import (
     SHAPES,
     ConvShape,
-    KernelMismatchError,
     Measurement,
     benchmark_conv,
 )
 
-__all__ = ["SHAPES", "ConvShape", "KernelMismatchError", "Measurement", "benchmark_conv"]
+__all__ = ["SHAPES", "ConvShape", "Measurement", "benchmark_conv"]

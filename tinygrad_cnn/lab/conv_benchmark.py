@@ -15,17 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.errors import OptionError, TinygradCnnError
+from tinygrad_cnn.errors import KernelMismatchError, OptionError
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.registry import Kernel, variants
 
 Array = npt.NDArray[Any]
 
 PASSES = ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight")
-
-
-class KernelMismatchError(TinygradCnnError, AssertionError):
-    """A variant of a kernel that computes something else than the others."""
 
 
 class ConvShape(NamedTuple):

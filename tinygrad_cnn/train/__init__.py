@@ -26,7 +26,7 @@ from tinygrad_cnn.train.checkpoint import (
 )
 from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
 from tinygrad_cnn.train.interrupts import Interrupted, Interruption, noted_interrupts
-from tinygrad_cnn.train.loop import DivergedError, WarmUp, Watcher, evaluate, fit, warm_up
+from tinygrad_cnn.train.loop import WarmUp, Watcher, evaluate, fit, warm_up
 from tinygrad_cnn.train.plots import draw_curves
 from tinygrad_cnn.train.progress import Display
 from tinygrad_cnn.train.recipes import RECIPES, Recipe, recipe_for
@@ -39,7 +39,6 @@ __all__ = [
     "RECIPES",
     "Checkpoint",
     "Display",
-    "DivergedError",
     "EpochRecord",
     "Evaluation",
     "Interrupted",

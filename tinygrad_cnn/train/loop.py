@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.data import ArrayDataset, DataLoader
-from tinygrad_cnn.errors import OptionError, TinygradCnnError
+from tinygrad_cnn.errors import DivergedError, OptionError
 from tinygrad_cnn.functional import cross_entropy
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import Module
@@ -22,13 +22,9 @@ from tinygrad_cnn.train.recipes import Recipe
 from tinygrad_cnn.train.shift import shifted
 from tinygrad_cnn.train.state import Evaluation, TrainingState
 
-__all__ = ["DivergedError", "WarmUp", "Watcher", "evaluate", "fit", "warm_up"]
+__all__ = ["WarmUp", "Watcher", "evaluate", "fit", "warm_up"]
 
 EVALUATION_BATCH = 256  # images; bounds the memory, changes no result but the last bits
-
-
-class DivergedError(TinygradCnnError, ArithmeticError):
-    """A loss that is no longer a number."""
 
 
 class Watcher:
