@@ -15,14 +15,8 @@ Array = npt.NDArray[Any]
 DEFAULT_DTYPE = np.dtype(np.float32)
 
 
-def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
-    """Return a private array of numbers: floats that are not in an array become float32."""
-    if isinstance(data, Variable):
-        if data.device == "scalar":
-            raise DTypeError(
-                f"Tensor: scalars are joined with tg.stack(scalars); got the Scalar {data!r}"
-            )
-        data = data._value
+def numbers(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
+    """Return data as a new array, or refuse what are no numbers."""
     try:
         array = np.array(data, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:
@@ -31,6 +25,18 @@ def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
         raise DTypeError(
             f"Tensor: the data are numbers or truth values; got element type {array.dtype}"
         )
+    return array
+
+
+def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
+    """Return a private array of numbers: floats that are not in an array become float32."""
+    if isinstance(data, Variable):
+        if data.device == "scalar":
+            raise DTypeError(
+                f"Tensor: scalars are joined with tg.stack(scalars); got the Scalar {data!r}"
+            )
+        data = data._value
+    array = numbers(data, dtype)
     given_type = dtype is not None or isinstance(data, np.ndarray | np.generic)
     return array if given_type or array.dtype.kind != "f" else array.astype(DEFAULT_DTYPE)
 

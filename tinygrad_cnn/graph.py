@@ -254,10 +254,16 @@ def _add(
     if present is None:
         signals[node] = signal
     elif create_graph or node not in owned:
-        signals[node] = present + signal  # type: ignore[operator]  # Scalar and Tensor add
+        signals[node] = _sum(present, signal, create_graph)
         owned.add(node)
     else:
         present._accumulate(signal)
+
+
+def _sum(first: "Variable", second: "Variable", recorded: bool) -> "Variable":
+    """Add two error signals; observers are told of the sum where it belongs to a graph."""
+    with _Recording(recorded), nullcontext() if recorded else hooks.unobserved():
+        return first + second  # type: ignore[operator]  # Scalar and Tensor add
 
 
 def _is_private(
@@ -281,8 +287,7 @@ def _deposit(node: Node, signal: "Variable", mine: bool) -> None:
         return
     before = variable._grad
     if before is not None:
-        with _Recording(signal.requires_grad or before.requires_grad):
-            variable._grad = before + signal  # type: ignore[operator]
+        variable._grad = _sum(before, signal, signal.requires_grad or before.requires_grad)
     else:
         variable._grad = signal if mine else signal._private_copy()
     variable.grad_passes += 1

@@ -5,11 +5,18 @@ Whatever draws numbers takes ``generator=``; without it, it draws from the defau
 
 import numpy as np
 
+from tinygrad_cnn.errors import OptionError
+
 _default = np.random.default_rng(0)
 
 
 def manual_seed(seed: int) -> np.random.Generator:
     """Start the default generator anew, and return it.
+
+    Raises
+    ------
+    OptionError
+        If the seed is not a whole number from 0 up.
 
     Examples
     --------
@@ -18,6 +25,8 @@ def manual_seed(seed: int) -> np.random.Generator:
     >>> first == tg.manual_seed(7).random()
     True
     """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise OptionError(f"manual_seed: a seed is a whole number from 0 up; got {seed!r}")
     global _default
     _default = np.random.default_rng(seed)
     return _default

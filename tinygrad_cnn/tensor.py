@@ -7,7 +7,14 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.array_input import DEFAULT_DTYPE, Array, as_array, plain_key, target_dtype
+from tinygrad_cnn.array_input import (
+    DEFAULT_DTYPE,
+    Array,
+    as_array,
+    numbers,
+    plain_key,
+    target_dtype,
+)
 from tinygrad_cnn.array_methods import ArrayOperand
 from tinygrad_cnn.device import CPU
 from tinygrad_cnn.elements import arithmetic, join, shape
@@ -214,8 +221,9 @@ class Tensor(ArrayOperand):
                 "assignment: a broadcast view is not written into, since its elements share "
                 f"memory; got one of shape {self.shape}. Copy it first with .clone()"
             )
+        given = values._value if isinstance(values, Variable) else numbers(values)
         try:
-            self._value[key] = values._value if isinstance(values, Variable) else values
+            self._value[key] = given
         except (IndexError, ValueError) as error:
             raise ShapeError(
                 f"assignment: key and values fit the tensor; got shape {self.shape}: {error}"
@@ -252,14 +260,15 @@ class Tensor(ArrayOperand):
 
     # -- comparisons: no gradient ----------------------------------------------------
 
-    def argmax(self, dim: int | None = None) -> "Tensor":
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> "Tensor":
         """Return the position of the largest element; of equal ones the first."""
         axis = None if dim is None else normalise_axis("argmax", dim, self.ndim)
         if (self.numel() if axis is None else self.shape[axis]) == 0:
             raise ShapeError(
                 f"argmax: nothing is the largest of no elements; got shape {self.shape}"
             )
-        return _leaf(np.asarray(self._value.argmax(axis)))
+        keep = keepdim and axis is not None
+        return _leaf(np.asarray(self._value.argmax(axis, keepdims=keep)))
 
     def _compare(self, ufunc: np.ufunc, other: Any) -> "Tensor":
         if other is None:  # so that `tensor == None` is False

@@ -121,9 +121,11 @@ class Variable:
         self.node.retains_grad = True
         return self
 
-    def zero_grad(self) -> None:
-        """Forget the error signal."""
-        self.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the error signal; or keep zeros in its place, where there is one."""
+        keep = self.grad is not None and not set_to_none
+        ones: Any = self._ones() if keep else None
+        self.grad = ones - ones if keep else None
 
     def backward(
         self,

@@ -224,3 +224,15 @@ def test_observing_changes_no_result() -> None:
     with hooks.observe(Diary()):
         observed = gradient()
     np.testing.assert_array_equal(plain, observed)
+
+
+def test_the_sums_of_a_fan_in_are_nobody_s_element_unless_they_are_recorded() -> None:
+    for create_graph in (False, True):
+        a = tg.Tensor([1.0, 2.0], requires_grad=True)
+        diary = Diary()
+        with tg.hooks.observe(diary):
+            loss = ((a * a) + a).sum()
+            before = len(diary.lines)
+            loss.backward(create_graph=create_graph)
+        forward = [line for line in diary.lines[before:] if line.startswith("forward")]
+        assert bool(forward) == create_graph

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.errors import DTypeError, OptionError
 from tinygrad_cnn.graph import elements_behind
 
 
@@ -383,3 +384,33 @@ def test_integers_take_the_type_of_the_floats_they_meet() -> None:
     assert product.dtype == np.float32
     product.sum().backward()
     assert single.grad.tolist() == [1.0, 2.0]
+
+
+def test_only_numbers_are_written_into_a_tensor() -> None:
+    x = tg.Tensor([1.0, 2.0])
+    for wrong in (None, 1j, "a", [None]):
+        with pytest.raises(DTypeError):
+            x[0] = wrong
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_zero_grad_forgets_or_keeps_zeros() -> None:
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    x.grad = tg.Tensor([float("nan"), 1.0])
+    x.zero_grad(set_to_none=False)
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 0.0]
+    x.zero_grad()
+    assert x.grad is None
+    x.zero_grad(set_to_none=False)
+    assert x.grad is None
+
+
+def test_argmax_keeps_its_axis_on_request() -> None:
+    assert tg.Tensor([[1.0, 3.0], [5.0, 4.0]]).argmax(1, keepdim=True).tolist() == [[1], [0]]
+
+
+def test_a_seed_is_a_whole_number() -> None:
+    for wrong in (-1, 1.5, "a", True, None):
+        with pytest.raises(OptionError, match="manual_seed: a seed is a whole number from 0 up"):
+            tg.manual_seed(wrong)  # type: ignore[arg-type]

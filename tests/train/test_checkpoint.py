@@ -127,7 +127,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
         monkeypatch.setattr(Path, "replace", full)
     else:
         monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunDirectoryError, match=r"No space left on device\. Earlier checkpoints"):
+    with pytest.raises(RunDirectoryError, match=r"No space left on device\. Make room"):
         save_checkpoint(path, checkpoint)
     monkeypatch.undo()
     assert path.read_bytes() == before

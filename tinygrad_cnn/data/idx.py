@@ -102,9 +102,11 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
 def _parse(path: Path, stream: BinaryIO, limit: int) -> npt.NDArray[Any]:
     """Read header and elements; `limit` is the most bytes that the file can hold."""
     magic = stream.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _ELEMENTS:
+    if len(magic) < 4:
+        raise _damage(path, "an IDX file begins with four bytes", f"{len(magic)} bytes in all")
+    if magic[:2] != b"\0\0" or magic[2] not in _ELEMENTS:
         rule = "an IDX file starts with two zero bytes and a type of 08, 09 or 0b to 0e"
-        raise _damage(path, rule, magic.hex(" ") or "an empty file")
+        raise _damage(path, rule, magic.hex(" "))
     dtype, dimensions = _ELEMENTS[magic[2]], magic[3]
     if not 1 <= dimensions <= _MOST_DIMENSIONS:
         raise _damage(path, f"an array has 1 to {_MOST_DIMENSIONS} dimensions", str(dimensions))
@@ -115,9 +117,7 @@ def _parse(path: Path, stream: BinaryIO, limit: int) -> npt.NDArray[Any]:
             f"{dimensions} sizes of 4 bytes follow the type",
             f"{len(header)} bytes for them",
         )
-    shape = tuple(int(size) for size in np.frombuffer(header, ">i4"))
-    if min(shape) < 0:
-        raise _damage(path, "sizes are not negative", str(shape))
+    shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
     expected = math.prod(shape) * dtype.itemsize
     # The second test is for NumPy, which counts a size of 0 as 1 in its own limit.
     if expected > limit or math.prod(size or 1 for size in shape) > sys.maxsize // 8:

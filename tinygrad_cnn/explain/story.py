@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinygrad_cnn.element import Work
-from tinygrad_cnn.errors import GraphError, OptionError
+from tinygrad_cnn.errors import DTypeError, GraphError, OptionError
 from tinygrad_cnn.explain.notes import notes
 from tinygrad_cnn.explain.recording import (
     Kept,
@@ -52,6 +52,8 @@ def story(result: Variable, columns: Sequence[str] = ()) -> str:
 
     Raises
     ------
+    DTypeError
+        If it is no value of a graph.
     GraphError
         If no element computed the value.
     OptionError
@@ -80,6 +82,11 @@ def story(result: Variable, columns: Sequence[str] = ()) -> str:
             raise OptionError(
                 f"story: columns are among {', '.join(OPTIONAL_COLUMNS)}; got {column!r}"
             )
+    if not isinstance(result, Variable):
+        raise DTypeError(
+            f"story: it is told of a value, usually a loss; got {type(result).__name__}. "
+            "Pass the Tensor or Scalar that was computed inside the recording"
+        )
     recording = recording_of(result.node)
     steps = structure_behind(result.node) if recording is None else recording.behind(result.node)
     if not steps:

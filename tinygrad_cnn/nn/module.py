@@ -140,10 +140,10 @@ class Module:
         """Switch to evaluation behaviour, here and below."""
         return self.train(False)
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set those there are to zeros."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter.zero_grad(set_to_none)
 
     def state_dict(self) -> dict[str, Array]:
         """Return a copy of every parameter by its path."""

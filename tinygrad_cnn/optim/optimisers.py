@@ -46,10 +46,10 @@ class Optimiser:
             slot: [np.zeros(p.numel(), p.dtype) for p in self.parameters] for slot in self.slots
         }
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set those there are to zeros."""
         for parameter in self.parameters:
-            parameter.grad = None
+            parameter.zero_grad(set_to_none)
 
     def step(self) -> None:
         """Change every parameter that has a gradient, in place."""

@@ -25,8 +25,8 @@ def plain_writing(path: Path) -> Iterator[None]:
         raise
     except OSError as reason:
         raise RunDirectoryError(
-            f"run directory: {path} has to be written; got {reason.strerror or reason}. Earlier "
-            "checkpoints are untouched: make room and continue the run, or choose another folder."
+            f"run directory: {path} has to be written; got {reason.strerror or reason}. Make room, "
+            "or choose another folder; what was there before, checkpoints too, is untouched."
         ) from reason
 
 

@@ -189,6 +189,7 @@ def continued_run(
         run = Run(configuration, directory, network, images, checkpoint.state, display, threads)
         checkpoint.restore(network, run.optimiser)
         directory.mend(checkpoint.state.history)
+        directory.write_config(configuration)  # the checkpoint is what is true
         unless_ready.pop_all()
     return run
 
