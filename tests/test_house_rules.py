@@ -98,6 +98,8 @@ def test_a_public_function_says_what_it_does(name: str) -> None:
     sections = ["Parameters", "Returns", "Raises", "Notes", "References", "Examples"]
     found = [line for line in rest if line in sections]
     assert found == [section for section in sections if section in found]
+    missing = {"Parameters", "Returns", "Raises", "Examples"} - set(found)
+    assert not missing, f"{name}: its docstring has no {', '.join(sorted(missing))}"
 
 
 def test_the_errors_are_drawn_as_they_are_defined() -> None:

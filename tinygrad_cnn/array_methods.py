@@ -4,7 +4,7 @@ import operator
 from typing import Any, NamedTuple, Self
 
 from tinygrad_cnn.array_input import unpacked
-from tinygrad_cnn.elements import activation, affine, reduce, shape
+from tinygrad_cnn.elements import affine, extremes, reduce, shape, softmax, transpose
 from tinygrad_cnn.elements.requirements import Axes
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.operators import Operand
@@ -46,11 +46,11 @@ class ArrayOperand(Operand):
 
     def transpose(self, dim0: int, dim1: int) -> Self:
         """Exchange two axes."""
-        return shape.transpose(self, dim0, dim1)
+        return transpose.transpose(self, dim0, dim1)
 
     def permute(self, *dims: Any) -> Self:
         """Put the axes in another order."""
-        return shape.permute(self, unpacked(dims))
+        return transpose.permute(self, unpacked(dims))
 
     @property
     def T(self) -> Self:  # noqa: N802  # the name everyone knows
@@ -86,11 +86,11 @@ class ArrayOperand(Operand):
 
     def softmax(self, dim: int) -> Self:
         """Return softmax along an axis."""
-        return activation.softmax(self, dim)
+        return softmax.softmax(self, dim)
 
     def log_softmax(self, dim: int) -> Self:
         """Return the logarithm of softmax along an axis."""
-        return activation.log_softmax(self, dim)
+        return softmax.log_softmax(self, dim)
 
     # -- reductions ------------------------------------------------------------------
 
@@ -104,20 +104,20 @@ class ArrayOperand(Operand):
 
     def amax(self, dim: Axes = None, keepdim: bool = False) -> Self:
         """Return the largest elements along `dim` or all."""
-        return reduce.max(self, dim, keepdim)
+        return extremes.max(self, dim, keepdim)
 
     def amin(self, dim: Axes = None, keepdim: bool = False) -> Self:
         """Return the smallest elements along `dim` or all."""
-        return reduce.min(self, dim, keepdim)
+        return extremes.min(self, dim, keepdim)
 
     def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
         """Return the largest element; with `dim`, (values, indices) along it."""
         if dim is None:
             return self.amax()
-        return Winners(*reduce.MaxElement(dim, keepdim)(self))
+        return Winners(*extremes.MaxElement(dim, keepdim)(self))
 
     def min(self, dim: int | None = None, keepdim: bool = False) -> Any:
         """Return the smallest element; with `dim`, (values, indices) along it."""
         if dim is None:
             return self.amin()
-        return Winners(*reduce.MinElement(dim, keepdim)(self))
+        return Winners(*extremes.MinElement(dim, keepdim)(self))

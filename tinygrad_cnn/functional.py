@@ -1,41 +1,19 @@
 """All functions of elements by name: ``from tinygrad_cnn import functional as F``."""
 
-from tinygrad_cnn.elements.activation import (
-    log_softmax,
-    relu,
-    scaled_tanh,
-    sigmoid,
-    softmax,
-    tanh,
-)
+from tinygrad_cnn.elements.activation import relu, scaled_tanh, sigmoid, tanh
 from tinygrad_cnn.elements.affine import affine, linear, matmul
-from tinygrad_cnn.elements.arithmetic import (
-    add,
-    divide,
-    exp,
-    log,
-    multiply,
-    negative,
-    power,
-    sqrt,
-    subtract,
-)
+from tinygrad_cnn.elements.arithmetic import add, divide, multiply, negative, subtract
 from tinygrad_cnn.elements.conv import conv2d
+from tinygrad_cnn.elements.extremes import max, min
 from tinygrad_cnn.elements.join import concatenate, stack
 from tinygrad_cnn.elements.loss import cross_entropy, mse_loss, squared_error
+from tinygrad_cnn.elements.pad import pad
 from tinygrad_cnn.elements.pool import avg_pool2d, max_pool2d
-from tinygrad_cnn.elements.reduce import broadcast_to, max, mean, min, sum
-from tinygrad_cnn.elements.shape import (
-    clone,
-    flatten,
-    pad,
-    permute,
-    place,
-    reshape,
-    squeeze,
-    transpose,
-    unsqueeze,
-)
+from tinygrad_cnn.elements.powers import exp, log, power, sqrt
+from tinygrad_cnn.elements.reduce import broadcast_to, mean, sum
+from tinygrad_cnn.elements.shape import clone, flatten, place, reshape, squeeze, unsqueeze
+from tinygrad_cnn.elements.softmax import log_softmax, softmax
+from tinygrad_cnn.elements.transpose import permute, transpose
 
 __all__ = [
     "add",

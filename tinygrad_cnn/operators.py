@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, Self
 
-from tinygrad_cnn.elements import activation, arithmetic
+from tinygrad_cnn.elements import activation, arithmetic, powers
 from tinygrad_cnn.errors import GraphError
 from tinygrad_cnn.graph import is_recording
 from tinygrad_cnn.variable import Variable
@@ -71,10 +71,10 @@ class Operand(Variable):
         return arithmetic.divide(self.lift(other)._fractional(), self._fractional())
 
     def __pow__(self, other: Any) -> Self:
-        return arithmetic.power(self, self.lift(other))
+        return powers.power(self, self.lift(other))
 
     def __rpow__(self, other: Any) -> Self:
-        return arithmetic.power(self.lift(other), self)
+        return powers.power(self.lift(other), self)
 
     def __neg__(self) -> Self:
         return arithmetic.negative(self)
@@ -96,15 +96,15 @@ class Operand(Variable):
 
     def exp(self) -> Self:
         """Return e to this power."""
-        return arithmetic.exp(self)
+        return powers.exp(self)
 
     def log(self) -> Self:
         """Return the natural logarithm."""
-        return arithmetic.log(self)
+        return powers.log(self)
 
     def sqrt(self) -> Self:
         """Return the square root."""
-        return arithmetic.sqrt(self)
+        return powers.sqrt(self)
 
     def sigmoid(self) -> Self:
         """Return 1 / (1 + exp(-z))."""

@@ -11,7 +11,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.element import ELEMENTS, FunctionElement
-from tinygrad_cnn.elements import activation, affine, arithmetic, loss
+from tinygrad_cnn.elements import activation, affine, arithmetic, loss, powers
 from tinygrad_cnn.errors import OptionError
 
 # Elements whose rule is a formula on numbers, made anew for each case.
@@ -20,11 +20,11 @@ FORMULAS: dict[str, Callable[[], FunctionElement]] = {
     "subtract": arithmetic.SubtractElement,
     "multiply": arithmetic.MultiplyElement,
     "divide": arithmetic.DivideElement,
-    "power": arithmetic.PowerElement,
+    "power": powers.PowerElement,
     "negative": arithmetic.NegativeElement,
-    "exp": arithmetic.ExpElement,
-    "log": arithmetic.LogElement,
-    "sqrt": arithmetic.SquareRootElement,
+    "exp": powers.ExpElement,
+    "log": powers.LogElement,
+    "sqrt": powers.SquareRootElement,
     "sigmoid": activation.SigmoidElement,
     "sigmoid_grad": activation.SigmoidGradElement,
     "tanh": activation.TanhElement,

@@ -2,11 +2,9 @@
 
 from typing import Any, TypeVar
 
-from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
-from tinygrad_cnn.elements.arithmetic import exp, multiply, subtract
-from tinygrad_cnn.elements.reduce import sum
-from tinygrad_cnn.elements.requirements import any_float_type, normalise_axis, one_float_type
-from tinygrad_cnn.errors import ShapeError
+from tinygrad_cnn.element import FunctionElement, Rule
+from tinygrad_cnn.elements.arithmetic import multiply
+from tinygrad_cnn.elements.requirements import any_float_type
 from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)
@@ -185,70 +183,24 @@ class ReluElement(_Activation, name="relu"):
     gradient = ReluGradElement
 
 
-class _RowElement(ArrayElement):
-    """Common part of functions of the vectors along one axis."""
-
-    saves = {"x": ("y",)}
-
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
-    def options(self) -> dict[str, Any]:
-        return {"dim": self.dim}
-
-    def check(self, x: Variable) -> None:
-        one_float_type(self.name, x)
-        self.dim = normalise_axis(self.name, self.dim, len(x.shape))
-        if x.shape[self.dim] == 0:
-            raise ShapeError(f"{self.name}: there is at least one class; got shape {x.shape}")
-
-    def forward(self, x: Any) -> Any:
-        xp = self.device.xp
-        last = xp.moveaxis(x, self.dim, -1)
-        out = self.device.rowwise(self.name, last, vector=last.shape[-1:])
-        return xp.moveaxis(out, -1, self.dim)
-
-
-class SoftmaxElement(_RowElement, name="softmax"):
-    """Turn scores into probabilities."""
-
-    rule = Rule(
-        ("x",),
-        ("y",),
-        "exp({x}) / Σ exp({x})",
-        {"x": "{y} ∘ ({δy} - Σ {δy} ∘ {y})"},
-        r"y_k = e^{x_k} / \sum_l e^{x_l}",
-        {"x": r"\delta(x) = y \circ (\delta(y) - \sum_l \delta(y_l) y_l)"},
-    )
-
-    def backward(self, signal: Variable) -> Variable:
-        y = self.saved("y")
-        weighted = multiply(signal, y)
-        return subtract(weighted, multiply(y, sum(weighted, self.dim, keepdim=True)))
-
-
-class LogSoftmaxElement(_RowElement, name="log_softmax"):
-    """Turn scores into logarithms of probabilities."""
-
-    rule = Rule(
-        ("x",),
-        ("y",),
-        "{x} - log Σ exp({x})",
-        {"x": "{δy} - exp({y}) ∘ Σ {δy}"},
-        r"y = x - \ln \sum_l e^{x_l}",
-        {"x": r"\delta(x) = \delta(y) - e^y \circ \sum_l \delta(y_l)"},
-    )
-
-    def backward(self, signal: Variable) -> Variable:
-        probabilities = exp(self.saved("y"))
-        return subtract(signal, multiply(probabilities, sum(signal, self.dim, keepdim=True)))
-
-
 # -- functions -----------------------------------------------------------------------
 
 
 def sigmoid(z: V) -> V:
-    """Return ``a = 1 / (1 + exp(-z))``; ``δ(z) = δ(a) a (1 - a)``.
+    """Squash to (0, 1): ``a = 1 / (1 + exp(-z))``; ``δ(z) = δ(a) ∘ a ∘ (1 - a)``.
+
+    Parameters
+    ----------
+    z : Scalar or Tensor, any shape
+
+    Returns
+    -------
+    Scalar or Tensor, the shape of z
+
+    Raises
+    ------
+    DTypeError
+        If z is no variable, or not of a floating-point type.
 
     Examples
     --------
@@ -260,12 +212,50 @@ def sigmoid(z: V) -> V:
 
 
 def tanh(z: V) -> V:
-    """Return ``a = tanh(z)``; ``δ(z) = δ(a) (1 - a²)``."""
+    """Squash to (-1, 1): ``a = tanh(z)``; ``δ(z) = δ(a) ∘ (1 - a²)``.
+
+    Parameters
+    ----------
+    z : Scalar or Tensor, any shape
+
+    Returns
+    -------
+    Scalar or Tensor, the shape of z
+
+    Raises
+    ------
+    DTypeError
+        If z is no variable, or not of a floating-point type.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.tanh(tg.Scalar(0.0))
+    Scalar(0.0)
+    """
     return TanhElement()(z)
 
 
 def scaled_tanh(z: V) -> V:
-    """Return ``a = 1.7159 tanh(2/3 z)``, LeCun's squashing function.
+    """Squash as LeCun did: ``a = 1.7159 tanh(2/3 z)``.
+
+    Parameters
+    ----------
+    z : Scalar or Tensor, any shape
+
+    Returns
+    -------
+    Scalar or Tensor, the shape of z
+
+    Raises
+    ------
+    DTypeError
+        If z is no variable, or not of a floating-point type.
+
+    Notes
+    -----
+    ``δ(z) = δ(a) ∘ 2/3 (1.7159 - a² / 1.7159)``; f(1) = 1 and f(-1) = -1, up to rounding of
+    the constant.
 
     References
     ----------
@@ -282,7 +272,24 @@ def scaled_tanh(z: V) -> V:
 
 
 def relu(z: V) -> V:
-    """Return ``a = max(0, z)``; ``δ(z) = δ(a)`` where a > 0, else 0, also at z = 0.
+    """Let positive values through: ``a = max(0, z)``; ``δ(z) = δ(a) ∘ [a > 0]``.
+
+    Parameters
+    ----------
+    z : Scalar or Tensor, any shape
+
+    Returns
+    -------
+    Scalar or Tensor, the shape of z
+
+    Raises
+    ------
+    DTypeError
+        If z is no variable, or not of a floating-point type.
+
+    Notes
+    -----
+    The derivative at z = 0 is 0.
 
     Examples
     --------
@@ -291,27 +298,3 @@ def relu(z: V) -> V:
     [0.0, 2.0]
     """
     return ReluElement()(z)
-
-
-def softmax(x: Any, dim: int = -1) -> Any:
-    """Return ``y_k = exp(x_k) / Σ_l exp(x_l)`` along the axis `dim`.
-
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> tg.functional.softmax(tg.Tensor([0.0, 0.0])).tolist()
-    [0.5, 0.5]
-    """
-    return SoftmaxElement(dim)(x)
-
-
-def log_softmax(x: Any, dim: int = -1) -> Any:
-    """Return ``y = x - log Σ_l exp(x_l)`` along the axis `dim`, without overflow.
-
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> tg.functional.log_softmax(tg.Tensor([1000.0, 0.0])).tolist()
-    [0.0, -1000.0]
-    """
-    return LogSoftmaxElement(dim)(x)

@@ -9,7 +9,8 @@ import numpy as np
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.reduce import ChannelSumElement, sum_to
 from tinygrad_cnn.elements.requirements import any_float_type, one_float_type, require_variables
-from tinygrad_cnn.elements.shape import TransposeElement, reshape
+from tinygrad_cnn.elements.shape import reshape
+from tinygrad_cnn.elements.transpose import TransposeElement
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node
 from tinygrad_cnn.variable import Variable
@@ -228,7 +229,7 @@ linear = affine
 
 
 def matmul(a: Any, b: Any) -> Any:
-    """Multiply matrices as NumPy's ``@`` does: stacks broadcast, vectors are welcome.
+    """Multiply matrices, ``y = a b``, as NumPy's ``@`` does: stacks broadcast.
 
     Parameters
     ----------
@@ -238,6 +239,17 @@ def matmul(a: Any, b: Any) -> Any:
     Returns
     -------
     Tensor, shape (..., M, N), without the axis of an operand that was a vector
+
+    Raises
+    ------
+    ShapeError
+        If an operand has no axis, K differs, or the stacks do not broadcast.
+    DTypeError
+        If an operand is no variable, or the types differ or are not float32 or float64.
+
+    Notes
+    -----
+    ``δ(a) = δ(y) bᵀ``, ``δ(b) = aᵀ δ(y)``, summed over the repeats of a stack.
 
     Examples
     --------

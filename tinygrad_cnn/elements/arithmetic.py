@@ -1,4 +1,4 @@
-"""Arithmetic on scalars and tensors: + − × ÷, powers, exponential, logarithm, root.
+"""Arithmetic on scalars and tensors: + − × ÷ and the change of sign.
 
 Tensors of different shapes broadcast as in NumPy; the error signal of an operand that was
 repeated is the sum over its repeats.
@@ -36,7 +36,7 @@ class CastElement(FunctionElement, name="cast"):
         return CastElement(self.inputs[0].dtype)(signal)
 
 
-class _Binary(FunctionElement):
+class BinaryElement(FunctionElement):
     """Common part: operands broadcast, error signals are summed back."""
 
     def check(self, x: Variable, y: Variable) -> None:
@@ -55,7 +55,7 @@ class _Binary(FunctionElement):
         return signal
 
 
-class AddElement(_Binary, name="add"):
+class AddElement(BinaryElement, name="add"):
     """Add. A fan-out in reverse: both inputs receive the same error signal."""
 
     rule = Rule(
@@ -75,7 +75,7 @@ class AddElement(_Binary, name="add"):
         )
 
 
-class SubtractElement(_Binary, name="subtract"):
+class SubtractElement(BinaryElement, name="subtract"):
     """Subtract."""
 
     rule = Rule(
@@ -99,7 +99,7 @@ class SubtractElement(_Binary, name="subtract"):
         )
 
 
-class MultiplyElement(_Binary, name="multiply"):
+class MultiplyElement(BinaryElement, name="multiply"):
     """Multiply element by element."""
 
     rule = Rule(
@@ -120,7 +120,7 @@ class MultiplyElement(_Binary, name="multiply"):
         )
 
 
-class DivideElement(_Binary, name="divide"):
+class DivideElement(BinaryElement, name="divide"):
     """Divide element by element."""
 
     rule = Rule(
@@ -147,48 +147,6 @@ class DivideElement(_Binary, name="divide"):
         return self.to_input(share, 0) if want_x else None, back
 
 
-class PowerElement(_Binary, name="power"):
-    """Raise to a power, element by element."""
-
-    rule = Rule(
-        ("x", "y"),
-        ("r",),
-        "{x}^{y}",
-        {"x": "{δr} ∘ {y} ∘ {x}^({y} - 1)", "y": "{δr} ∘ {x}^{y} ∘ log({x})"},
-        "r = x^y",
-        {
-            "x": r"\delta(x) = \delta(r) \circ y \circ x^{y-1}",
-            "y": r"\delta(y) = \delta(r) \circ x^y \circ \ln x",
-        },
-    )
-    saves = {"x": ("x", "y"), "y": ("x", "y")}
-
-    def check(self, x: Variable, y: Variable) -> None:
-        super().check(x, y)
-        if x.dtype.kind in "iu" and y.dtype.kind == "i" and np.any(y._value < 0):
-            raise DTypeError(
-                f"power: an integer has no negative power; got {x.dtype} to a power below 0. "
-                "Convert with .float()"
-            )
-
-    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
-        want_x, want_y = self.wanted
-        x, y = self.saved("x"), self.saved("y")
-        to_x = to_y = None
-        if want_x:
-            # 0 · 0^-1 would be NaN where the constant x^0 has the slope 0.
-            exponent = subtract(y, _like(y, 1.0))
-            slope = multiply(y, power(x, _plus_one_where(exponent, _is_zero(x) & _is_zero(y))))
-            to_x = self.to_input(multiply(signal, slope), 0)
-        if want_y:
-            if x.dtype.kind != "f":
-                x = CastElement(y.dtype)(x)
-            # 0^y · log 0 would be NaN where 0^y has the slope 0.
-            positive = _plus_one_where(x, _is_zero(x) & np.greater_equal(y._value, 0))
-            to_y = self.to_input(multiply(signal, multiply(power(x, y), log(positive))), 1)
-        return to_x, to_y
-
-
 def _refuse_truth_values(operation: str, *inputs: Variable) -> None:
     if all(variable.dtype.kind == "b" for variable in inputs):
         raise DTypeError(
@@ -197,24 +155,7 @@ def _refuse_truth_values(operation: str, *inputs: Variable) -> None:
         )
 
 
-def _like(variable: V, number: float) -> V:
-    """Return a number as a constant of the variable's kind and type."""
-    return variable.constant(number)  # type: ignore[attr-defined]
-
-
-def _is_zero(variable: Variable) -> Any:
-    return np.equal(variable._value, 0)
-
-
-def _plus_one_where(variable: V, mask: Any) -> V:
-    """Add a constant 1 at the places of a mask, so that a limit is taken instead of NaN."""
-    if not mask.any():
-        return variable
-    ones: V = variable.lift(mask.astype(variable.dtype))  # type: ignore[attr-defined]
-    return add(variable, ones)
-
-
-class _Unary(FunctionElement):
+class UnaryElement(FunctionElement):
     """Common part of functions of one variable: one kernel of the element's name."""
 
     def check(self, x: Variable) -> None:
@@ -224,7 +165,7 @@ class _Unary(FunctionElement):
         return self.device.elementwise(self.name, x)
 
 
-class NegativeElement(_Unary, name="negative"):
+class NegativeElement(UnaryElement, name="negative"):
     """Change the sign."""
 
     rule = Rule(("x",), ("y",), "-{x}", {"x": "-{δy}"}, "y = -x", {"x": r"\delta(x) = -\delta(y)"})
@@ -236,86 +177,107 @@ class NegativeElement(_Unary, name="negative"):
         return negative(signal)
 
 
-class ExpElement(_Unary, name="exp"):
-    """Exponential."""
-
-    rule = Rule(
-        ("x",),
-        ("y",),
-        "exp({x})",
-        {"x": "{δy} ∘ {y}"},
-        "y = e^x",
-        {"x": r"\delta(x) = \delta(y) \circ y"},
-    )
-    saves = {"x": ("y",)}
-
-    def backward(self, signal: Variable) -> Variable:
-        return multiply(signal, self.saved("y"))
-
-
-class LogElement(_Unary, name="log"):
-    """Natural logarithm."""
-
-    rule = Rule(
-        ("x",),
-        ("y",),
-        "log({x})",
-        {"x": "{δy} / {x}"},
-        r"y = \ln x",
-        {"x": r"\delta(x) = \delta(y) / x"},
-    )
-    saves = {"x": ("x",)}
-
-    def backward(self, signal: Variable) -> Variable:
-        return divide(signal, self.saved("x"))
-
-
-class SquareRootElement(_Unary, name="sqrt"):
-    """Square root."""
-
-    rule = Rule(
-        ("x",),
-        ("y",),
-        "√{x}",
-        {"x": "{δy} / (2 ∘ {y})"},
-        r"y = \sqrt{x}",
-        {"x": r"\delta(x) = \frac{\delta(y)}{2y}"},
-    )
-    saves = {"x": ("y",)}
-
-    def backward(self, signal: Variable) -> Variable:
-        y = self.saved("y")
-        return divide(signal, add(y, y))
-
-
 # -- functions -----------------------------------------------------------------------
 
 
 def add(x: V, y: V) -> V:
-    """Return ``x + y``, broadcast.
+    """Add element by element: ``s = x + y``, broadcast.
+
+    Parameters
+    ----------
+    x, y : Scalar or Tensor, shapes that broadcast
+
+    Returns
+    -------
+    Scalar or Tensor, the broadcast shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    DTypeError
+        If an operand is no variable.
+    DeviceError
+        If a Scalar meets a Tensor.
+
+    Notes
+    -----
+    ``δ(x) = δ(s)``, ``δ(y) = δ(s)``.
+    An operand that was repeated by broadcasting receives the sum over its repeats.
 
     Examples
     --------
     >>> import tinygrad_cnn as tg
-    >>> (tg.Tensor([1.0, 2.0]) + 1).tolist()
+    >>> tg.functional.add(tg.Tensor([1.0, 2.0]), tg.Tensor([1.0])).tolist()
     [2.0, 3.0]
     """
     return AddElement()(x, y)
 
 
 def subtract(x: V, y: V) -> V:
-    """Return ``x - y``, broadcast."""
+    """Subtract element by element: ``d = x - y``, broadcast.
+
+    Parameters
+    ----------
+    x, y : Scalar or Tensor, shapes that broadcast
+
+    Returns
+    -------
+    Scalar or Tensor, the broadcast shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    DTypeError
+        If an operand is no variable or both are truth values.
+    DeviceError
+        If a Scalar meets a Tensor.
+
+    Notes
+    -----
+    ``δ(x) = δ(d)``, ``δ(y) = -δ(d)``.
+    An operand that was repeated by broadcasting receives the sum over its repeats.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.subtract(tg.Tensor([3.0, 2.0]), tg.Tensor([1.0])).tolist()
+    [2.0, 1.0]
+    """
     return SubtractElement()(x, y)
 
 
 def multiply(x: V, y: V) -> V:
-    """Return ``x * y`` element by element, broadcast.
+    """Multiply element by element: ``p = x ∘ y``, broadcast.
+
+    Parameters
+    ----------
+    x, y : Scalar or Tensor, shapes that broadcast
+
+    Returns
+    -------
+    Scalar or Tensor, the broadcast shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    DTypeError
+        If an operand is no variable.
+    DeviceError
+        If a Scalar meets a Tensor.
+
+    Notes
+    -----
+    ``δ(x) = δ(p) ∘ y``, ``δ(y) = δ(p) ∘ x``.
+    An operand that was repeated by broadcasting receives the sum over its repeats.
 
     Examples
     --------
     >>> import tinygrad_cnn as tg
     >>> x, y = tg.Scalar(2.0, requires_grad=True), tg.Scalar(5.0)
-    >>> (x * y).backward()
+    >>> tg.functional.multiply(x, y).backward()
     >>> x.grad
     Scalar(5.0)
     """
@@ -323,30 +285,59 @@ def multiply(x: V, y: V) -> V:
 
 
 def divide(x: V, y: V) -> V:
-    """Return ``x / y`` element by element, broadcast."""
+    """Divide element by element: ``q = x / y``, broadcast.
+
+    Parameters
+    ----------
+    x, y : Scalar or Tensor, shapes that broadcast
+
+    Returns
+    -------
+    Scalar or Tensor, the broadcast shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    DTypeError
+        If an operand is no variable, or both are integers or truth values.
+    DeviceError
+        If a Scalar meets a Tensor.
+
+    Notes
+    -----
+    ``δ(x) = δ(q) / y``, ``δ(y) = -δ(q) ∘ x / y²``.
+    An operand that was repeated by broadcasting receives the sum over its repeats.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.divide(tg.Tensor([3.0, 2.0]), tg.Tensor([2.0])).tolist()
+    [1.5, 1.0]
+    """
     return DivideElement()(x, y)
 
 
-def power(x: V, y: V) -> V:
-    """Return ``x ** y`` element by element, broadcast."""
-    return PowerElement()(x, y)
-
-
 def negative(x: V) -> V:
-    """Return ``-x``."""
+    """Change the sign: ``y = -x``; ``δ(x) = -δ(y)``.
+
+    Parameters
+    ----------
+    x : Scalar or Tensor, any shape
+
+    Returns
+    -------
+    Scalar or Tensor, the shape of x
+
+    Raises
+    ------
+    DTypeError
+        If x is no variable, or truth values.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.functional.negative(tg.Tensor([1.0, -2.0])).tolist()
+    [-1.0, 2.0]
+    """
     return NegativeElement()(x)
-
-
-def exp(x: V) -> V:
-    """Return ``e ** x``."""
-    return ExpElement()(x)
-
-
-def log(x: V) -> V:
-    """Return the natural logarithm; NaN where x < 0, -inf where x = 0."""
-    return LogElement()(x)
-
-
-def sqrt(x: V) -> V:
-    """Return the square root; NaN where x < 0."""
-    return SquareRootElement()(x)

@@ -120,7 +120,31 @@ class UnstackScalarsElement(FunctionElement, name="unstack_scalars"):
 
 
 def concatenate(tensors: Sequence[Any], dim: int = 0) -> Any:
-    """Join tensors along an existing axis.
+    """Join tensors along an existing axis: ``y = [x_1; x_2; …]``.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor, shapes equal but along `dim`
+        At least one.
+    dim : int
+        The axis; the first by default.
+
+    Returns
+    -------
+    Tensor, shape of the first with the sizes along `dim` added up
+
+    Raises
+    ------
+    ShapeError
+        If the axis does not exist, or other sizes differ.
+    DTypeError
+        If one of them is no Tensor, or the types differ.
+    OptionError
+        If there is none, or `dim` is no integer.
+
+    Notes
+    -----
+    ``δ(x_k)`` is the part of ``δ(y)`` that came from x_k.
 
     Examples
     --------
@@ -137,12 +161,38 @@ cat = concatenate
 
 
 def stack(variables: Sequence[Any], dim: int = 0) -> Any:
-    """Join scalars, or tensors of one shape, along a new axis.
+    """Join scalars, or tensors of one shape, along a new axis: ``y_k = x_k``.
+
+    Parameters
+    ----------
+    variables : sequence of K Scalars, or of K Tensors of one shape
+        At least one.
+    dim : int
+        Place of the new axis; the first by default.
+
+    Returns
+    -------
+    Tensor, shape (K,), or shape of one tensor with a K at `dim`
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ, or the result has no such axis.
+    DTypeError
+        If one of them is no variable, or the types differ.
+    DeviceError
+        If scalars and tensors are mixed.
+    OptionError
+        If there is none, or `dim` is no integer.
+
+    Notes
+    -----
+    ``δ(x_k) = δ(y)_k``: an error signal crosses from a tensor back to its scalars.
 
     Examples
     --------
     >>> import tinygrad_cnn as tg
-    >>> tg.stack([tg.Scalar(1.0), tg.Scalar(2.0)]).tolist()
+    >>> tg.functional.stack([tg.Scalar(1.0), tg.Scalar(2.0)]).tolist()
     [1.0, 2.0]
     """
     if not variables:

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
-from tinygrad_cnn.elements.activation import softmax
 from tinygrad_cnn.elements.arithmetic import multiply, negative, subtract
 from tinygrad_cnn.elements.reduce import sum
 from tinygrad_cnn.elements.requirements import lifted, one_float_type
 from tinygrad_cnn.elements.shape import reshape
+from tinygrad_cnn.elements.softmax import softmax
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_cnn.variable import Variable
 
@@ -285,7 +285,36 @@ def cross_entropy(x: Any, labels: Any, reduction: str = "mean") -> Any:
 
 
 def mse_loss(a: Any, y: Any, reduction: str = "mean") -> Any:
-    """Return the mean of ``(y - a)²`` over all elements (or the sum, or each).
+    """Average the squared differences of m elements: ``J = Σ (y - a)² / m``.
+
+    Parameters
+    ----------
+    a : Scalar or Tensor, any shape
+        Predictions.
+    y : Scalar or Tensor, or an array or number, the shape of a
+        Targets.
+    reduction : {"mean", "sum", "none"}
+        Over all elements.
+
+    Returns
+    -------
+    Scalar or Tensor, shape (), or the shape of a for "none"
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    DTypeError
+        If a is no variable, or the types differ or are not float32 or float64.
+    DeviceError
+        If a Scalar meets a Tensor.
+    OptionError
+        If the reduction has another name.
+
+    Notes
+    -----
+    ``δ(a) = -2 / m ∘ δ(J) ∘ (y - a)`` and ``δ(y) = -δ(a)``; without the 1 / m for "sum" and
+    "none".
 
     Examples
     --------
@@ -297,7 +326,35 @@ def mse_loss(a: Any, y: Any, reduction: str = "mean") -> Any:
 
 
 def squared_error(a: Any, y: Any, reduction: str = "sum") -> Any:
-    """Return ``J = ½‖y - a‖²``, summed over the batch, or its mean over the batch.
+    """Add up half the squared distances over the batch: ``J = ½‖y - a‖²``.
+
+    Parameters
+    ----------
+    a : Scalar or Tensor, any shape
+        Predictions.
+    y : Scalar or Tensor, or an array or number, the shape of a
+        Targets.
+    reduction : {"sum", "mean"}
+        Over the N examples, the first axis.
+
+    Returns
+    -------
+    Scalar or Tensor, shape ()
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    DTypeError
+        If a is no variable, or the types differ or are not float32 or float64.
+    DeviceError
+        If a Scalar meets a Tensor.
+    OptionError
+        If the reduction has another name.
+
+    Notes
+    -----
+    ``δ(a) = -δ(J) ∘ (y - a)`` and ``δ(y) = -δ(a)``, divided by N for the mean.
 
     Examples
     --------

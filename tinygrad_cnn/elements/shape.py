@@ -1,4 +1,4 @@
-"""Reshape, transpose, clone, index, place and pad: elements that only move values.
+"""Reshape, clone, index and place: elements that only move values.
 
 Logical order is always (N, C, H, W): flattening a batch of images gives, for each image,
 channel by channel, row by row, whatever the layout in memory.
@@ -18,7 +18,7 @@ from tinygrad_cnn.elements.requirements import (
     normalise_axis,
     require_variables,
 )
-from tinygrad_cnn.errors import OptionError, ShapeError
+from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.variable import Variable
 
@@ -55,42 +55,6 @@ class ReshapeElement(ArrayElement, name="reshape"):
 
     def backward(self, signal: Variable) -> Variable:
         return reshape(signal, self.inputs[0].shape)
-
-
-class TransposeElement(ArrayElement, name="transpose"):
-    """Put the axes in another order."""
-
-    rule = Rule(
-        ("x",),
-        ("y",),
-        "{x} with axes reordered",
-        {"x": "{δy} with axes put back"},
-        "y = x^T",
-        {"x": r"\delta(x) = \delta(y)^T"},
-    )
-    shares_memory = True
-
-    def __init__(self, axes: Sequence[int]) -> None:
-        self.axes = tuple(axes)
-
-    def options(self) -> dict[str, Any]:
-        return {"axes": self.axes}
-
-    def check(self, x: Variable) -> None:
-        ndim = len(x.shape)
-        named = sorted(axis + ndim if axis < 0 else axis for axis in self.axes)
-        if named != list(range(ndim)):
-            raise ShapeError(
-                f"transpose: every axis is named once; got {self.axes} for shape {x.shape}"
-            )
-        self.axes = tuple(axis % len(x.shape) for axis in self.axes)
-
-    def forward(self, x: Any) -> Any:
-        return x.transpose(self.axes)
-
-    def backward(self, signal: Variable) -> Variable:
-        order = sorted(range(len(self.axes)), key=self.axes.__getitem__)
-        return TransposeElement(order)(signal)
 
 
 class CloneElement(ArrayElement, name="clone"):
@@ -173,48 +137,36 @@ class PlaceElement(ArrayElement, name="place"):
         return IndexElement(self.key)(signal)
 
 
-class PadElement(ArrayElement, name="pad"):
-    """Surround with zeros."""
-
-    rule = Rule(
-        ("x",),
-        ("y",),
-        "{x} between zeros",
-        {"x": "{δy} without the border"},
-        r"y = \operatorname{pad}(x)",
-        {"x": r"\delta(x) = \operatorname{crop}(\delta(y))"},
-    )
-
-    def __init__(self, widths: Sequence[tuple[int, int]]) -> None:
-        self.widths = tuple(widths)
-
-    def options(self) -> dict[str, Any]:
-        return {"widths": self.widths}
-
-    def check(self, x: Variable) -> None:
-        if len(self.widths) > len(x.shape) or min((min(w) for w in self.widths), default=0) < 0:
-            raise ShapeError(
-                "pad: widths are not negative and there is a pair for at most each axis; got "
-                f"{self.widths} for shape {x.shape}"
-            )
-        self.widths = ((0, 0),) * (len(x.shape) - len(self.widths)) + self.widths
-
-    def forward(self, x: Any) -> Any:
-        return self.device.xp.pad(x, self.widths)
-
-    def backward(self, signal: Variable) -> Variable:
-        inner = tuple(
-            slice(before, before + size)
-            for (before, _), size in zip(self.widths, self.inputs[0].shape, strict=True)
-        )
-        return IndexElement(inner)(signal)
-
-
 # -- functions -----------------------------------------------------------------------
 
 
 def reshape(x: Any, shape: Sequence[int]) -> Any:
-    """Read the values of x, in (N, C, H, W) order, under another shape; one size may be -1.
+    """Read the values of x, in (N, C, H, W) order, under another shape.
+
+    Parameters
+    ----------
+    x : Tensor, any shape
+        Values.
+    shape : sequence of int
+        Sizes; one of them may be -1, and follows from the others.
+
+    Returns
+    -------
+    Tensor, shape `shape`
+        It shares memory with x where the layout allows it.
+
+    Raises
+    ------
+    ShapeError
+        If the number of elements would change.
+    DTypeError
+        If x is no Tensor.
+    OptionError
+        If a size is no integer.
+
+    Notes
+    -----
+    ``δ(x)`` is ``δ(y)`` in the shape of x.
 
     Examples
     --------
@@ -228,9 +180,33 @@ def reshape(x: Any, shape: Sequence[int]) -> Any:
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Join the axes from `start_dim` to `end_dim` to one.
 
+    Parameters
+    ----------
+    x : Tensor, any shape but ()
+        Values.
+    start_dim, end_dim : int
+        First and last axis to join; all by default.
+
+    Returns
+    -------
+    Tensor, shape (..., product of the joined sizes, ...)
+
+    Raises
+    ------
+    ShapeError
+        If x is a single number, an axis does not exist, or the first comes after the last.
+    DTypeError
+        If x is no variable.
+    OptionError
+        If an axis is no integer.
+
+    Notes
+    -----
+    ``δ(x)`` is ``δ(y)`` in the shape of x.
+
     Examples
     --------
-    >>> import tinygrad_cnn as tg
+    >>> import numpy as np, tinygrad_cnn as tg
     >>> tg.functional.flatten(tg.Tensor(np.zeros((2, 16, 5, 5))), start_dim=1).shape
     (2, 400)
     """
@@ -250,6 +226,30 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 def squeeze(x: Any, dim: Axes = None) -> Any:
     """Drop axes of size one: all of them, or those of `dim` that have it.
 
+    Parameters
+    ----------
+    x : Tensor, any shape
+        Values.
+    dim : int or sequence of int, optional
+        Axes to drop where their size is one; all by default.
+
+    Returns
+    -------
+    Tensor, shape of x without those axes
+
+    Raises
+    ------
+    ShapeError
+        If an axis does not exist or is named twice.
+    DTypeError
+        If x is no Tensor.
+    OptionError
+        If `dim` is no integer.
+
+    Notes
+    -----
+    ``δ(x)`` is ``δ(y)`` in the shape of x.
+
     Examples
     --------
     >>> import tinygrad_cnn as tg
@@ -264,6 +264,30 @@ def squeeze(x: Any, dim: Axes = None) -> Any:
 def unsqueeze(x: Any, dim: int) -> Any:
     """Add an axis of size one, the axis `dim` of the result.
 
+    Parameters
+    ----------
+    x : Tensor, any shape
+        Values.
+    dim : int
+        Place of the new axis.
+
+    Returns
+    -------
+    Tensor, shape of x with a 1 at `dim`
+
+    Raises
+    ------
+    ShapeError
+        If the result has no such axis.
+    DTypeError
+        If x is no Tensor.
+    OptionError
+        If `dim` is no integer.
+
+    Notes
+    -----
+    ``δ(x)`` is ``δ(y)`` in the shape of x.
+
     Examples
     --------
     >>> import tinygrad_cnn as tg
@@ -276,7 +300,21 @@ def unsqueeze(x: Any, dim: int) -> Any:
 
 
 def clone(x: Any) -> Any:
-    """Copy to memory of its own; error signals pass through.
+    """Copy to memory of its own: ``y = x``; ``δ(x) = δ(y)``.
+
+    Parameters
+    ----------
+    x : Tensor, any shape
+        Values.
+
+    Returns
+    -------
+    Tensor, the shape of x
+
+    Raises
+    ------
+    DTypeError
+        If x is no Tensor.
 
     Examples
     --------
@@ -290,61 +328,34 @@ def clone(x: Any) -> Any:
     return CloneElement()(x)
 
 
-def transpose(x: Any, dim0: int, dim1: int) -> Any:
-    """Exchange two axes.
-
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> tg.functional.transpose(tg.Tensor([[1.0, 2.0]]), 0, 1).tolist()
-    [[1.0], [2.0]]
-    """
-    require_variables("transpose", x)
-    dim0, dim1 = integers("transpose", "axes", (dim0, dim1))
-    ndim = len(x.shape)
-    if not (-ndim <= dim0 < ndim and -ndim <= dim1 < ndim):
-        raise ShapeError(
-            f"transpose: axes lie between {-ndim} and {ndim - 1}; got {dim0} and {dim1} for "
-            f"shape {x.shape}"
-        )
-    axes = list(range(ndim))
-    axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
-    return TransposeElement(axes)(x)
-
-
-def permute(x: Any, dims: Sequence[int]) -> Any:
-    """Put the axes in the order `dims`."""
-    return TransposeElement(integers("permute", "axes", dims))(x)
-
-
-def pad(x: Any, pad: Sequence[int]) -> Any:
-    """Surround with zeros.
+def place(values: Any, key: Any, shape: Sequence[int]) -> Any:
+    """Put values at `key` into zeros: ``y[key] += v``, indexing the other way round.
 
     Parameters
     ----------
-    x : Tensor
-        Values.
-    pad : sequence of int, in elements
-        Widths (before, after) of the last axis, then of the one before it, and so on, as
-        in PyTorch: ``(left, right, top, bottom)`` for images.
+    values : Tensor, the shape that `key` picks
+        Values v; those that are put into the same place add up.
+    key : int, slice, integer array, mask, or a tuple of them
+        Where to, as NumPy indexes.
+    shape : sequence of int
+        Shape of the result.
 
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> tg.functional.pad(tg.Tensor([1.0, 2.0]), (1, 0)).tolist()
-    [0.0, 1.0, 2.0]
-    """
-    widths = integers("pad", "widths", pad)
-    if len(widths) % 2:
-        raise OptionError(f"pad: widths come in pairs (before, after); got {widths}")
-    pairs = list(zip(widths[::2], widths[1::2], strict=True))
-    return PadElement(pairs[::-1])(x)
+    Returns
+    -------
+    Tensor, shape `shape`
 
+    Raises
+    ------
+    ShapeError
+        If the key does not fit `shape`, or picks another shape than that of `values`.
+    DTypeError
+        If `values` is no Tensor.
+    OptionError
+        If a size is no integer.
 
-def place(values: Any, key: Any, shape: Sequence[int]) -> Any:
-    """Put values at `key` into zeros of a shape: what indexing does, the other way round.
-
-    Values that are put into the same place add up.
+    Notes
+    -----
+    ``δ(v) = δ(y)[key]``.
 
     Examples
     --------
