@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tinygrad_cnn.errors import DeviceError, DTypeError
 from tinygrad_cnn.graph import Node, Version
@@ -54,6 +55,14 @@ class Device:
 
     def rowwise(self, operation: str, value: Any, *operands: Any, vector: Shape) -> Any:
         """Run an operation on a batch (..., D) that yields a `vector`-shaped one for each."""
+        raise NotImplementedError  # abstract
+
+    def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
+        """Allocate a C-contiguous array that a kernel will fill."""
+        raise NotImplementedError  # abstract
+
+    def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
+        """Allocate an activation for a kernel to fill: (N, C, H, W) is channels-last inside."""
         raise NotImplementedError  # abstract
 
     def zeros_like_type(self, shape: Shape, like: Any) -> Any:
@@ -121,13 +130,13 @@ class ArrayDevice(Device):
         if channels_last:
             n, c, h, w = shape
             shape = (n, h, w, c)
-        out = self.xp.empty(shape, dtype)
+        out = self.empty(shape, dtype)
         self.kernel(operation, dtype).function(*aligned, out)
         return layout.user_view(out) if channels_last else out
 
     def dense(self, operation: str, *operands: Any, shape: Shape) -> Any:
         dtype = operands[0].dtype
-        out = self.xp.empty(shape, dtype)
+        out = self.empty(shape, dtype)
         ready = (layout.contiguous(operand) for operand in operands)
         self.kernel(operation, dtype).function(*ready, out)
         return out
@@ -139,6 +148,12 @@ class ArrayDevice(Device):
         rows = self.rows(value)
         out = self.dense(operation, rows, *operands, shape=(len(rows), *vector))
         return out.reshape(*value.shape[:-1], *vector)
+
+    def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
+        return self.xp.empty(shape, dtype)
+
+    def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
+        return layout.empty_activation(shape, dtype)
 
     def zeros_like_type(self, shape: Shape, like: Any) -> Any:
         return self.xp.zeros(shape, like.dtype)

@@ -38,7 +38,7 @@ from tinygrad_cnn.kernels.registry import implements
 def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Array) -> None:
     """out[n,i,j,o] = bias[o] + Σ_u,v,c x[n, i·sh+u-ph, j·sw+v-pw, c] · weight[o,c,u,v]."""
     images, height, width, channels = x.shape
-    kh, kw, sh, sw, ph, pw = window
+    kh, kw, sh, sw, ph, pw = window[:6]
     _, out_height, out_width, filters = out.shape
     correlate(
         read_only(x),
@@ -69,7 +69,7 @@ def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) ->
     for columns.
     """
     images, height, width, channels = out.shape
-    kh, kw, sh, sw, ph, pw = window
+    kh, kw, sh, sw, ph, pw = window[:6]
     _, out_height, out_width, filters = grad.shape
     grad, weight, flat = read_only(grad), read_only(weight), out.reshape(-1)
     if sh > kh or sw > kw:

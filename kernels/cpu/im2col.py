@@ -46,7 +46,7 @@ def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) ->
     """columns[p,k] = Σ_o grad[p,o] · weight[o,k], then add each column where it came from."""
     images, height, width, channels = out.shape
     _, out_height, out_width, filters = grad.shape
-    kh, kw, sh, sw, ph, pw = window
+    kh, kw, sh, sw, ph, pw = window[:6]
     padded = np.zeros((images, height + 2 * ph, width + 2 * pw, channels), out.dtype)
     with np.errstate(invalid="ignore", over="ignore"):
         taps = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(filters, -1)

@@ -26,7 +26,7 @@ def max_pool2d_forward(x: Array, window: Window, out: Array, winners: Array) -> 
 
 @compiled()
 def _max_forward(x: Array, window: Window, out: Array, winners: Array) -> None:
-    kh, kw, sh, sw, ph, pw = window
+    kh, kw, sh, sw, ph, pw = window[:6]
     images, height, width, channels = x.shape
     _, out_height, out_width, _ = out.shape
     for n in range(images):
@@ -92,7 +92,7 @@ def avg_pool2d_forward(x: Array, window: Window, out: Array) -> None:
 
 @compiled()
 def _avg_forward(x: Array, window: Window, out: Array) -> None:
-    kh, kw, sh, sw, ph, pw = window
+    kh, kw, sh, sw, ph, pw = window[:6]
     images, height, width, channels = x.shape
     _, out_height, out_width, _ = out.shape
     size = out.dtype.type(kh * kw)
@@ -119,7 +119,7 @@ def avg_pool2d_grad_input(grad: Array, window: Window, out: Array) -> None:
 
 @compiled()
 def _avg_grad_input(grad: Array, window: Window, out: Array) -> None:
-    kh, kw, sh, sw, ph, pw = window
+    kh, kw, sh, sw, ph, pw = window[:6]
     images, height, width, channels = out.shape
     _, out_height, out_width, _ = grad.shape
     size = out.dtype.type(kh * kw)

@@ -84,7 +84,7 @@ def _pixel_plan(
 ) -> PixelPlan:
     images, height, width, channels = x_shape
     _, out_height, out_width, filters = grad_shape
-    kh, kw, sh, sw, ph, pw = window
+    kh, kw, sh, sw, ph, pw = window[:6]
     columns = kw * channels
     tile = best_width(columns, dtype)
     panels = -(-columns // tile)

@@ -223,7 +223,7 @@ def test_an_empty_batch_gives_zero_gradients(case: Case) -> None:
 def test_every_element_has_rows() -> None:
     covered = {name for case in CASES for name in case.elements.split()}
     missing = set(ELEMENTS) - covered - set(RECORDED_BACKWARD_OF)
-    assert not missing, f"without rows in cases.py: {', '.join(sorted(missing))}"
+    assert not missing, f"without rows in cases: {', '.join(sorted(missing))}"
     assert covered <= set(ELEMENTS)
 
 
@@ -235,7 +235,7 @@ def test_every_function_has_rows() -> None:
     missing = [
         name for name in F.__all__ if through.get(getattr(F, name), getattr(F, name)) not in direct
     ]
-    assert not missing, f"without rows in cases.py: {', '.join(missing)}"
+    assert not missing, f"without rows in cases: {', '.join(missing)}"
 
 
 @pytest.mark.parametrize(("gradient", "element"), sorted(RECORDED_BACKWARD_OF.items()))

@@ -19,63 +19,11 @@ CONFIGURATIONS = 200
 both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["f64", "f32"])
 
 
-def in_torch(case: Case) -> Callable[..., Any] | None:
+def twin(case: Case) -> Callable[..., Any] | None:
     """Return PyTorch's function for a row; None where it has none."""
-    import torch
-    from torch.nn import functional as T
-
-    def axes(function: Callable[..., Any]) -> Callable[..., Any]:
-        def reduced(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-            return function(x, dim=tuple(range(x.ndim)) if dim is None else dim, keepdim=keepdim)
-
-        return reduced
-
-    def half_squares(a: Any, y: Any, reduction: str) -> Any:
-        total = 0.5 * T.mse_loss(a, y, reduction="sum")
-        return total / len(a) if reduction == "mean" else total
-
-    known: dict[Any, Callable[..., Any]] = {
-        F.add: torch.add,
-        F.subtract: torch.subtract,
-        F.multiply: torch.multiply,
-        F.divide: torch.divide,
-        F.power: torch.pow,
-        F.negative: torch.negative,
-        F.exp: torch.exp,
-        F.log: torch.log,
-        F.sqrt: torch.sqrt,
-        F.sigmoid: torch.sigmoid,
-        F.tanh: torch.tanh,
-        F.relu: torch.relu,
-        F.softmax: torch.softmax,
-        F.log_softmax: torch.log_softmax,
-        F.affine: T.linear,
-        F.matmul: torch.matmul,
-        F.conv2d: T.conv2d,
-        F.max_pool2d: T.max_pool2d,
-        F.avg_pool2d: T.avg_pool2d,
-        F.cross_entropy: T.cross_entropy,
-        F.mse_loss: T.mse_loss,
-        F.squared_error: half_squares,
-        F.sum: axes(torch.sum),
-        F.mean: axes(torch.mean),
-        F.max: axes(torch.amax),
-        F.min: axes(torch.amin),
-        F.reshape: torch.reshape,
-        F.flatten: torch.flatten,
-        F.squeeze: torch.squeeze,
-        F.unsqueeze: torch.unsqueeze,
-        F.clone: torch.clone,
-        F.transpose: torch.transpose,
-        F.permute: torch.permute,
-        F.pad: T.pad,
-        F.broadcast_to: lambda x, shape: torch.broadcast_to(x, shape),
-        cases.joined: lambda *tensors, dim=0: torch.cat(tensors, dim),
-        cases.stacked: lambda *tensors, dim=0: torch.stack(tensors, dim),
-    }
-    if case.function is cases.index and case.id != "backwards":  # no negative steps there
-        return cases.index
-    return known.get(case.function)
+    if case.function is cases.index and case.id == "backwards":  # no negative steps there
+        return None
+    return cases.in_torch().get(case.function)
 
 
 def assert_close(ours: Any, theirs: Any, dtype: type) -> None:
@@ -107,15 +55,15 @@ def compare(
 @both_dtypes
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_rows_equal_pytorch(case: Case, dtype: type) -> None:
-    theirs = in_torch(case)
+    theirs = twin(case)
     if theirs is None:
         return  # an element that PyTorch does not have
     compare(case.run, lambda *values: theirs(*values, **case.options), case.draw(), dtype)
 
 
 def test_most_rows_have_a_twin_in_pytorch() -> None:
-    without = {case.elements.split()[0] for case in CASES if in_torch(case) is None}
-    assert without == {"cast", "index", "place", "scaled_tanh", "stack_scalars"}
+    without = {case.elements.split()[0] for case in CASES if twin(case) is None}
+    assert without == cases.NOT_IN_TORCH
 
 
 def drawn_configuration(seed: int) -> tuple[str, list[Any], dict[str, Any]]:

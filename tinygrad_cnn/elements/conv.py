@@ -127,7 +127,7 @@ class Conv2dElement(_ConvElement, name="conv2d"):
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         height, width = self.window.output_size(*x.shape[2:])
-        out = layout.empty_activation((x.shape[0], weight.shape[0], height, width), x.dtype)
+        out = self.device.empty_activation((x.shape[0], weight.shape[0], height, width), x.dtype)
         if bias is None:
             bias = self.device.zeros_like_type(weight.shape[:1], x)
         self.run(
@@ -178,7 +178,7 @@ class Conv2dGradInputElement(_ConvElement, name="conv2d_grad_input"):
         self.shape = shape
 
     def forward(self, signal: Any, weight: Any) -> Any:
-        out = layout.empty_activation(self.shape, signal.dtype)
+        out = self.device.empty_activation(self.shape, signal.dtype)
         operands = (layout.channels_last(signal), layout.contiguous(weight))
         self.run("conv2d_grad_input", *operands, layout.channels_last(out))
         return out
@@ -217,7 +217,7 @@ class Conv2dGradWeightElement(_ConvElement, name="conv2d_grad_weight"):
         self.shape = shape
 
     def forward(self, signal: Any, x: Any) -> Any:
-        out = self.device.xp.empty(self.shape, x.dtype)
+        out = self.device.empty(self.shape, x.dtype)
         self.run("conv2d_grad_weight", layout.channels_last(signal), layout.channels_last(x), out)
         return out
 

@@ -68,8 +68,8 @@ class MaxPool2dElement(_PoolElement, name="max_pool2d"):
 
     def forward(self, x: Any) -> Any:
         shape = self.pooled(x.shape)
-        out = layout.empty_activation(shape, x.dtype)
-        winners = layout.empty_activation(shape, np.dtype(np.intp))
+        out = self.device.empty_activation(shape, x.dtype)
+        winners = self.device.empty_activation(shape, np.dtype(np.intp))
         self.device.kernel("max_pool2d_forward", x.dtype, self.window).function(
             layout.channels_last(x),
             self.window,
@@ -97,7 +97,7 @@ class MaxPool2dGradElement(_PoolGradient, name="max_pool2d_grad"):
     saves = {"δ": ("winners",)}
 
     def forward(self, signal: Any, winners: Any) -> Any:
-        out = layout.empty_activation(self.shape, signal.dtype)
+        out = self.device.empty_activation(self.shape, signal.dtype)
         self.device.kernel("max_pool2d_grad_input", signal.dtype, self.window).function(
             layout.channels_last(signal),
             layout.channels_last(winners),
@@ -125,7 +125,7 @@ class MaxPool2dGatherElement(_PoolGradient, name="max_pool2d_gather"):
     saves = {"x": ("winners",)}
 
     def forward(self, x: Any, winners: Any) -> Any:
-        out = layout.empty_activation(self.shape, x.dtype)
+        out = self.device.empty_activation(self.shape, x.dtype)
         self.device.kernel("max_pool2d_gather", x.dtype).function(
             layout.channels_last(x), layout.channels_last(winners), layout.channels_last(out)
         )
@@ -152,7 +152,7 @@ class AvgPool2dElement(_PoolElement, name="avg_pool2d"):
         self.check_images(x)
 
     def forward(self, x: Any) -> Any:
-        out = layout.empty_activation(self.pooled(x.shape), x.dtype)
+        out = self.device.empty_activation(self.pooled(x.shape), x.dtype)
         self.device.kernel("avg_pool2d_forward", x.dtype, self.window).function(
             layout.channels_last(x), self.window, layout.channels_last(out)
         )
@@ -176,7 +176,7 @@ class AvgPool2dGradElement(_PoolGradient, name="avg_pool2d_grad"):
     )
 
     def forward(self, signal: Any) -> Any:
-        out = layout.empty_activation(self.shape, signal.dtype)
+        out = self.device.empty_activation(self.shape, signal.dtype)
         self.device.kernel("avg_pool2d_grad_input", signal.dtype, self.window).function(
             layout.channels_last(signal), self.window, layout.channels_last(out)
         )

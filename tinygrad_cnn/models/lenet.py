@@ -23,6 +23,7 @@ from typing import Any
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.nn import Module, init
 from tinygrad_cnn.tensor import Tensor
 
@@ -182,3 +183,15 @@ def _one_of(option: str, value: str, known: Any) -> str:
     if value not in known:
         raise OptionError(f"lenet5: {option} is one of {', '.join(known)}; got {value!r}")
     return value
+
+
+register(
+    Network(
+        "lenet5",
+        lenet5,
+        "LeCun et al., Proc. IEEE 86(11), 1998",
+        input_shape=(1, 32, 32),
+        num_classes=10,
+        twin_input=(1, 32, 32),
+    )
+)

@@ -111,3 +111,17 @@ def kaiming_normal_(tensor: T, generator: Generator = None) -> T:
        equation 10.
     """
     return normal_(tensor, 0.0, math.sqrt(2.0 / fans(tensor.shape)[0]), generator)
+
+
+def fan_in_uniform_(tensor: T | None, fan_in: Any) -> None:
+    """Fill with U(-1/√fan-in, 1/√fan-in), as PyTorch's layers start; None stays None.
+
+    Parameters
+    ----------
+    tensor : Tensor or None
+        Weight or bias.
+    fan_in : int or ndarray that broadcasts to the tensor
+    """
+    if tensor is not None:
+        bound = 1.0 / np.sqrt(fan_in)
+        uniform_(tensor, -bound, bound)

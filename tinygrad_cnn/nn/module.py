@@ -1,12 +1,13 @@
 """Module: something that holds parameters and computes with them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.errors import CheckpointError, DTypeError
+from tinygrad_cnn.errors import CheckpointError, OptionError
 from tinygrad_cnn.graph import no_grad, scope
 from tinygrad_cnn.optim.state_input import as_stored
 from tinygrad_cnn.tensor import Tensor
@@ -130,6 +131,52 @@ class Module:
 
     # -- state -----------------------------------------------------------------------
 
+    def register_buffer(self, name: str, value: Array | None, persistent: bool = True) -> None:
+        """Keep an array that belongs to the state but is not trained, such as a running mean.
+
+        Parameters
+        ----------
+        name : str
+            The attribute it is read as.
+        value : ndarray or None
+            None keeps the name free: nothing is stored.
+        persistent : bool
+            Whether it is part of the state dictionary.
+
+        Raises
+        ------
+        OptionError
+            If the name is taken by something else.
+        """
+        buffers = vars(self).setdefault("_buffers", {})
+        if name in vars(self) and name not in buffers:
+            raise OptionError(
+                f"register_buffer: the name of a buffer is free; got {name!r}, which is taken "
+                f"by {type(vars(self)[name]).__name__}"
+            )
+        buffers[name] = persistent
+        object.__setattr__(self, name, None if value is None else np.asarray(value))
+
+    def named_buffers(self, persistent_only: bool = False) -> Iterator[tuple[str, Array]]:
+        """Yield (path, array) of every buffer that holds something."""
+        for path, module in self.named_modules():
+            for name, persistent in vars(module).get("_buffers", {}).items():
+                value = getattr(module, name)
+                if value is not None and (persistent or not persistent_only):
+                    yield (f"{path}.{name}" if path else name), value
+
+    def buffers(self) -> Iterator[Array]:
+        """Yield every buffer that holds something."""
+        for _, buffer in self.named_buffers():
+            yield buffer
+
+    def apply(self, function: Callable[["Module"], Any]) -> Self:
+        """Call a function with every module below and with this one last; return self."""
+        for _, child in self.named_children():
+            child.apply(function)
+        function(self)
+        return self
+
     def train(self, mode: bool = True) -> Self:
         """Switch to training behaviour, here and below."""
         for module in self.modules():
@@ -146,14 +193,25 @@ class Module:
             parameter.zero_grad(set_to_none)
 
     def state_dict(self) -> dict[str, Array]:
-        """Return a copy of every parameter by its path."""
-        return {
-            path: parameter.numpy().copy()
-            for path, parameter in self.named_parameters(remove_duplicate=False)
-        }
+        """Return a copy of every parameter and persistent buffer by its path.
+
+        They come in the order of the modules; of one module, parameters before buffers.
+        """
+        return {path: value.copy() for path, value in self._stored().items()}
+
+    def _stored(self) -> dict[str, Array]:
+        """Return the arrays of the state dictionary themselves."""
+        found: dict[str, Array] = {}
+        for path, module in self.named_modules():
+            prefix = f"{path}." if path else ""
+            own = vars(module)
+            values = {n: p.numpy() for n, p in own.items() if isinstance(p, Parameter)}
+            values |= {n: own[n] for n, stays in own.get("_buffers", {}).items() if stays}
+            found |= {prefix + n: value for n, value in values.items() if value is not None}
+        return found
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Write values into the parameters of the same path; all or nothing.
+        """Write values into the parameters and buffers of the same path; all or nothing.
 
         Raises
         ------
@@ -164,22 +222,26 @@ class Module:
         DTypeError
             If a value is not made of numbers, or too large for the type of its parameter.
         """
-        own = dict(self.named_parameters(remove_duplicate=False))
+        own = self._stored()
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if strict and (missing or unknown):
             raise CheckpointError(
-                "load_state_dict: the state holds exactly the parameters of the module; got "
+                "load_state_dict: the state holds exactly what the module does; got "
                 f"{_listed('missing', missing)} and {_listed('unknown', unknown)}. "
                 "Was it saved by another model?"
             )
         values = {
-            path: as_stored("load_state_dict", path, state[path], parameter.numpy())
-            for path, parameter in own.items()
+            path: as_stored("load_state_dict", path, state[path], array)
+            for path, array in own.items()
             if path in state
         }
+        parameters = dict(self.named_parameters(remove_duplicate=False))
         with no_grad():
             for path, value in values.items():
-                own[path][...] = value
+                if path in parameters:
+                    parameters[path][...] = value  # counts as a change in place
+                else:
+                    own[path][...] = value
 
     # -- printing --------------------------------------------------------------------
 
@@ -200,52 +262,3 @@ def _listed(what: str, names: list[str]) -> str:
         return f"none {what}"
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{what} {', '.join(names[:3])}{more}"
-
-
-class Sequential(Module):
-    """Modules one after the other.
-
-    Parameters
-    ----------
-    *modules : Module
-        In the order they run.
-
-    Raises
-    ------
-    DTypeError
-        If something is not a module, such as a function.
-
-    Examples
-    --------
-    >>> from tinygrad_cnn import nn
-    >>> len(nn.Sequential(nn.Linear(4, 3), nn.Sigmoid(), nn.Linear(3, 2)))
-    3
-    """
-
-    def __init__(self, *modules: Module) -> None:
-        super().__init__()
-        for position, module in enumerate(modules):
-            if not isinstance(module, Module):
-                called = getattr(module, "__name__", type(module).__name__)
-                raise DTypeError(
-                    f"Sequential: it joins modules; got {called} at position {position}. Write "
-                    "nn.ReLU() for F.relu or nn.ReLU, and Sequential(*layers) for a list"
-                )
-        for position, module in enumerate(modules):
-            setattr(self, str(position), module)
-
-    def __len__(self) -> int:
-        return len(list(self.named_children()))
-
-    def __iter__(self) -> Iterator[Module]:
-        for _, module in self.named_children():
-            yield module
-
-    def __getitem__(self, position: int) -> Module:
-        return list(self)[position]
-
-    def forward(self, x: Any) -> Any:
-        """Run the modules in order."""
-        for module in self:
-            x = module(x)
-        return x

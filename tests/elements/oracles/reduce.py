@@ -1,0 +1,23 @@
+"""What the reductions compute."""
+
+from typing import Any
+
+import numpy as np
+
+from .values import Array
+
+
+def sum(x: Array, dim: Any = None, keepdim: bool = False) -> Array:
+    return np.sum(x, axis=dim, keepdims=keepdim)
+
+
+def mean(x: Array, dim: Any = None, keepdim: bool = False) -> Array:
+    return np.mean(x, axis=dim, keepdims=keepdim)
+
+
+def max(x: Array, dim: Any = None, keepdim: bool = False) -> Array:
+    return np.max(x, axis=dim, keepdims=keepdim)
+
+
+def min(x: Array, dim: Any = None, keepdim: bool = False) -> Array:
+    return np.min(x, axis=dim, keepdims=keepdim)

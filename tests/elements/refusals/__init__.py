@@ -1,0 +1,37 @@
+"""Every message of the elements, the variables and the graph, by families.
+
+A new family is a module with REFUSALS, its rows, and its name in FAMILIES.
+"""
+
+from . import (
+    activation,
+    affine,
+    arithmetic,
+    conv,
+    graph,
+    loss,
+    pool,
+    reduce,
+    shape,
+    softmax,
+    variables,
+)
+from .row import Refusal
+
+__all__ = ["FAMILIES", "REFUSALS", "Refusal"]
+
+FAMILIES = (
+    arithmetic,
+    activation,
+    reduce,
+    softmax,
+    shape,
+    affine,
+    conv,
+    pool,
+    loss,
+    graph,
+    variables,
+)
+
+REFUSALS: tuple[Refusal, ...] = tuple(row for family in FAMILIES for row in family.REFUSALS)

@@ -1,0 +1,41 @@
+"""One call of a kernel, and the arrays it fills."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: arguments, then arrays to fill, as (shape, dtype) or with starting values."""
+
+    operation: str
+    label: str
+    arguments: tuple[Any, ...]
+    results: tuple[tuple[tuple[int, ...], Any], ...] = ()
+    starts: tuple[np.ndarray, ...] = ()  # of operations that change arrays in place
+    terms: int = 1  # length of the longest sum
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of the call, about."""
+        return self.terms * sum(np.prod(shape, dtype=int) for shape, _ in self.results)
+
+    @property
+    def float_inputs(self) -> tuple[int, ...]:
+        """Positions of the arguments that may hold a NaN."""
+        return tuple(
+            k
+            for k, a in enumerate(self.arguments)
+            if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.size
+        )
+
+    def outputs(self) -> list[np.ndarray]:
+        """Make arrays to fill, poisoned so that what is not written shows."""
+        if self.starts:
+            return [start.copy() for start in self.starts]
+        return [
+            np.full(shape, np.nan if np.dtype(dtype).kind == "f" else -7, dtype)
+            for shape, dtype in self.results
+        ]

@@ -1,0 +1,17 @@
+"""Layers that hold layers, or change shapes only."""
+
+from tinygrad_cnn import functional as F
+from tinygrad_cnn import nn
+
+from .case import IMAGES, ROWS, Case
+
+CASES = (
+    Case(nn.Identity, (IMAGES,), lambda _, x: x, "Identity()"),
+    Case(nn.Flatten, (IMAGES,), lambda _, x: F.flatten(x, 1), "Flatten()"),
+    Case(
+        lambda: nn.Sequential(nn.Linear(3, 2), nn.Sequential(nn.Tanh())),
+        (ROWS,),
+        lambda layers, x: F.tanh(F.linear(x, layers[0].weight, layers[0].bias)),
+        "Sequential(\n  0: Linear(3, 2)\n  1: Sequential(\n    0: Tanh()\n  )\n)",
+    ),
+)

@@ -1,0 +1,145 @@
+"""The table of networks: who described each, what it is fed, how its tiny twin is made."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinygrad_cnn.errors import OptionError, unknown_name
+from tinygrad_cnn.nn import Module
+
+Builder = Callable[..., Module]
+
+
+@dataclass(frozen=True)
+class Network:
+    """One row: a name, and what is known of the network before it is built.
+
+    Parameters
+    ----------
+    name : str
+    builder : callable
+        ``builder(num_classes=..., **options)`` returns the network.
+    paper : str
+        Who described it, where.
+    input_shape : (int, int, int)
+        (C, H, W) of the images it was made for.
+    num_classes : int
+        Number of outputs it was made with.
+    options : mapping
+        What this name fixes of the builder's options.
+    twin : mapping
+        Options that shrink it to a network of the same topology which trains in seconds.
+    twin_input : (int, int, int)
+        (C, H, W) of the images the twin takes.
+    """
+
+    name: str
+    builder: Builder
+    paper: str
+    input_shape: tuple[int, int, int]
+    num_classes: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    twin: Mapping[str, Any] = field(default_factory=dict)
+    twin_input: tuple[int, int, int] = (3, 32, 32)
+
+    def build(self, num_classes: int | None = None, **options: Any) -> Module:
+        """Build it, with `num_classes` of the paper unless said otherwise."""
+        known = inspect.signature(self.builder).parameters
+        free = [name for name in known if name not in self.options]
+        for option in options:
+            if option not in free:
+                raise OptionError(
+                    f"{self.name}: the known options are {', '.join(free)}; got {option!r}"
+                )
+        classes = self.num_classes if num_classes is None else num_classes
+        return self.builder(num_classes=classes, **{**self.options, **options})
+
+    def build_twin(self, num_classes: int | None = None) -> Module:
+        """Build the tiny twin: same topology; width, depth and resolution scaled down."""
+        classes = self.num_classes if num_classes is None else num_classes
+        return self.builder(num_classes=classes, **{**self.options, **self.twin})
+
+
+NETWORKS: dict[str, Network] = {}
+
+
+def register(network: Network) -> None:
+    """Add a row; names are unique."""
+    if network.name in NETWORKS:
+        raise OptionError(f"models: names are unique; got a second {network.name!r}")
+    NETWORKS[network.name] = network
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that :func:`build` knows, in alphabetical order.
+
+    Examples
+    --------
+    >>> "lenet5" in names()
+    True
+    """
+    return tuple(sorted(NETWORKS))
+
+
+def find(name: str) -> Network:
+    """Return the row of a network.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> find("lenet5").input_shape
+    (1, 32, 32)
+    """
+    if name not in NETWORKS:
+        raise unknown_name("models", name, names())
+    return NETWORKS[name]
+
+
+def build(name: str, num_classes: int | None = None, **options: Any) -> Module:
+    """Build a network with freshly drawn weights.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`names`.
+    num_classes : int, optional
+        Number of outputs; by default the paper's.
+    **options
+        What the network's own builder takes.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no network of that name.
+    OptionError
+        If the builder does not know an option, or refuses its value.
+
+    Examples
+    --------
+    >>> build("lenet5").count_parameters()
+    61706
+    """
+    return find(name).build(num_classes, **options)
+
+
+def build_twin(name: str, num_classes: int | None = None) -> Module:
+    """Build the tiny twin of a network: same topology, trains in seconds on two cores.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`names`.
+    num_classes : int, optional
+        Number of outputs; by default the paper's.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no network of that name.
+    """
+    return find(name).build_twin(num_classes)

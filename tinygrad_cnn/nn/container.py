@@ -1,0 +1,128 @@
+"""Modules that hold others, or only move values around."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+from tinygrad_cnn import functional as F
+from tinygrad_cnn.errors import DTypeError
+from tinygrad_cnn.nn.module import Module
+from tinygrad_cnn.tensor import Tensor
+
+
+def require_module(container: str, position: int, module: Any) -> None:
+    """Refuse what is not a module, such as a function or a class."""
+    if not isinstance(module, Module):
+        called = getattr(module, "__name__", type(module).__name__)
+        lists = ", and Sequential(*layers) for a list" if container == "Sequential" else ""
+        raise DTypeError(
+            f"{container}: it joins modules; got {called} at position {position}. Write "
+            f"nn.ReLU() for F.relu or nn.ReLU{lists}"
+        )
+
+
+class Sequential(Module):
+    """Modules one after the other.
+
+    Parameters
+    ----------
+    *modules : Module
+        In the order they run.
+
+    Raises
+    ------
+    DTypeError
+        If something is not a module, such as a function.
+
+    Examples
+    --------
+    >>> from tinygrad_cnn import nn
+    >>> len(nn.Sequential(nn.Linear(4, 3), nn.Sigmoid(), nn.Linear(3, 2)))
+    3
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__()
+        for position, module in enumerate(modules):
+            require_module("Sequential", position, module)
+        for position, module in enumerate(modules):
+            setattr(self, str(position), module)
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
+
+    def __iter__(self) -> Iterator[Module]:
+        for _, module in self.named_children():
+            yield module
+
+    def __getitem__(self, position: int) -> Module:
+        return list(self)[position]
+
+    def forward(self, x: Any) -> Any:
+        """Run the modules in order."""
+        for module in self:
+            x = module(x)
+        return x
+
+
+class ModuleList(Module):
+    """Modules in a list: found by name and state dictionary, called by whoever holds them.
+
+    Parameters
+    ----------
+    modules : iterable of Module, optional
+
+    Raises
+    ------
+    DTypeError
+        If something is not a module.
+
+    Examples
+    --------
+    >>> from tinygrad_cnn import nn
+    >>> layers = nn.ModuleList([nn.Linear(4, 3)])
+    >>> layers.append(nn.Linear(3, 2)).count_parameters()
+    23
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Module) -> Self:
+        """Add a module at the end and return self."""
+        require_module("ModuleList", len(self), module)
+        setattr(self, str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add several modules at the end and return self."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
+
+    def __iter__(self) -> Iterator[Module]:
+        for _, module in self.named_children():
+            yield module
+
+    def __getitem__(self, position: int) -> Module:
+        return list(self)[position]
+
+
+class Identity(Module):
+    """Return the input as it is; stands where a layer could."""
+
+    def forward(self, x: Any) -> Any:
+        """Return x."""
+        return x
+
+
+class Flatten(Module):
+    """Join all axes but the first: (N, C, H, W) to (N, C·H·W)."""
+
+    def forward(self, x: Tensor) -> Any:
+        """Join the axes."""
+        return F.flatten(x, 1)
