@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.kernels.stand_in import is_stand_in
+
 Array = npt.NDArray[Any]
 
 _TO_KERNEL = (0, 2, 3, 1)
@@ -28,8 +30,12 @@ def is_channels_last(array: Array) -> bool:
 
 
 def contiguous(array: Array) -> Array:
-    """Return `array` C-contiguous in the order that the user sees; a copy only if needed."""
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+    """Return `array` C-contiguous in the order that the user sees; a copy only if needed.
+
+    A stand-in has no memory to put in order.
+    """
+    ready = array.flags.c_contiguous or is_stand_in(array)
+    return array if ready else np.ascontiguousarray(array)
 
 
 def channels_last(array: Array) -> Array:

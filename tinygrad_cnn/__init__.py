@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import float32, float64, int64
 
-from tinygrad_cnn import errors, functional, kernels
+from tinygrad_cnn import errors, functional, hooks, kernels
 from tinygrad_cnn.creation import arange, ones, randn, tensor, zeros
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.join import cat, concatenate, stack
+from tinygrad_cnn.elements.recompute import checkpoint, checkpoint_sequential
 from tinygrad_cnn.gradcheck import gradcheck, gradgradcheck
-from tinygrad_cnn.graph import enable_grad, no_grad
+from tinygrad_cnn.gradients import grad, hessian_vector_product
+from tinygrad_cnn.graph import enable_grad, is_grad_enabled, no_grad
+from tinygrad_cnn.memory import saved_bytes
 from tinygrad_cnn.random import manual_seed
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.tensor import Tensor
@@ -35,6 +38,7 @@ from tinygrad_cnn.version import __version__
 
 if TYPE_CHECKING:
     from tinygrad_cnn import data, explain, models, nn, optim, train
+    from tinygrad_cnn.nn.summary import summary
 
 _ON_FIRST_USE = ("data", "explain", "models", "nn", "optim", "train")
 
@@ -45,6 +49,8 @@ __all__ = [
     "__version__",
     "arange",
     "cat",
+    "checkpoint",
+    "checkpoint_sequential",
     "concatenate",
     "data",
     "enable_grad",
@@ -53,9 +59,13 @@ __all__ = [
     "float32",
     "float64",
     "functional",
+    "grad",
     "gradcheck",
     "gradgradcheck",
+    "hessian_vector_product",
+    "hooks",
     "int64",
+    "is_grad_enabled",
     "kernels",
     "manual_seed",
     "models",
@@ -65,7 +75,9 @@ __all__ = [
     "ones",
     "optim",
     "randn",
+    "saved_bytes",
     "stack",
+    "summary",
     "tensor",
     "train",
     "zeros",
@@ -73,6 +85,8 @@ __all__ = [
 
 
 def __getattr__(attribute: str) -> Any:
+    if attribute == "summary":
+        return importlib.import_module(f"{__name__}.nn.summary").summary
     if attribute in _ON_FIRST_USE:
         return importlib.import_module(f"{__name__}.{attribute}")
     raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")

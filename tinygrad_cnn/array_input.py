@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.device import DEVICES
+from tinygrad_cnn.device import CPU, DEVICES, SHAPES
 from tinygrad_cnn.errors import DeviceError, DTypeError, OptionError
+from tinygrad_cnn.kernels.stand_in import is_stand_in
 from tinygrad_cnn.variable import Variable
 
 Array = npt.NDArray[Any]
@@ -30,12 +31,16 @@ def numbers(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
 
 def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
     """Return a private array of numbers: floats that are not in an array become float32."""
+    if is_stand_in(data):
+        return data if dtype is None else data.astype(dtype)
     if isinstance(data, Variable):
         if data.device == "scalar":
             raise DTypeError(
                 f"Tensor: scalars are joined with tg.stack(scalars); got the Scalar {data!r}"
             )
         data = data._value
+        if is_stand_in(data):
+            return as_array(data, dtype)
     array = numbers(data, dtype)
     given_type = dtype is not None or isinstance(data, np.ndarray | np.generic)
     return array if given_type or array.dtype.kind != "f" else array.astype(DEFAULT_DTYPE)
@@ -55,8 +60,10 @@ def as_dtype(operation: str, named: Any) -> np.dtype[Any]:
     return dtype
 
 
-def target_dtype(targets: tuple[Any, ...], dtype: Any, device: Any) -> np.dtype[Any] | None:
-    """Return the element type that the arguments of ``to`` name; None where they name none."""
+def target(
+    targets: tuple[Any, ...], dtype: Any, device: Any
+) -> tuple[np.dtype[Any] | None, str | None]:
+    """Return the element type and device that the arguments of ``to`` name, None for none."""
     dtypes, places = [dtype], [device]
     for target in targets:
         if isinstance(target, Variable):
@@ -73,9 +80,18 @@ def target_dtype(targets: tuple[Any, ...], dtype: Any, device: Any) -> np.dtype[
             "to: one element type and one device are named; got "
             f"{', '.join(map(str, (*types, *places)))}"
         )
-    if places and places != ["cpu"]:
-        raise DeviceError(f"to: tensors live on 'cpu' here; got {places[0]!r}")
-    return types[0] if types else None
+    place = None if not places else as_place("to", places[0])
+    return types[0] if types else None, place
+
+
+def as_place(operation: str, device: Any) -> str:
+    """Return the name of a device that tensors live on."""
+    if device not in (CPU.name, SHAPES.name):
+        raise DeviceError(
+            f"{operation}: tensors live on 'cpu' here, or have a shape alone on 'shapes'; got "
+            f"{device!r}"
+        )
+    return str(device)
 
 
 def unpacked(given: tuple[Any, ...]) -> Any:

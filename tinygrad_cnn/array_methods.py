@@ -4,7 +4,7 @@ import operator
 from typing import Any, NamedTuple, Self
 
 from tinygrad_cnn.array_input import unpacked
-from tinygrad_cnn.elements import affine, extremes, reduce, shape, softmax, transpose
+from tinygrad_cnn.elements import affine, extremes, reduce, shape, softmax, transpose, variance
 from tinygrad_cnn.elements.requirements import Axes
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.operators import Operand
@@ -101,6 +101,28 @@ class ArrayOperand(Operand):
     def mean(self, dim: Axes = None, keepdim: bool = False) -> Self:
         """Average elements, along `dim` or all."""
         return reduce.mean(self, dim, keepdim)
+
+    def var(
+        self,
+        dim: Axes = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> Self:
+        """Average the squared distances from the mean, along `dim` or all."""
+        return variance.var(self, dim, unbiased, keepdim, correction=correction)
+
+    def std(
+        self,
+        dim: Axes = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> Self:
+        """Return the square root of the variance, along `dim` or all."""
+        return variance.std(self, dim, unbiased, keepdim, correction=correction)
 
     def amax(self, dim: Axes = None, keepdim: bool = False) -> Self:
         """Return the largest elements along `dim` or all."""

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.array_input import DEFAULT_DTYPE, as_dtype, unpacked
+from tinygrad_cnn.array_input import DEFAULT_DTYPE, as_dtype, as_place, unpacked
+from tinygrad_cnn.device import ARRAY_DEVICES
 from tinygrad_cnn.elements.requirements import integers
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.graph import Shape
@@ -27,21 +28,35 @@ def tensor(
     return Tensor(data, requires_grad, dtype)
 
 
-def zeros(*sizes: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Make a tensor of zeros.
+def zeros(
+    *sizes: Any,
+    dtype: npt.DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str = "cpu",
+) -> Tensor:
+    """Make a tensor of zeros; on the device "shapes", one with a shape and no memory.
 
     Examples
     --------
     >>> import tinygrad_cnn as tg
     >>> tg.zeros(2, 3).shape, tg.zeros((2,), dtype=tg.int64).tolist()
     ((2, 3), [0, 0])
+    >>> images = tg.zeros(64, 3, 224, 224, device="shapes")
+    >>> tg.functional.max_pool2d(images, 2).shape
+    (64, 3, 112, 112)
     """
-    array = np.zeros(_shape("zeros", sizes), _dtype("zeros", dtype))
+    xp = ARRAY_DEVICES[as_place("zeros", device)].xp
+    array = xp.zeros(_shape("zeros", sizes), _dtype("zeros", dtype))
     return Tensor(array, requires_grad)
 
 
-def ones(*sizes: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Make a tensor of ones.
+def ones(
+    *sizes: Any,
+    dtype: npt.DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str = "cpu",
+) -> Tensor:
+    """Make a tensor of ones; on the device "shapes", one with a shape and no memory.
 
     Examples
     --------
@@ -49,7 +64,8 @@ def ones(*sizes: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = 
     >>> tg.ones(2).tolist()
     [1.0, 1.0]
     """
-    array = np.ones(_shape("ones", sizes), _dtype("ones", dtype))
+    xp = ARRAY_DEVICES[as_place("ones", device)].xp
+    array = xp.ones(_shape("ones", sizes), _dtype("ones", dtype))
     return Tensor(array, requires_grad)
 
 

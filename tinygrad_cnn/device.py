@@ -4,12 +4,18 @@
     Python floats.
 ``cpu``
     NumPy arrays.
+``shapes``
+    Arrays with a shape and no memory, for networks that are to be counted and not computed.
+    What meets one of them is treated as one: a network in memory can be fed a shape.
 
 An element asks its device to run an operation; which kernel that is, and how memory for the
 result is laid out, is decided below this line.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +26,7 @@ from tinygrad_cnn.errors import DeviceError, DTypeError
 from tinygrad_cnn.graph import Node, Version
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.registry import Geometry, Kernel, lookup
+from tinygrad_cnn.kernels.stand_in import ShapesOnly, stand_in
 from tinygrad_cnn.variable import Variable
 
 Shape = tuple[int, ...]
@@ -112,7 +119,7 @@ class ScalarDevice(Device):
 class ArrayDevice(Device):
     """Arrays: kernels fill memory that is allocated here."""
 
-    def __init__(self, name: str, module: ModuleType) -> None:
+    def __init__(self, name: str, module: ModuleType | ShapesOnly) -> None:
         self.name = name
         self.xp: Any = module  # NumPy, or a module with NumPy's functions
 
@@ -165,10 +172,93 @@ class ArrayDevice(Device):
         last = self.xp.moveaxis(value, axis, -1)
         return self.dense("channel_sum", last, shape=last.shape[-1:])
 
+    def blend(self, average: Any, value: Any, share: float, factor: float = 1.0) -> None:
+        """Move a running average towards factor · value, in place."""
+        average[...] = (1.0 - share) * average + share * factor * value
+
+    def keep_mask(self, shape: Shape, p: float, generator: np.random.Generator) -> Any:
+        """Draw truth values that are false with probability p, in the order of the shape.
+
+        A byte decides most of them; where it equals the byte of the threshold, digits that
+        it lacks are drawn too.
+        """
+        threshold = (1.0 - p) * 256.0
+        whole = int(threshold)
+        count = math.prod(shape)
+        drawn = np.frombuffer(generator.bytes(count), np.uint8)
+        keep = drawn < whole
+        if whole < threshold:
+            undecided = np.flatnonzero(drawn == whole)
+            keep[undecided] = generator.random(undecided.size) < threshold - whole
+        return self.xp.asarray(keep.reshape(shape))
+
+
+class ShapesDevice(ArrayDevice):
+    """Arrays without memory: kernels do nothing."""
+
+    def kernel(
+        self, operation: str, dtype: np.dtype[Any] | None = None, geometry: Geometry = None
+    ) -> Kernel:
+        return Kernel(operation, self.name, "nothing", _do_nothing)
+
+    def variable(self, value: Any, version: Version | None = None) -> Variable:
+        return super().variable(self.xp.asarray(value), version)
+
+    def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
+        return stand_in(shape, dtype)
+
+    def blend(self, average: Any, value: Any, share: float, factor: float = 1.0) -> None:
+        """Leave the average as it is: there is no value to move towards."""
+
+    def keep_mask(self, shape: Shape, p: float, generator: np.random.Generator) -> Any:
+        """Draw nothing."""
+        return stand_in(shape, np.bool_)
+
+
+def _do_nothing(*arrays: Any) -> None:
+    """Stand in for a kernel."""
+
 
 SCALAR = ScalarDevice()
 CPU = ArrayDevice("cpu", np)
-DEVICES: dict[str, Device] = {device.name: device for device in (SCALAR, CPU)}
+SHAPES = ShapesDevice("shapes", ShapesOnly())
+ARRAY_DEVICES: dict[str, ArrayDevice] = {device.name: device for device in (CPU, SHAPES)}
+DEVICES: dict[str, Device] = {SCALAR.name: SCALAR, **ARRAY_DEVICES}
+
+_without_memory: ContextVar[bool] = ContextVar("without memory", default=False)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Give the parameters that are made inside a ``with`` block a shape and no memory.
+
+    They live on the device ``shapes``. Networks of any size can be built so, counted, and
+    run on tensors whose shape alone matters.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> with tg.nn.without_memory():
+    ...     layer = tg.nn.Linear(10_000, 10_000)
+    >>> layer.count_parameters(), layer(tg.zeros(8, 10_000, device="shapes")).shape
+    (100010000, (8, 10000))
+    """
+    token = _without_memory.set(True)
+    try:
+        yield
+    finally:
+        _without_memory.reset(token)
+
+
+def shape_alone(data: npt.ArrayLike) -> Any:
+    """Return an array without memory, of the shape and element type that data has."""
+    array = np.asarray(data)
+    return stand_in(array.shape, array.dtype)
+
+
+def is_without_memory() -> bool:
+    """Tell whether parameters that are made now have a shape and no memory."""
+    return _without_memory.get()
 
 
 def require_variables(operation: str, *inputs: Any) -> None:
@@ -193,11 +283,12 @@ def common_device(operation: str, inputs: tuple[Variable, ...]) -> Device:
     """
     require_variables(operation, *inputs)
     first = inputs[0].node.device
-    for variable in inputs:
-        if variable.node.device != first:
-            places = ", ".join(f"{v.name or type(v).__name__} on {v.device!r}" for v in inputs)
-            raise DeviceError(
-                f"{operation}: all inputs live on one device; got {places}. Use tg.stack(scalars) "
-                "or tensor.scalars() to cross between scalars and tensors."
-            )
-    return DEVICES[first]
+    if all(variable.node.device == first for variable in inputs):
+        return DEVICES[first]
+    if {variable.node.device for variable in inputs} == {CPU.name, SHAPES.name}:
+        return SHAPES
+    places = ", ".join(f"{v.name or type(v).__name__} on {v.device!r}" for v in inputs)
+    raise DeviceError(
+        f"{operation}: all inputs live on one device; got {places}. Use tg.stack(scalars) "
+        "or tensor.scalars() to cross between scalars and tensors."
+    )

@@ -13,8 +13,10 @@ thing that records: see :meth:`FunctionElement.__call__`.
 """
 
 import math
+import operator
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
@@ -115,7 +117,21 @@ def byte_size(node: Node) -> int:
     return math.prod(node.shape) * node.dtype.itemsize
 
 
+class Reach(NamedTuple):
+    """The part of its input that one output pixel is computed from, in pixels.
+
+    Rows and columns of that part, and how far the parts of neighbours lie apart: a fraction
+    where an element enlarges.
+    """
+
+    rows: int
+    columns: int
+    down: float
+    across: float
+
+
 ELEMENTS: dict[str, type["FunctionElement"]] = {}
+hooks.known_elements = ELEMENTS
 
 
 class FunctionElement:
@@ -127,10 +143,11 @@ class FunctionElement:
 
     name: ClassVar[str] = ""
     rule: Rule  # of the class; an instance whose options change it has its own
-    saves: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    convention: ClassVar[str] = ""
+    saves: Mapping[str, tuple[str, ...]] = {}  # as the rule: of the class, or of an instance
+    convention: str = ""  # as the rule
     shares_memory: ClassVar[bool] = False  # whether outputs may be views of the first input
     differentiable: ClassVar[tuple[str, ...] | None] = None  # outputs with a gradient; all
+    sees_everything: ClassVar[bool] = False  # whether it adds up over whole images
 
     order: int
     device: Device
@@ -177,6 +194,14 @@ class FunctionElement:
     ) -> tuple[int, dict[str, int]]:
         """Return multiply-adds of forward, and of the error signal of each input."""
         return 0, {}
+
+    def reach(self) -> Reach | None:
+        """Return what a pixel of the output sees of the image; None for the pixel itself."""
+        window = getattr(self, "window", None)
+        if window is None:
+            return None
+        rows, columns = window.span()
+        return Reach(rows, columns, window.sh, window.sw)
 
     # -- running it ------------------------------------------------------------------
 
@@ -309,6 +334,16 @@ class FunctionElement:
                 )
             kept.append(signal)
         return tuple(kept)
+
+    @contextmanager
+    def wanting(self, wanted: tuple[bool, ...]) -> Iterator[None]:
+        """Want the error signals of fewer inputs inside a ``with`` block."""
+        before = self.wanted
+        self.wanted = tuple(map(operator.and_, before, wanted))
+        try:
+            yield
+        finally:
+            self.wanted = before
 
     def free(self) -> None:
         """Let go of the saved arrays; the structure stays for printouts."""

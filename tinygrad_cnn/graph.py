@@ -1,4 +1,4 @@
-"""The graph: nodes, what is recorded, and the walk backward. It knows no arithmetic.
+"""The graph: nodes, and what is recorded. It knows no arithmetic.
 
 A ``Variable`` owns a value (a float or an array) and a :class:`Node`. The graph links nodes
 and elements only::
@@ -17,21 +17,16 @@ paths lead to it.
 
 import itertools
 import weakref
-from collections.abc import Iterator
-from contextlib import ContextDecorator, contextmanager, nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tinygrad_cnn import hooks
-from tinygrad_cnn.errors import GraphError
-
 if TYPE_CHECKING:
     from tinygrad_cnn.element import FunctionElement
     from tinygrad_cnn.variable import Variable
-
-    Signals = tuple[Variable | None, ...]
 
 Shape = tuple[int, ...]
 
@@ -49,6 +44,9 @@ class Version:
         self.count = 0
 
 
+_NO_HOOKS: dict[int, Any] = {}  # one for all nodes: it stays empty
+
+
 class Node:
     """What the graph knows of a value: shape, type, name and the element that made it."""
 
@@ -58,6 +56,7 @@ class Node:
         "device",
         "dtype",
         "freed",
+        "hooks",
         "name",
         "requires_grad",
         "retains_grad",
@@ -84,6 +83,7 @@ class Node:
         self.name = name
         self.freed = freed  # stands for a graph that was walked and let go
         self.retains_grad = False
+        self.hooks: dict[int, Any] = _NO_HOOKS
         self.variable: weakref.ref[Variable] | None = None
 
     @property
@@ -115,7 +115,20 @@ def is_recording() -> bool:
     return _recording.get()
 
 
-class _Recording(ContextDecorator):
+def is_grad_enabled() -> bool:
+    """Tell whether elements that run now become part of a graph, by PyTorch's name for it.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> with tg.no_grad():
+    ...     tg.is_grad_enabled()
+    False
+    """
+    return is_recording()
+
+
+class Recording(ContextDecorator):
     """Switch recording for a ``with`` block or, as a decorator, for a function."""
 
     def __init__(self, on: bool) -> None:
@@ -132,14 +145,36 @@ class _Recording(ContextDecorator):
         return type(self)(self._on)
 
 
-def no_grad() -> _Recording:
+def no_grad() -> Recording:
     """Record nothing inside a ``with`` block: ``with tg.no_grad(): ...``."""
-    return _Recording(False)
+    return Recording(False)
 
 
-def enable_grad() -> _Recording:
+def enable_grad() -> Recording:
     """Record again inside a ``no_grad`` block."""
-    return _Recording(True)
+    return Recording(True)
+
+
+_recomputing: ContextVar[bool] = ContextVar("recomputing", default=False)
+
+
+def is_recomputing() -> bool:
+    """Tell whether a function runs a second time, for the walk back through a checkpoint.
+
+    What a first run has left behind, such as running averages, is then left alone.
+    """
+    return _recomputing.get()
+
+
+@contextmanager
+def recomputing() -> Iterator[None]:
+    """Mark what runs inside a ``with`` block as a second run, and record it."""
+    token = _recomputing.set(True)
+    try:
+        with Recording(True):
+            yield
+    finally:
+        _recomputing.reset(token)
 
 
 @contextmanager
@@ -157,137 +192,20 @@ def current_scope() -> str:
     return ".".join(_scope.get())
 
 
-# -- the walk ------------------------------------------------------------------------
+# -- what is behind a value ----------------------------------------------------------
 
 
-def elements_behind(node: Node) -> list["FunctionElement"]:
-    """Return every recorded element that a value depends on, in execution order."""
+def elements_behind(*nodes: Node, stop: Collection[Node] = ()) -> list["FunctionElement"]:
+    """Return every recorded element that values depend on, in execution order.
+
+    The search does not look behind the nodes in `stop`.
+    """
     found: dict[int, FunctionElement] = {}
-    stack = [node]
+    stack = list(nodes)
     while stack:
-        creator = stack.pop().creator
-        if creator is not None and creator.order not in found:
+        node = stack.pop()
+        creator = node.creator
+        if creator is not None and creator.order not in found and node not in stop:
             found[creator.order] = creator
             stack.extend(creator.inputs)
     return [found[order] for order in sorted(found)]
-
-
-def _refuse_what_cannot_be_walked(root: Node, elements: list["FunctionElement"]) -> None:
-    for element in elements:
-        if element.freed or any(node.freed for node in element.inputs):
-            break
-        element.check_saved()
-    else:
-        if not root.freed:
-            return
-    raise GraphError(
-        "backward: the saved arrays of a graph are freed by its first walk; got a second one. "
-        "Call backward(retain_graph=True) the first time, or compute the value again."
-    )
-
-
-def propagate(root: "Variable", seed: "Variable", retain_graph: bool, create_graph: bool) -> None:
-    """Walk back from `root`, whose error signal is `seed`, to every leaf it depends on.
-
-    Parameters
-    ----------
-    root, seed : Variable
-    retain_graph : bool
-        Keep the saved arrays of the elements.
-    create_graph : bool
-        Record the walk.
-    """
-    elements = elements_behind(root.node)
-    _refuse_what_cannot_be_walked(root.node, elements)
-    signals: dict[Node, Variable] = {root.node: seed}
-    owned: set[Node] = set()  # nodes whose signal lies in memory of this walk alone
-    with _Recording(create_graph):
-        while elements:
-            element = elements.pop()
-            outgoing = tuple(
-                None if (out := ref()) is None else _collect(signals, out)
-                for ref in element.outputs
-            )
-            if all(signal is None for signal in outgoing):
-                continue
-            incoming = _run_backward(element, outgoing)
-            for node, signal in zip(element.inputs, incoming, strict=True):
-                if signal is None:
-                    continue
-                first = node not in signals
-                _add(signals, owned, node, signal, create_graph)
-                if first and node.is_leaf and _is_private(signal, element, outgoing, incoming):
-                    owned.add(node)
-            if not retain_graph:
-                element.free()
-    for node, signal in signals.items():
-        _deposit(node, signal, signal.requires_grad or node in owned)
-
-
-def _run_backward(element: "FunctionElement", outgoing: "Signals") -> "Signals":
-    if not hooks.observers():
-        return element.propagate(outgoing)
-    # With create_graph the elements of the walk become part of a graph: they are told too.
-    with nullcontext() if is_recording() else hooks.unobserved():
-        incoming, effort = hooks.measured(lambda: element.propagate(outgoing))
-    hooks.tell_backward(element, outgoing, incoming, effort)
-    return incoming
-
-
-def _collect(signals: "dict[Node, Variable]", node: Node) -> "Variable | None":
-    """Take the finished error signal of a node; leave a copy where it was asked for."""
-    signal = signals.pop(node, None)
-    if signal is not None and node.retains_grad:
-        _deposit(node, signal, mine=signal.requires_grad)
-    return signal
-
-
-def _add(
-    signals: "dict[Node, Variable]",
-    owned: set[Node],
-    node: Node,
-    signal: "Variable",
-    create_graph: bool,
-) -> None:
-    """Fan-in: the error signals that reach one value by several paths add up."""
-    present = signals.get(node)
-    if present is None:
-        signals[node] = signal
-    elif create_graph or node not in owned:
-        signals[node] = _sum(present, signal, create_graph)
-        owned.add(node)
-    else:
-        present._accumulate(signal)
-
-
-def _sum(first: "Variable", second: "Variable", recorded: bool) -> "Variable":
-    """Add two error signals; observers are told of the sum where it belongs to a graph."""
-    with _Recording(recorded), nullcontext() if recorded else hooks.unobserved():
-        return first + second  # type: ignore[operator]  # Scalar and Tensor add
-
-
-def _is_private(
-    signal: "Variable",
-    element: "FunctionElement",
-    outgoing: "Signals",
-    incoming: "Signals",
-) -> bool:
-    """Tell whether a signal lies in memory that its element's backward made for it alone."""
-    if not signal._is_writable() or sum(other is signal for other in incoming) > 1:
-        return False
-    saved = (element.saved(symbol) for symbol in element._saved)
-    others = (*outgoing, *saved, *(other for other in incoming if other is not signal))
-    return not any(other is not None and signal._shares_memory(other) for other in others)
-
-
-def _deposit(node: Node, signal: "Variable", mine: bool) -> None:
-    """Add an error signal to .grad of the variable it belongs to, if that is still alive."""
-    variable = None if node.variable is None else node.variable()
-    if variable is None or not node.requires_grad:
-        return
-    before = variable._grad
-    if before is not None:
-        variable._grad = _sum(before, signal, signal.requires_grad or before.requires_grad)
-    else:
-        variable._grad = signal if mine else signal._private_copy()
-    variable.grad_passes += 1

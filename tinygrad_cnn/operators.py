@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, Self
 
-from tinygrad_cnn.elements import activation, arithmetic, powers
+from tinygrad_cnn.elements import absolute, activation, activation_rectifiers, arithmetic, powers
 from tinygrad_cnn.errors import GraphError
 from tinygrad_cnn.graph import is_recording
 from tinygrad_cnn.variable import Variable
@@ -79,6 +79,9 @@ class Operand(Variable):
     def __neg__(self) -> Self:
         return arithmetic.negative(self)
 
+    def __abs__(self) -> Self:
+        return absolute.abs(self)
+
     def __iadd__(self, other: Any) -> Self:
         return self._in_place(operator.add, other)
 
@@ -106,6 +109,10 @@ class Operand(Variable):
         """Return the square root."""
         return powers.sqrt(self)
 
+    def abs(self) -> Self:
+        """Return the value without its sign."""
+        return absolute.abs(self)
+
     def sigmoid(self) -> Self:
         """Return 1 / (1 + exp(-z))."""
         return activation.sigmoid(self)
@@ -116,4 +123,4 @@ class Operand(Variable):
 
     def relu(self) -> Self:
         """Return max(0, z)."""
-        return activation.relu(self)
+        return activation_rectifiers.relu(self)

@@ -13,14 +13,15 @@ from tinygrad_cnn.array_input import (
     as_array,
     numbers,
     plain_key,
-    target_dtype,
+    target,
 )
 from tinygrad_cnn.array_methods import ArrayOperand
-from tinygrad_cnn.device import CPU
+from tinygrad_cnn.device import ARRAY_DEVICES, CPU, SHAPES
 from tinygrad_cnn.elements import arithmetic, join, shape
 from tinygrad_cnn.elements.requirements import broadcast_shape, normalise_axis
-from tinygrad_cnn.errors import DTypeError, GraphError, ShapeError
+from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, ShapeError
 from tinygrad_cnn.graph import Node, is_recording
+from tinygrad_cnn.kernels.stand_in import is_stand_in, stand_in
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.variable import Variable, require_float
 
@@ -70,7 +71,8 @@ class Tensor(ArrayOperand):
         array = as_array(data, dtype)
         require_float("Tensor", array.dtype, requires_grad)
         self._value = array
-        self._start(Node(array.shape, array.dtype, "cpu", requires_grad=requires_grad, name=name))
+        node = Node(array.shape, array.dtype, _home(array), requires_grad=requires_grad, name=name)
+        self._start(node)
 
     # -- what it is ------------------------------------------------------------------
 
@@ -97,25 +99,36 @@ class Tensor(ArrayOperand):
         Writing through a view would change values that gradients are computed from behind
         the graph's back. Use ``with tg.no_grad(): tensor[...] = values`` instead.
         """
-        view: Array = self._value.view()
+        view: Array = self._read("numpy").view()
         view.flags.writeable = False
         return view
 
+    def _read(self, operation: str) -> Array:
+        """Return the values, where there are any."""
+        if self.device == SHAPES.name:
+            raise DeviceError(
+                f"{operation}: values are read from memory; got "
+                f"{f'{self.name!r}' if self.name else 'a tensor'} of shape {self.shape} on "
+                "'shapes', which has a shape and no values. Build and feed the network in memory: "
+                "models.build(name), tg.zeros(shape)"
+            )
+        return self._value
+
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         if copy:
-            return np.array(self._value, dtype=dtype)
+            return np.array(self._read("numpy"), dtype=dtype)
         return self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
 
     def item(self) -> float | int | bool:
         """Return the only element as a Python number."""
         if self._value.size != 1:
             raise ShapeError(f"item: there is exactly one element; got shape {self.shape}")
-        number: float | int | bool = self._value.reshape(()).item()
+        number: float | int | bool = self._read("item").reshape(()).item()
         return number
 
     def tolist(self) -> Any:
         """Return the values as nested lists."""
-        return self._value.tolist()
+        return self._read("tolist").tolist()
 
     @property
     def data(self) -> "Tensor":
@@ -144,6 +157,8 @@ class Tensor(ArrayOperand):
         return int(self.item())
 
     def __repr__(self) -> str:
+        if self.device == SHAPES.name:
+            return f"Tensor(shape={self.shape}, dtype={self.dtype}, device={self.device!r})"
         text = np.array2string(self._value, separator=", ", prefix="Tensor(", threshold=50)
         facts = "" if self.dtype == DEFAULT_DTYPE else f", dtype={self.dtype}"
         made_by = f", creator={self.creator.name}" if self.creator is not None else ""
@@ -162,7 +177,12 @@ class Tensor(ArrayOperand):
         device: str | None = None,
     ) -> "Tensor":
         """Return the values in another element type, on another device, or as another tensor's."""
-        wanted = target_dtype(targets, dtype, device)
+        wanted, place = target(targets, dtype, device)
+        if place == SHAPES.name != self.device:
+            shape_alone = Tensor(stand_in(self.shape, self.dtype), self.requires_grad)
+            return shape_alone.to(wanted) if wanted is not None else shape_alone
+        if place == CPU.name != self.device:
+            self._read("to")
         if wanted is None or wanted == self.dtype:
             return self
         if wanted.kind != "f" or self.dtype.kind != "f":
@@ -216,12 +236,18 @@ class Tensor(ArrayOperand):
         self._overwrite(key, values)
 
     def _overwrite(self, key: Any, values: "npt.ArrayLike | Tensor") -> None:
-        if not self._value.flags.writeable:
+        given = values._value if isinstance(values, Variable) else numbers(values)
+        if is_stand_in(self._value) != is_stand_in(given):
+            raise DeviceError(
+                "assignment: values are written from memory to memory; got a tensor or values "
+                f"of shape {self.shape} on 'shapes', which has a shape and no values. "
+                "Build and feed the network in memory: models.build(name), tg.zeros(shape)"
+            )
+        if not (is_stand_in(given) or self._value.flags.writeable):
             raise GraphError(
                 "assignment: a broadcast view is not written into, since its elements share "
                 f"memory; got one of shape {self.shape}. Copy it first with .clone()"
             )
-        given = values._value if isinstance(values, Variable) else numbers(values)
         try:
             self._value[key] = given
         except (IndexError, ValueError) as error:
@@ -268,14 +294,16 @@ class Tensor(ArrayOperand):
                 f"argmax: nothing is the largest of no elements; got shape {self.shape}"
             )
         keep = keepdim and axis is not None
-        return _leaf(np.asarray(self._value.argmax(axis, keepdims=keep)))
+        return _leaf(ARRAY_DEVICES[self.device].xp.asarray(self._value.argmax(axis, keepdims=keep)))
 
     def _compare(self, ufunc: np.ufunc, other: Any) -> "Tensor":
         if other is None:  # so that `tensor == None` is False
             return NotImplemented
         lifted = self.lift(other)
         broadcast_shape(ufunc.__name__, self.shape, lifted.shape)
-        return _leaf(np.asarray(ufunc(self._value, lifted._value)))
+        mine = self._read(ufunc.__name__)
+        other = lifted._read(ufunc.__name__) if isinstance(lifted, Tensor) else lifted._value
+        return _leaf(np.asarray(ufunc(mine, other)))
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return self._compare(np.equal, other)
@@ -303,8 +331,7 @@ class Tensor(ArrayOperand):
         return int(self._value.size)
 
     def _ones(self) -> "Tensor":
-        array = np.ones(self.shape, self.dtype)
-        return _leaf(array)
+        return _leaf(ARRAY_DEVICES[self.device].xp.ones(self.shape, self.dtype))
 
     def _accumulate(self, other: Self) -> None:
         np.add(self._value, other._value, out=self._value)
@@ -316,13 +343,17 @@ class Tensor(ArrayOperand):
         return bool(self._value.flags.writeable)
 
     def _private_copy(self) -> "Tensor":
-        array = np.array(self._value, order="K")
-        return _leaf(array)
+        return _leaf(ARRAY_DEVICES[self.device].xp.array(self._value, order="K"))
 
 
 def _leaf(array: Array) -> Tensor:
     """Return an array that is nobody else's as a tensor that nothing has created."""
-    return Tensor.wrap(array, Node(array.shape, array.dtype, "cpu"))
+    return Tensor.wrap(array, Node(array.shape, array.dtype, _home(array)))
 
 
-CPU.variable_class = Tensor
+def _home(array: Array) -> str:
+    """Return the name of the device that an array belongs to."""
+    return SHAPES.name if is_stand_in(array) else CPU.name
+
+
+CPU.variable_class = SHAPES.variable_class = Tensor

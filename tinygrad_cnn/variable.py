@@ -1,12 +1,15 @@
 """Variable: a value with a place in the graph, the common part of Scalar and Tensor."""
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from tinygrad_cnn.errors import DTypeError, GraphError, ShapeError
-from tinygrad_cnn.graph import Node, Shape, Version, propagate
+from tinygrad_cnn.graph import Node, Shape, Version
+from tinygrad_cnn.hooks import Handle
+from tinygrad_cnn.walk import propagate
 
 if TYPE_CHECKING:
     from tinygrad_cnn.element import FunctionElement
@@ -53,7 +56,7 @@ class Variable:
 
     @property
     def device(self) -> str:
-        """Where the value lives: ``scalar`` or ``cpu``."""
+        """Where the value lives: ``scalar``, ``cpu``, or ``shapes`` for a shape alone."""
         return self.node.device
 
     @property
@@ -121,6 +124,33 @@ class Variable:
         self.node.retains_grad = True
         return self
 
+    def register_hook(self, hook: Callable[[Self], Self | None]) -> Handle:
+        """Call ``hook(error signal)`` when that of this value is finished; return a handle.
+
+        What the hook returns, unless it is None, takes its place for all that follows. A value
+        that is used several times gets the sum, once. Hooks run in the order they were
+        registered.
+
+        Examples
+        --------
+        >>> import tinygrad_cnn as tg
+        >>> x = tg.Scalar(3.0, requires_grad=True)
+        >>> handle = x.register_hook(lambda signal: signal * 0.5)
+        >>> (x * x).backward()
+        >>> x.grad
+        Scalar(3.0)
+        >>> handle.remove()
+        """
+        if not self.requires_grad:
+            raise GraphError(
+                "register_hook: no error signal reaches a value that does not require one; "
+                f"got {self.name or 'an unnamed value'} of shape {self.shape}. "
+                "Set requires_grad=True on a leaf it is computed from."
+            )
+        if not self.node.hooks:
+            self.node.hooks = {}
+        return Handle.to(self.node.hooks, hook)
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the error signal; or keep zeros in its place, where there is one."""
         keep = self.grad is not None and not set_to_none
@@ -156,18 +186,23 @@ class Variable:
                 "backward: error signals need a value that depends on a leaf with "
                 "requires_grad=True; got one that does not"
             )
-        if gradient is None:
-            if self._size() != 1:
-                raise GraphError(
-                    "backward: only a one-element value has an obvious error signal to start "
-                    f"from, 1; got shape {self.shape}. Reduce it with sum() or mean(), or pass "
-                    "gradient="
-                )
-            gradient = self._ones()
-        else:
-            self._check_signal("backward", "gradient", gradient)
+        seed = self._seed("backward", "gradient", "gradient=", gradient)
         keep = create_graph if retain_graph is None else retain_graph
-        propagate(self, gradient, keep, create_graph)
+        propagate([(self, seed)], keep, create_graph)
+
+    def _seed(self, operation: str, noun: str, option: str, given: Any) -> Self:
+        """Return the error signal that a walk starts from here."""
+        if given is not None:
+            self._check_signal(operation, noun, given)
+            signal: Self = given
+            return signal
+        if self._size() != 1:
+            raise GraphError(
+                f"{operation}: only a one-element value has an obvious error signal to start "
+                f"from, 1; got shape {self.shape}. Reduce it with sum() or mean(), or pass "
+                f"{option}"
+            )
+        return self._ones()
 
     def _check_signal(self, operation: str, noun: str, signal: Any) -> None:
         """Refuse what cannot be an error signal of this value."""

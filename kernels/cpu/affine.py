@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.correlate import Filter, Source, Target, correlate
+from tinygrad_cnn.kernels.cpu.correlate import Source, Target, correlate
 from tinygrad_cnn.kernels.cpu.memory import read_only
+from tinygrad_cnn.kernels.cpu.packing import Filter
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 

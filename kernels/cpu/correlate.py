@@ -2,10 +2,13 @@
 
 All of them are a correlation of images with a packed filter::
 
-    out[n,i,j,o] = start[o] + Σ_u,v,c  x[n, i·sh + u - top, j·sw + v - left, c] · w[o,c,u,v]
+    out[n,i,j,o] = start[o]
+                 + Σ_u,v,c  x[n, i·sh + u·dh - top, j·sw + v·dw - left, c] · w[o,c,u,v]
 
 where pixels outside the image count as zero. An affine map is the case of one-pixel images
 and a one-pixel filter. `out` may be a part of a larger array, every second pixel of it say.
+With groups, channels c of group g meet output channels o of group g only: as many such
+correlations lie side by side in the channels of `x` and of `out`.
 
 The work is cut into blocks of output pixels: some rows of one image, or several small
 images. For a block the input pixels that it needs are copied, with their padding, into a
@@ -26,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.kernels.cpu.memory import address, clear_run, copy_run
+from tinygrad_cnn.kernels.cpu.packing import Filter, pack
 from tinygrad_cnn.kernels.cpu.tile import best_width, multiply_tile
 from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
 from tinygrad_cnn.kernels.jit import compiled
@@ -54,6 +58,9 @@ class Source(NamedTuple):
     left: int
     image_stride: int
     channel_stride: int = 1
+    dh: int = 1
+    dw: int = 1
+    groups: int = 1  # each of `channels` channels, side by side in a pixel
 
 
 class Target(NamedTuple):
@@ -73,7 +80,7 @@ class BlockPlan(NamedTuple):
     Numba hands a tuple to a parallel loop only if it is flat, so the groups are comments.
     """
 
-    # the work: tasks are numbered by block, then by group of panels
+    # the work: tasks are numbered by block, then by group of channels, then by set of panels
     tasks: int
     fork: int  # whether threads share them
     # a block: some rows of one output image, or several small images
@@ -83,6 +90,10 @@ class BlockPlan(NamedTuple):
     row_blocks: int  # blocks in an image
     out_height: int
     out_width: int
+    # groups of channels
+    groups: int
+    source_group: int  # values from a group to the next, in a pixel of the source ...
+    packed_group: int  # ... in the packed filters
     # where the pixels under a block lie
     source_image: int  # values from one image to the next
     source_height: int
@@ -95,7 +106,9 @@ class BlockPlan(NamedTuple):
     padded: int  # whether there is one
     block_rows: int  # rows of input of a block of one image
     blank: int  # zeros at the left end of a copied row
-    run: int  # values copied into it
+    pieces: int  # pieces of an image row copied into it: the row, or one group of each pixel
+    piece: int  # values in a piece
+    piece_step: int  # values from a piece to the next in the image
     skip: int  # values of the image row left out before them
     # where the result goes
     target_offset: int
@@ -103,27 +116,34 @@ class BlockPlan(NamedTuple):
     target_row: int
     # the sum under one window
     kh: int
-    run_length: int  # kw · C, neighbours in memory ...
-    run_stride: int  # ... or so far apart
+    tap_down: int  # values from a row of taps to the next
+    runs: int  # runs of values in a row of taps: one where they are neighbours ...
+    run_step: int  # ... or kw, so far apart
+    run_length: int  # values in a run ...
+    run_stride: int  # ... from each to the next
     # tiles; a panel is as many output channels as a tile has columns
     width: int
     lanes: int
     columns: int  # output channels
     panels: int
-    panel_groups: int
-    panel_step: int  # panels in a group
+    panel_sets: int
+    panel_step: int  # panels in a set
 
 
 def _block_plan(source: Source, target: Target, columns: int, dtype: npt.DTypeLike) -> BlockPlan:
     s, t = source, target
-    reach_down = (t.height - 1) * s.sh + s.kh  # rows of padded input that are needed
-    reach_right = (t.width - 1) * s.sw + s.kw
+    span_down, span_right = s.dh * (s.kh - 1) + 1, s.dw * (s.kw - 1) + 1
+    reach_down = (t.height - 1) * s.sh + span_down  # rows of padded input that are needed
+    reach_right = (t.width - 1) * s.sw + span_right
     inside = s.top <= 0 and s.left <= 0
     inside = inside and reach_down - s.top <= s.height and reach_right - s.left <= s.width
-    row = (s.width if inside else reach_right) * s.channels
+    whole = s.channels * s.groups  # channels of a pixel of the source ...
+    pixel = whole if inside else s.channels  # ... and of one that the tiles read
+    row = (s.width if inside else reach_right) * pixel
+    connected = s.dw == 1 and pixel == s.channels  # whether the taps of a row are neighbours
 
     fits = max(1, _BLOCK_VALUES // max(1, row))
-    row_step = min(t.height, max(1, (fits - s.kh) // s.sh + 1), -(-_BLOCK_PIXELS // t.width))
+    row_step = min(t.height, max(1, (fits - span_down) // s.sh + 1), -(-_BLOCK_PIXELS // t.width))
     row_step = -(-t.height // -(-t.height // row_step))  # blocks of nearly equal size
     image_step = 1
     if row_step == t.height:
@@ -136,13 +156,15 @@ def _block_plan(source: Source, target: Target, columns: int, dtype: npt.DTypeLi
 
     width = best_width(columns, dtype)
     panels = -(-columns // width)
-    groups = min(panels, max(1, -(-_TASKS // max(1, blocks))))
-    panel_step = -(-panels // groups)
-    groups = -(-panels // panel_step)
-    work = s.images * t.height * t.width * s.kh * s.kw * s.channels * panels * width
+    panel_sets = min(panels, max(1, -(-_TASKS // max(1, blocks * s.groups))))
+    panel_step = -(-panels // panel_sets)
+    panel_sets = -(-panels // panel_step)
+    depth = s.kh * s.kw * s.channels
+    work = s.images * t.height * t.width * depth * panels * width * s.groups
     first, last = max(0, s.left), min(reach_right, s.width + s.left)
+    copied = max(0, last - first)  # pixels
     return BlockPlan(
-        tasks=blocks * groups,
+        tasks=blocks * s.groups * panel_sets,
         fork=int(work > _FORK),
         images=s.images,
         image_step=image_step,
@@ -150,29 +172,37 @@ def _block_plan(source: Source, target: Target, columns: int, dtype: npt.DTypeLi
         row_blocks=row_blocks,
         out_height=t.height,
         out_width=t.width,
+        groups=s.groups,
+        source_group=s.channels,
+        packed_group=panels * width * depth,
         source_image=s.image_stride,
         source_height=s.height,
-        source_row=s.width * s.channels,
-        source_offset=-(s.top * s.width + s.left) * s.channels,
+        source_row=s.width * whole,
+        source_offset=-(s.top * s.width + s.left) * whole,
         step_down=s.sh,
         top=s.top,
         row=row,
         padded=int(not inside),
-        block_rows=(row_step - 1) * s.sh + s.kh,
-        blank=min(first, reach_right) * s.channels,
-        run=max(0, last - first) * s.channels,
-        skip=max(0, -s.left) * s.channels,
+        block_rows=(row_step - 1) * s.sh + span_down,
+        blank=min(first, reach_right) * pixel,
+        pieces=min(copied, 1) if s.groups == 1 else copied,
+        piece=s.channels * (copied if s.groups == 1 else 1),
+        piece_step=whole,
+        skip=max(0, -s.left) * whole,
         target_offset=t.offset,
         target_image=t.image,
         target_row=t.row,
         kh=s.kh,
-        run_length=s.kw * s.channels,
+        tap_down=s.dh * row,
+        runs=1 if connected else s.kw,
+        run_step=0 if connected else s.dw * pixel,
+        run_length=s.kw * s.channels if connected else s.channels,
         run_stride=s.channel_stride,
         width=width,
         lanes=lanes(dtype),
         columns=columns,
         panels=panels,
-        panel_groups=groups,
+        panel_sets=panel_sets,
         panel_step=panel_step,
     )
 
@@ -185,7 +215,8 @@ def _prepared(
     plan = _block_plan(source, target, columns, dtype)
     image, i, j = np.indices((plan.image_step, plan.row_step, target.width))
     between = plan.block_rows * plan.row if plan.padded else plan.source_image
-    reads = image * between + i * (source.sh * plan.row) + j * (source.sw * source.channels)
+    pixel = source.channels if plan.padded else source.channels * source.groups
+    reads = image * between + i * (source.sh * plan.row) + j * (source.sw * pixel)
     writes = image * target.image + i * target.row + j * target.column
     spare = (0, TILE_ROWS - 1)  # a last tile reads entries that it does not use
     return (
@@ -193,16 +224,6 @@ def _prepared(
         reads.reshape(-1).astype(np.intp),
         np.pad(writes.reshape(-1), spare).astype(np.intp),
     )
-
-
-class Filter(NamedTuple):
-    """How a filter w[o,c,u,v] lies in an array: offset of the first value, and strides."""
-
-    offset: int
-    o: int
-    c: int
-    u: int
-    v: int
 
 
 def correlate(
@@ -215,46 +236,20 @@ def correlate(
     columns: int,
     out: Array,
 ) -> None:
-    """Fill the target pixels of `out`; the arrays are flat, `x` and `weight` read-only."""
+    """Fill the target pixels of `out`; the arrays are flat, `x` and `weight` read-only.
+
+    `columns` is the number of output channels, of one group where there are several.
+    """
     if not (source.images and target.height > 0 and target.width > 0 and columns):
         return
     plan, reads, writes = _prepared(source, target, columns, out.dtype)
-    depth = plan.kh * plan.run_length
-    start = np.zeros(plan.panels * plan.width, out.dtype)
+    start = np.zeros((plan.groups, plan.panels * plan.width), out.dtype)
     if bias is not None:
-        start[:columns] = bias
-    packed = np.empty(plan.panels * plan.width * depth, out.dtype)
-    sizes = (source.kh, source.kw, source.channels)
-    _pack(weight, layout, sizes, columns, plan.width, packed)
-    _correlate(plan, x, reads, packed, start, writes, out)
-
-
-@compiled()
-def _pack(
-    weight: Array,
-    layout: Filter,
-    sizes: tuple[int, int, int],
-    columns: int,
-    width: int,
-    packed: Array,
-) -> None:
-    """packed[panel][u,v,c][n] = w[panel·width + n, c, u, v], zero beyond the last column.
-
-    The loop over c is outside those over u and v, so that a filter is read front to back.
-    """
-    kh, kw, channels = sizes
-    for first in range(0, columns, width):
-        used = min(width, columns - first)
-        for c in range(channels):
-            for u in range(kh):
-                for v in range(kw):
-                    k = (first * kh * kw) * channels + ((u * kw + v) * channels + c) * width
-                    at = layout.offset + u * layout.u + v * layout.v + c * layout.c
-                    at += first * layout.o
-                    for n in range(used):
-                        packed[k + n] = weight[at + n * layout.o]
-                    for n in range(used, width):
-                        packed[k + n] = 0
+        start[:, :columns] = bias.reshape(plan.groups, columns)
+    packed = np.empty(plan.groups * plan.packed_group, out.dtype)
+    sizes = (plan.groups, source.kh, source.kw, source.channels)
+    pack(weight, layout, sizes, columns, plan.width, packed)
+    _correlate(plan, x, reads, packed, start.reshape(-1), writes, out)
 
 
 @compiled(parallel=True)
@@ -280,13 +275,14 @@ def _one_task(
     writes: Array,
     out: Array,
 ) -> None:
-    """Compute one group of panels of one block of output pixels.
+    """Compute one set of panels of one group of channels of one block of output pixels.
 
     Each task allocates its own scratch buffer. A buffer made outside of the parallel loop
     would be shared by all threads, and one for each thread would need to know how many there
     are, which no kernel may. The price is one allocation for some 100 KB of copied pixels.
     """
-    block, group = task // plan.panel_groups, task % plan.panel_groups
+    block, panels = task // plan.panel_sets, task % plan.panel_sets
+    block, group = block // plan.groups, block % plan.groups
     image = block // plan.row_blocks * plan.image_step
     row = block % plan.row_blocks * plan.row_step
     images = min(plan.image_step, plan.images - image)
@@ -294,30 +290,34 @@ def _one_task(
     scratch = np.empty(plan.padded * images * plan.block_rows * plan.row, out.dtype)
     if plan.padded:
         for n in range(images):
-            _copy_padded(plan, x, image + n, row, n, scratch)
+            _copy_padded(plan, x, image + n, row, group, n, scratch)
     _multiply(
-        plan, x, scratch, image, row, images * rows * plan.out_width, group,
+        plan, x, scratch, image, row, images * rows * plan.out_width, group, panels,
         reads, packed, start, writes, np.empty(TILE_ROWS, np.intp), out,
     )  # fmt: skip
 
 
 @compiled()
 def _copy_padded(
-    plan: BlockPlan, x: Array, image: int, out_row: int, n: int, scratch: Array
+    plan: BlockPlan, x: Array, image: int, out_row: int, group: int, n: int, scratch: Array
 ) -> None:
     """Copy the rows that a block needs of an image, with zeros where the window sticks out."""
+    run = plan.pieces * plan.piece
     for r in range(plan.block_rows):
         at = address(scratch, (n * plan.block_rows + r) * plan.row)
         row = out_row * plan.step_down + r - plan.top
-        if row < 0 or row >= plan.source_height or plan.run == 0:
+        if row < 0 or row >= plan.source_height or run == 0:
             clear_run(at, plan.row)
             continue
         clear_run(at, plan.blank)
         source = image * plan.source_image + row * plan.source_row + plan.skip
+        source += group * plan.source_group
         after = (n * plan.block_rows + r) * plan.row + plan.blank
-        copy_run(address(scratch, after), address(x, source), plan.run)
-        after += plan.run
-        clear_run(address(scratch, after), plan.row - plan.blank - plan.run)
+        for _ in range(plan.pieces):
+            copy_run(address(scratch, after), address(x, source), plan.piece)
+            after += plan.piece
+            source += plan.piece_step
+        clear_run(address(scratch, after), plan.row - plan.blank - run)
 
 
 @compiled()
@@ -329,6 +329,7 @@ def _multiply(
     row: int,
     pixels: int,
     group: int,
+    panel_set: int,
     reads: Array,
     packed: Array,
     start: Array,
@@ -348,21 +349,23 @@ def _multiply(
         a = address(scratch, 0)
     else:
         at = image * plan.source_image + row * plan.step_down * plan.source_row
-        a = address(x, at + plan.source_offset)
+        a = address(x, at + plan.source_offset + group * plan.source_group)
     place = plan.target_offset + image * plan.target_image + row * plan.target_row
-    depth = plan.kh * plan.run_length
-    # np.intp(...): a literal would have a type, and so a compilation, of its own.
-    counts = (np.intp(1), plan.kh, plan.run_length)
-    a_strides = (np.intp(0), plan.row, plan.run_stride)
-    b_strides = (np.intp(0), plan.run_length * plan.width, plan.width)
-    first_panel = group * plan.panel_step
+    place += group * plan.columns
+    counts = (plan.kh, plan.runs, plan.run_length)
+    a_strides = (plan.tap_down, plan.run_step, plan.run_stride)
+    run = plan.run_length * plan.width
+    b_strides = (plan.runs * run, run, plan.width)
+    depth = plan.kh * plan.runs * plan.run_length
+    first_panel = panel_set * plan.panel_step
     for panel in range(first_panel, min(first_panel + plan.panel_step, plan.panels)):
         column = panel * plan.width
-        b = address(packed, column * depth)
+        b = address(packed, group * plan.packed_group + column * depth)
         for p in range(0, pixels, TILE_ROWS):
             a_rows = address(reads, p) if p < whole else address(last_reads, 0)
             multiply_tile(
                 plan.width, plan.lanes, counts, a, a_rows, a_strides, b, b_strides,
-                address(start, column), np.intp(0), address(out, place + column),
+                address(start, (group * plan.panels + panel) * plan.width), np.intp(0),
+                address(out, place + column),
                 address(writes, p), pixels - p, plan.columns - column,
             )  # fmt: skip

@@ -100,3 +100,96 @@ def relu_grad(grad: Array, a: Array, out: Array) -> None:
     """out = grad unless a = relu(z) is 0: the derivative at z = 0 is 0."""
     np.copyto(out, grad)
     np.copyto(out, 0, where=a <= 0)  # a product with a mask would turn 0 · inf into NaN
+
+
+@_silent("relu_grad_at_zero")
+def relu_grad_at_zero(grad: Array, z: Array, at_zero: Array, out: Array) -> None:
+    """out = grad above z = 0, at_zero · grad at it, 0 below."""
+    np.multiply(grad, at_zero, out)
+    np.copyto(out, grad, where=(z != 0))
+    np.copyto(out, 0, where=z < 0)
+
+
+@_silent("leaky_relu")
+def leaky_relu(z: Array, slope: Array, out: Array) -> None:
+    """out = z above 0, else slope · z."""
+    np.multiply(z, slope, out)
+    np.copyto(out, z, where=z > 0)
+
+
+@_silent("leaky_relu_grad")
+def leaky_relu_grad(grad: Array, z: Array, slope: Array, out: Array) -> None:
+    """out = grad above z = 0, else slope · grad."""
+    np.multiply(grad, slope, out)
+    np.copyto(out, grad, where=z > 0)
+
+
+@_silent("elu")
+def elu(z: Array, alpha: Array, out: Array) -> None:
+    """out = z above 0, else alpha · (e^z - 1)."""
+    np.expm1(z, out)  # overflows for z > 88 in float32, where z itself is taken
+    np.multiply(out, alpha, out)
+    np.copyto(out, z, where=z > 0)
+
+
+@_silent("elu_grad")
+def elu_grad(grad: Array, z: Array, alpha: Array, out: Array) -> None:
+    """out = grad above z = 0, else grad · alpha · e^z."""
+    np.exp(z, out)
+    np.multiply(out, alpha, out)
+    np.multiply(out, grad, out)
+    np.copyto(out, grad, where=z > 0)
+
+
+@_silent("softplus")
+def softplus(z: Array, beta: Array, threshold: Array, out: Array) -> None:
+    """out = log(1 + e^(beta z)) / beta, and z itself where beta z lies above the threshold."""
+    scaled = np.multiply(z, beta)
+    np.abs(scaled, out)
+    np.negative(out, out)
+    np.exp(out, out)  # of no positive number, so nothing overflows
+    np.log1p(out, out)
+    np.add(out, np.maximum(scaled, 0), out)
+    np.divide(out, beta, out)
+    np.copyto(out, z, where=scaled > threshold)
+
+
+@_silent("softplus_slope")
+def softplus_slope(z: Array, beta: Array, threshold: Array, out: Array) -> None:
+    """out = sigmoid(beta z), and 1 where beta z lies above the threshold."""
+    scaled = np.multiply(z, beta)
+    np.negative(scaled, out)
+    np.exp(out, out)
+    np.add(out, 1, out)
+    np.divide(1, out, out)
+    np.copyto(out, 1, where=scaled > threshold)
+
+
+@_silent("hardsigmoid")
+def hardsigmoid(z: Array, slope: Array, out: Array) -> None:
+    """out = slope · z + 1/2 inside 0..1; NaN stays NaN."""
+    np.multiply(z, slope, out)
+    np.add(out, 0.5, out)
+    np.maximum(out, 0, out=out)
+    np.minimum(out, 1, out=out)
+
+
+@_silent("hardsigmoid_grad")
+def hardsigmoid_grad(grad: Array, a: Array, slope: Array, out: Array) -> None:
+    """out = slope · grad unless a = hardsigmoid(z) is 0 or 1."""
+    np.multiply(grad, slope, out)
+    np.copyto(out, 0, where=(a <= 0) | (a >= 1))
+
+
+@_silent("abs")
+def absolute(x: Array, out: Array) -> None:
+    """out = |x|."""
+    np.absolute(x, out)
+
+
+@_silent("abs_grad")
+def absolute_grad(grad: Array, x: Array, out: Array) -> None:
+    """out = grad with the sign of x; the derivative at x = 0 is 0."""
+    np.sign(x, out)
+    np.multiply(out, grad, out)
+    np.copyto(out, 0, where=x == 0)  # 0 · inf is 0 here

@@ -18,51 +18,80 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 
-def _pad(x: Array, window: Window) -> Array:
-    margins = ((0, 0), (window.ph, window.ph), (window.pw, window.pw), (0, 0))
-    return np.pad(x, margins) if window.ph or window.pw else x
+def _padded(x: Array, window: Window, out_height: int, out_width: int) -> Array:
+    """Return the images with their padding: all rows and columns that the windows reach."""
+    _, height, width, _ = x.shape
+    (down, across), (_, _, sh, sw, ph, pw, *_) = window.span(), window
+    rows, columns = (out_height - 1) * sh + down, (out_width - 1) * sw + across
+    bottom, right = max(0, rows - height - ph), max(0, columns - width - pw)
+    if not (ph or pw or bottom or right):
+        return x
+    return np.pad(x, ((0, 0), (ph, bottom), (pw, right), (0, 0)))
 
 
-def _columns(x: Array, window: Window, pixels: int) -> Array:
-    """Return a matrix with one row (c, u, v) for each output pixel."""
-    views = sliding_window_view(_pad(x, window), (window.kh, window.kw), axis=(1, 2))
-    depth = x.shape[3] * window.kh * window.kw
-    return views[:, :: window.sh, :: window.sw].reshape(pixels, depth)
+def _columns(x: Array, window: Window, out_shape: tuple[int, ...]) -> Array:
+    """Return, for each group, a matrix with one row (c, u, v) for each output pixel."""
+    images, out_height, out_width, _ = out_shape
+    _, _, sh, sw, _, _, dh, dw, *_ = window
+    padded = _padded(x, window, out_height, out_width)
+    views = sliding_window_view(padded, window.span(), axis=(1, 2))[:, ::sh, ::sw]
+    views = views[:, :out_height, :out_width, :, ::dh, ::dw]
+    groups, pixels = window.groups, images * out_height * out_width
+    if groups == 1:
+        return views.reshape(1, pixels, -1)
+    channels = x.shape[3] // groups
+    views = views.reshape(images, out_height, out_width, groups, channels, window.kh, window.kw)
+    return np.moveaxis(views, 3, 0).reshape(groups, pixels, -1)
+
+
+def _by_group(values: Array, groups: int) -> Array:
+    """Return (N, OH, OW, O) as (groups, pixels, O / groups), a view."""
+    return values.reshape(-1, groups, values.shape[3] // groups).transpose(1, 0, 2)
 
 
 @implements("conv2d_forward", device="cpu", variant="im2col", rank=10)
 def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Array) -> None:
-    """out[p,o] = bias[o] + Σ_k columns[p,k] · weight[o,k]."""
-    filters = weight.shape[0]
-    flat = out.reshape(-1, filters)
+    """out[g,p,o] = bias[g,o] + Σ_k columns[g,p,k] · weight[g,o,k]."""
+    if not out.size:
+        return
+    groups, filters = window.groups, len(weight) // window.groups
     with np.errstate(invalid="ignore", over="ignore"):
-        columns = _columns(x, window, flat.shape[0])
-        np.matmul(columns, weight.reshape(filters, -1).T, out=flat)
-        flat += bias
+        columns = _columns(x, window, out.shape)
+        taps = weight.reshape(groups, filters, -1).transpose(0, 2, 1)
+        np.matmul(columns, taps, out=_by_group(out, groups))
+        out += bias
 
 
 @implements("conv2d_grad_input", device="cpu", variant="im2col", rank=10)
 def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) -> None:
-    """columns[p,k] = Σ_o grad[p,o] · weight[o,k], then add each column where it came from."""
+    """columns[g,p,k] = Σ_o grad[g,p,o] · weight[g,o,k], then add each where it came from."""
     images, height, width, channels = out.shape
     _, out_height, out_width, filters = grad.shape
-    kh, kw, sh, sw, ph, pw = window[:6]
-    padded = np.zeros((images, height + 2 * ph, width + 2 * pw, channels), out.dtype)
+    kh, kw, sh, sw, ph, pw, dh, dw, _, _, groups = window
+    if not grad.size:
+        out[...] = 0
+        return
+    padded = np.zeros_like(_padded(out, window, out_height, out_width))
     with np.errstate(invalid="ignore", over="ignore"):
-        taps = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(filters, -1)
-        columns = grad.reshape(-1, filters) @ taps
-        columns = columns.reshape(images, out_height, out_width, kh, kw, channels)
+        taps = weight.transpose(0, 2, 3, 1).reshape(groups, filters // groups, -1)
+        columns = _by_group(grad, groups) @ taps
+        columns = columns.reshape(groups, images, out_height, out_width, kh, kw, -1)
+        columns = np.moveaxis(columns, 0, 5)
         for u, v in np.ndindex(kh, kw):
-            under = padded[:, u : u + out_height * sh : sh, v : v + out_width * sw : sw]
-            under += columns[:, :, :, u, v]
+            rows = slice(u * dh, u * dh + (out_height - 1) * sh + 1, sh)
+            across = slice(v * dw, v * dw + (out_width - 1) * sw + 1, sw)
+            padded[:, rows, across] += columns[:, :, :, u, v].reshape(*grad.shape[:3], channels)
     out[...] = padded[:, ph : ph + height, pw : pw + width]
 
 
 @implements("conv2d_grad_weight", device="cpu", variant="im2col", rank=10)
 def conv2d_grad_weight(grad: Array, x: Array, window: Window, out: Array) -> None:
-    """out[o,k] = Σ_p grad[p,o] · columns[p,k]."""
-    filters = out.shape[0]
-    flat = grad.reshape(-1, filters)
+    """out[g,o,k] = Σ_p grad[g,p,o] · columns[g,p,k]."""
+    if not grad.size:
+        out[...] = 0
+        return
+    groups = window.groups
     with np.errstate(invalid="ignore", over="ignore"):
-        columns = _columns(x, window, flat.shape[0])
-        np.matmul(flat.T, columns, out=out.reshape(filters, -1))
+        columns = _columns(x, window, grad.shape)
+        signals = _by_group(grad, groups).transpose(0, 2, 1)
+        np.matmul(signals, columns, out=out.reshape(groups, len(out) // groups, -1))

@@ -61,29 +61,96 @@ def _log_softmax(x: Array, out: Array) -> None:
 
 
 @implements("cross_entropy_forward", device="cpu", variant="direct")
-def cross_entropy_forward(x: Array, labels: Array, out: Array) -> None:
-    """out[n] = -log softmax(x[n])[labels[n]]."""
-    _cross_entropy(read_only(x).reshape(x.shape), read_only(labels, np.intp), out)
+def cross_entropy_forward(
+    x: Array,
+    labels: Array,
+    weight: Array,
+    ignored: int,
+    smoothing: float,
+    out: Array,
+    shares: Array,
+) -> None:
+    """out[n] = -Σ_k t[n,k] · log softmax(x[n])[k], shares[n] = w[labels[n]].
+
+    t[n,k] = (1 - ε) · w[k] · [k = labels[n]] + ε / K · w[k], with w = 1 where `weight` is empty;
+    rows labelled `ignored` have no target: 0 in both.
+    """
+    flat = read_only(labels, np.intp)
+    x, weight = read_only(x).reshape(x.shape), read_only(weight)
+    _cross_entropy(x, flat, weight, int(ignored), float(smoothing), out, shares)
 
 
 @compiled()
-def _cross_entropy(x: Array, labels: Array, out: Array) -> None:
+def _cross_entropy(
+    x: Array,
+    labels: Array,
+    weight: Array,
+    ignored: int,
+    smoothing: float,
+    out: Array,
+    shares: Array,
+) -> None:
     for n in range(x.shape[0]):
+        label = labels[n]
+        if label == ignored:
+            out[n] = 0.0
+            shares[n] = 0.0
+            continue
         largest, log_sum = _log_sum(x[n])
-        out[n] = log_sum - (x[n, labels[n]] - largest)
+        share = weight[label] if weight.size > 0 else 1.0
+        loss = (1.0 - smoothing) * share * (log_sum - (x[n, label] - largest))
+        if smoothing > 0.0:
+            spread = 0.0
+            for k in range(x.shape[1]):
+                each = weight[k] if weight.size > 0 else 1.0
+                spread += each * (log_sum - (x[n, k] - largest))
+            loss += smoothing / x.shape[1] * spread
+        out[n] = loss
+        shares[n] = share
 
 
 @implements("cross_entropy_grad", device="cpu", variant="direct")
-def cross_entropy_grad(grad: Array, x: Array, labels: Array, out: Array) -> None:
-    """out[n,k] = grad[n] · (softmax(x[n])[k] - [k = labels[n]])."""
-    x, labels = read_only(x).reshape(x.shape), read_only(labels, np.intp)
-    _cross_entropy_grad(read_only(grad), x, labels, out)
+def cross_entropy_grad(
+    grad: Array,
+    x: Array,
+    labels: Array,
+    weight: Array,
+    ignored: int,
+    smoothing: float,
+    out: Array,
+) -> None:
+    """out[n,k] = grad[n] · (Σ_l t[n,l] · softmax(x[n])[k] - t[n,k]), t as in the forward kernel."""
+    flat = read_only(labels, np.intp)
+    x, weight = read_only(x).reshape(x.shape), read_only(weight)
+    _cross_entropy_grad(read_only(grad), x, flat, weight, int(ignored), float(smoothing), out)
 
 
 @compiled()
-def _cross_entropy_grad(grad: Array, x: Array, labels: Array, out: Array) -> None:
+def _cross_entropy_grad(
+    grad: Array,
+    x: Array,
+    labels: Array,
+    weight: Array,
+    ignored: int,
+    smoothing: float,
+    out: Array,
+) -> None:
+    classes = x.shape[1]
+    spread = smoothing
+    if smoothing > 0.0 and weight.size > 0:
+        spread = 0.0
+        for k in range(classes):
+            spread += smoothing / classes * weight[k]
     for n in range(x.shape[0]):
+        label = labels[n]
+        if label == ignored:
+            out[n] = 0.0
+            continue
         largest, log_sum = _log_sum(x[n])
-        for k in range(x.shape[1]):
-            hit = 1.0 if k == labels[n] else 0.0
-            out[n, k] = grad[n] * (math.exp(x[n, k] - largest - log_sum) - hit)
+        share = (1.0 - smoothing) * (weight[label] if weight.size > 0 else 1.0)
+        for k in range(classes):
+            target = share if k == label else 0.0
+            if smoothing > 0.0:
+                target += smoothing / classes * (weight[k] if weight.size > 0 else 1.0)
+            probability = math.exp(x[n, k] - largest - log_sum)
+            out[n, k] = grad[n] * ((share + spread) * probability - target)

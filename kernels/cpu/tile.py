@@ -41,15 +41,23 @@ finds an intrinsic that is a closure cell.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.cpu.vectors import FUSED, TILE_ROWS, VECTOR_BYTES, lanes
+from tinygrad_cnn.kernels.cpu.vectors import (
+    CHANNEL_ROWS,
+    FUSED,
+    TILE_ROWS,
+    VECTOR_BYTES,
+    lanes,
+)
 from tinygrad_cnn.kernels.jit import compiled
 
 Widths = tuple[int, int, int]
@@ -80,8 +88,14 @@ def best_width(columns: int, dtype: npt.DTypeLike) -> int:
     return best
 
 
-def _make_tile(vectors: int, part: int) -> Any:
-    """Return the tile of TILE_ROWS rows by `vectors` vectors of ``1 / part`` register each."""
+def _make_tile(
+    vectors: int, part: int, rows: int = TILE_ROWS, by_channel: bool = False, masked: bool = False
+) -> Any:
+    """Return the tile of `rows` rows by `vectors` vectors of ``1 / part`` register each.
+
+    By channel there is a value of `a` for each column: a[m, k, n] in place of a[m, k]. Masked
+    it reads no more columns of `a` and `b` than are used.
+    """
 
     @intrinsic
     def tile(
@@ -106,7 +120,7 @@ def _make_tile(vectors: int, part: int) -> Any:
             for m in range(M), n in range(W):
                 acc = start[m * start_stride + n]
                 for k0, k1, k2 in ndindex(counts):
-                    acc += a[a_rows[m] + (k0, k1, k2) · a_strides]
+                    acc += a[a_rows[m] + (k0, k1, k2) · a_strides (+ n by channel)]
                          * b[(k0, k1, k2) · b_strides + n]
                 if m < used_rows and n < used_columns:
                     out[out_rows[m] + n] = acc
@@ -122,30 +136,32 @@ def _make_tile(vectors: int, part: int) -> Any:
             counts, a, a_rows, a_strides, b, b_strides, start, step, *target = arguments
             out, out_rows, used_rows, used_columns = target
             registers = _Registers(builder, a.type.pointee, width)
-            cells = [(m, v) for m in range(TILE_ROWS) for v in range(vectors)]
+            cells = [(m, v) for m in range(rows) for v in range(vectors)]
             totals = {}
+            load = registers.load
+            if masked:
+                used = registers.first(used_columns)
+                load = partial(registers.load_first, mask=used)
             for m, v in cells:
                 totals[m, v] = cgutils.alloca_once(builder, registers.vector)
                 row = builder.mul(step, step.type(m))
                 origin = builder.gep(start, [builder.add(row, step.type(v * width))])
                 builder.store(registers.load(origin), totals[m, v])
-            rows = [builder.gep(a, [_entry(builder, a_rows, m)]) for m in range(TILE_ROWS)]
+            left_rows = [builder.gep(a, [_entry(builder, a_rows, m)]) for m in range(rows)]
 
             with _nest(builder, counts) as indices:
                 at_a = _dot(builder, indices, a_strides)
                 at_b = builder.gep(b, [_dot(builder, indices, b_strides)])
-                right = [
-                    registers.load(builder.gep(at_b, [step.type(v * width)]))
-                    for v in range(vectors)
-                ]
-                for m, row in enumerate(rows):
-                    left = registers.spread(builder.load(builder.gep(row, [at_a])))
+                right = [load(builder.gep(at_b, [step.type(v * width)])) for v in range(vectors)]
+                for m, row in enumerate(left_rows):
+                    at = builder.gep(row, [at_a])
+                    left = load(at) if by_channel else registers.spread(builder.load(at))
                     for v in range(vectors):
                         total = registers.multiply_add(left, right[v], totals[m, v])
                         builder.store(total, totals[m, v])
 
             whole = builder.and_(
-                builder.icmp_signed(">=", used_rows, step.type(TILE_ROWS)),
+                builder.icmp_signed(">=", used_rows, step.type(rows)),
                 builder.icmp_signed(">=", used_columns, step.type(vectors * width)),
             )
             places = {}
@@ -161,7 +177,8 @@ def _make_tile(vectors: int, part: int) -> Any:
                         used = builder.icmp_signed(">", used_rows, step.type(m))
                         limit = builder.select(used, used_columns, step.type(0))
                         limit = builder.sub(limit, step.type(v * width))
-                        registers.store_first(builder.load(totals[m, v]), place, limit)
+                        mask = registers.first(limit)
+                        registers.store_first(builder.load(totals[m, v]), place, mask)
             return context.get_dummy_value()
 
         return signature, generate
@@ -187,15 +204,27 @@ class _Registers:
         pointer = self.builder.bitcast(address, self.vector.as_pointer())
         self.builder.store(value, pointer, align=self._bytes)
 
-    def store_first(self, value: Any, address: Any, count: Any) -> None:
-        """Store the first `count` lanes and touch no memory behind them."""
-        builder, bit = self.builder, ir.VectorType(ir.IntType(1), self._lanes.count)
-        count = self._spread(builder.trunc(count, ir.IntType(32)), self._lanes)
-        mask = builder.icmp_signed("<", self._lanes(list(range(self._lanes.count))), count)
-        pointer = builder.bitcast(address, self.vector.as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [self.vector, pointer.type, ir.IntType(32), bit])
+    def first(self, count: Any) -> Any:
+        """Return a mask of the first `count` lanes."""
+        count = self._spread(self.builder.trunc(count, ir.IntType(32)), self._lanes)
+        return self.builder.icmp_signed("<", self._lanes(list(range(self._lanes.count))), count)
+
+    def store_first(self, value: Any, address: Any, mask: Any) -> None:
+        """Store the lanes of a mask and touch no memory behind them."""
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        kind = ir.FunctionType(
+            ir.VoidType(), [self.vector, pointer.type, ir.IntType(32), mask.type]
+        )
         masked = self._instruction(f"llvm.masked.store.{self._suffix}.p0", kind)
-        builder.call(masked, [value, pointer, ir.IntType(32)(self._bytes), mask])
+        self.builder.call(masked, [value, pointer, ir.IntType(32)(self._bytes), mask])
+
+    def load_first(self, address: Any, mask: Any) -> Any:
+        """Load the lanes of a mask, zeros in the others, and touch no memory behind them."""
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        kind = ir.FunctionType(self.vector, [pointer.type, ir.IntType(32), mask.type, self.vector])
+        masked = self._instruction(f"llvm.masked.load.{self._suffix}.p0", kind)
+        zeros = ir.Constant(self.vector, None)
+        return self.builder.call(masked, [pointer, ir.IntType(32)(self._bytes), mask, zeros])
 
     def spread(self, value: Any) -> Any:
         """Copy one value into every lane."""
@@ -249,6 +278,8 @@ def _nest(builder: Any, counts: Any) -> Iterator[list[Any]]:
 _double = _make_tile(vectors=2, part=1)
 _single = _make_tile(vectors=1, part=1)
 _half = _make_tile(vectors=1, part=2)
+_channels = _make_tile(vectors=1, part=1, rows=CHANNEL_ROWS, by_channel=True)
+_last_channels = _make_tile(vectors=1, part=1, rows=CHANNEL_ROWS, by_channel=True, masked=True)
 
 
 @compiled()
@@ -294,5 +325,38 @@ def multiply_tile(
     else:
         _half(
             counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
+            out, out_rows, used_rows, used_columns,
+        )  # fmt: skip
+
+
+@compiled()
+def multiply_channels(
+    lanes: int,
+    counts: Any,
+    a: Any,
+    a_rows: Any,
+    a_strides: Any,
+    b: Any,
+    b_strides: Any,
+    start: Any,
+    out: Any,
+    out_rows: Any,
+    used_rows: int,
+    used_columns: int,
+) -> None:
+    """out[m,n] = start[n] + Σ_k a[m,k,n] · b[k,n] for m < used_rows, n < used_columns.
+
+    As :func:`multiply_tile`, but each of the columns, one register of them, has values of
+    its own in `a`; a[m,k,n] lies ``a_rows[m] + k·a_strides + n`` behind `a`. There are
+    CHANNEL_ROWS rows. No more columns of `a` and `b` are read than are used.
+    """
+    if used_columns >= lanes:
+        _channels(
+            counts, a, a_rows, a_strides, b, b_strides, start, np.intp(0),
+            out, out_rows, used_rows, used_columns,
+        )  # fmt: skip
+    else:
+        _last_channels(
+            counts, a, a_rows, a_strides, b, b_strides, start, np.intp(0),
             out, out_rows, used_rows, used_columns,
         )  # fmt: skip

@@ -34,18 +34,54 @@ def log_softmax(x: Array, out: Array) -> None:
             out[n, k] = value - log_sum
 
 
+def _targets(label: int, weight: Array, smoothing: float, classes: int) -> list[float]:
+    """Return what softmax is compared with: most of it at the label, the rest spread evenly."""
+    w = [float(value) for value in weight] or [1.0] * classes
+    spread = [smoothing / classes * w[k] if smoothing else 0.0 for k in range(classes)]
+    return [spread[k] + ((1.0 - smoothing) * w[k] if k == label else 0.0) for k in range(classes)]
+
+
 @reference("cross_entropy_forward")
-def cross_entropy_forward(x: Array, labels: Array, out: Array) -> None:
-    """out[n] = -log softmax(x[n])[labels[n]]."""
+def cross_entropy_forward(
+    x: Array,
+    labels: Array,
+    weight: Array,
+    ignored: int,
+    smoothing: float,
+    out: Array,
+    shares: Array,
+) -> None:
+    """out[n] = -Σ_k t[n,k] · log softmax(x[n])[k], shares[n] = w[labels[n]]."""
     for n in range(x.shape[0]):
+        label = int(labels[n])
+        out[n] = shares[n] = 0.0
+        if label == ignored:
+            continue
         shifted, log_sum = _row(x[n])
-        out[n] = log_sum - shifted[int(labels[n])]
+        targets = _targets(label, weight, smoothing, x.shape[1])
+        places = range(x.shape[1]) if smoothing else [label]
+        out[n] = sum(targets[k] * (log_sum - shifted[k]) for k in places)
+        shares[n] = weight[label] if weight.size else 1.0
 
 
 @reference("cross_entropy_grad")
-def cross_entropy_grad(grad: Array, x: Array, labels: Array, out: Array) -> None:
-    """out[n,k] = grad[n] · (softmax(x[n])[k] - [k = labels[n]])."""
+def cross_entropy_grad(
+    grad: Array,
+    x: Array,
+    labels: Array,
+    weight: Array,
+    ignored: int,
+    smoothing: float,
+    out: Array,
+) -> None:
+    """out[n,k] = grad[n] · (Σ_l t[n,l] · softmax(x[n])[k] - t[n,k])."""
     for n in range(x.shape[0]):
+        label = int(labels[n])
+        out[n] = 0.0
+        if label == ignored:
+            continue
         shifted, log_sum = _row(x[n])
+        targets = _targets(label, weight, smoothing, x.shape[1])
         for k, value in enumerate(shifted):
-            out[n, k] = float(grad[n]) * (math.exp(value - log_sum) - (k == int(labels[n])))
+            difference = sum(targets) * math.exp(value - log_sum) - targets[k]
+            out[n, k] = float(grad[n]) * difference

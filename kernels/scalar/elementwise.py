@@ -139,3 +139,79 @@ def relu(z: float) -> float:
 def relu_grad(grad: float, a: float) -> float:
     """Return grad unless a = relu(z) is 0: the derivative at z = 0 is 0."""
     return 0.0 if a <= 0.0 else grad
+
+
+@_register("relu_grad_at_zero")
+def relu_grad_at_zero(grad: float, z: float, at_zero: float) -> float:
+    """Return grad for z > 0, at_zero * grad for z = 0, and 0 below."""
+    if z == 0.0:
+        return grad * at_zero
+    return 0.0 if z < 0.0 else grad
+
+
+@_register("leaky_relu")
+def leaky_relu(z: float, slope: float) -> float:
+    """Return z for z > 0, else slope * z."""
+    return z if z > 0.0 else z * slope
+
+
+@_register("leaky_relu_grad")
+def leaky_relu_grad(grad: float, z: float, slope: float) -> float:
+    """Return grad for z > 0, else slope * grad."""
+    return grad if z > 0.0 else grad * slope
+
+
+@_register("elu")
+def elu(z: float, alpha: float) -> float:
+    """Return z for z > 0, else alpha * (e^z - 1)."""
+    return z if z > 0.0 else alpha * math.expm1(z)
+
+
+@_register("elu_grad")
+def elu_grad(grad: float, z: float, alpha: float) -> float:
+    """Return grad for z > 0, else grad * alpha * e^z."""
+    return grad if z > 0.0 else grad * (alpha * math.exp(z))
+
+
+@_register("softplus")
+def softplus(z: float, beta: float, threshold: float) -> float:
+    """Return log(1 + e^(beta z)) / beta, and z itself where beta z lies above a threshold."""
+    scaled = beta * z
+    if scaled > threshold:
+        return z
+    # The exponent is never positive, so nothing overflows; log1p keeps the small digits.
+    return divide(max(scaled, 0.0) + math.log1p(math.exp(-abs(scaled))), beta)
+
+
+@_register("softplus_slope")
+def softplus_slope(z: float, beta: float, threshold: float) -> float:
+    """Return sigmoid(beta z), and 1 where beta z lies above a threshold."""
+    scaled = beta * z
+    return 1.0 if scaled > threshold else sigmoid(scaled)
+
+
+@_register("hardsigmoid")
+def hardsigmoid(z: float, slope: float) -> float:
+    """Return slope * z + 1/2 inside 0..1; NaN stays NaN."""
+    line = slope * z + 0.5
+    return 0.0 if line < 0.0 else 1.0 if line > 1.0 else line
+
+
+@_register("hardsigmoid_grad")
+def hardsigmoid_grad(grad: float, a: float, slope: float) -> float:
+    """Return slope * grad unless a = hardsigmoid(z) is 0 or 1."""
+    return 0.0 if a <= 0.0 or a >= 1.0 else grad * slope
+
+
+@_register("abs")
+def absolute(x: float) -> float:
+    """Return |x|."""
+    return abs(x)
+
+
+@_register("abs_grad")
+def absolute_grad(grad: float, x: float) -> float:
+    """Return grad with the sign of x, and 0 where x is 0."""
+    if x == 0.0:
+        return 0.0
+    return grad * x if x != x else math.copysign(1.0, x) * grad

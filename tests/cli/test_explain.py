@@ -1,8 +1,11 @@
 """``tinygrad-cnn explain``: what it prints and what it refuses."""
 
+import numpy as np
 import pytest
 
 from tinygrad_cnn.cli import main
+from tinygrad_cnn.cli.explain import in_channels
+from tinygrad_cnn.errors import OptionError
 
 
 def test_every_element_of_lenet5_is_told_forward_and_backward(
@@ -48,14 +51,49 @@ def test_columns_and_structure_can_be_asked_for(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
+    ("arguments", "head", "elements"),
+    [
+        ("lab11_cnn2", "lab11_cnn2, 50,186 parameters", ("conv1.conv2d", "fc.affine")),
+        ("dlt_cnn", "dlt_cnn, 3,898 parameters", ("squash5.sigmoid", "squared_error")),
+        ("lenet5_original", "lenet5_original, 60,000", ("output.squared_distances", "rbf_loss")),
+        ("allcnn_c --twin", "allcnn_c (its tiny twin), 22,042", ("conv9.conv2d", "average")),
+        ("vgg11_bn --twin", "vgg11_bn (its tiny twin)", ("features.1.batch_norm", "classifier.6")),
+    ],
+)
+def test_other_networks_get_images_of_their_size(
+    arguments: str, head: str, elements: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", *arguments.split(), "--batch-size", "2"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(head)
+    assert "on 2 test images of digits" in text.splitlines()[0]
+    forward, backward = text.split("\nbackward\n")
+    for label in elements:
+        assert label in forward
+        assert label in backward
+
+
+def test_coloured_images_are_not_fed_to_a_network_for_grey_ones() -> None:
+    images = np.zeros((2, 3, 8, 8), np.float32)
+    assert in_channels(images, 3, "nin", "cifar10") is images
+    assert in_channels(images[:, :1], 3, "nin", "digits").shape == (2, 3, 8, 8)
+    with pytest.raises(
+        OptionError, match="lenet5 takes images with 1 channels; got cifar10 with 3"
+    ):
+        in_channels(images, 1, "lenet5", "cifar10")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["lenet9"], "known names are lenet5; got 'lenet9'"),
+        (["lenet9"], "lists; got 'lenet9'. Did you mean 'lenet5'"),
         (["lenet5", "--seed", "-1"], "a whole number from 0 up; got -1"),
         (["lenet5", "--batch-size", "0"], "at least one image; got 0"),
         (["lenet5", "--columns", "flops"], "among time, bytes, multiply-adds, kernel; got 'flops'"),
         (["lenet5", "--data", "letters"], "got 'letters'"),
         (["lenet5", "--variant", "original", "--pool", "max"], "got pool=max"),
+        (["lenet5", "--twin", "--pool", "max"], "a twin has its own options; got --pool too"),
+        (["nin", "--variant", "original"], "nin: the known options are num_classes, width"),
         ([], "Missing argument 'MODEL'"),
     ],
 )

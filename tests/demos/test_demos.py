@@ -1,4 +1,4 @@
-"""Every demo runs, says what it claims, and stays short enough to read at one sitting."""
+"""Every demo runs, says and draws what it claims, and is short enough for one sitting."""
 
 import os
 import subprocess
@@ -25,6 +25,52 @@ CLAIMS = {
     ),
     "04_convolution_and_pooling.py": ("     6      9     11", "     6     11", "     6      8"),
     "05_lenet5.py": ("61,706 parameters", "before training", "after training", "epoch 4"),
+    "06_alexnet_shapes.py": (
+        "62,378,344   1,135,256,096",
+        "3,747,200   6.0%",
+        "58,631,144  94.0%",
+        "15.6 times",
+        "2,334,080, with the fully connected layers 60,965,224",
+    ),
+    "07_two_3x3_against_one_5x5.py": (
+        "one 5x5   5·5·3·3     = 225",
+        "two 3x3   2·(3·3·3·3) = 162",
+        "two 3x3    5x5 ",
+        "three 3x3  7x7 ",
+    ),
+    "08_1x1_convolutions_and_inception_cost.py": (
+        "multiply-adds            854,196,224",
+        "multiply-adds            271,351,808",
+        "counted twice they give 358,055,936",
+    ),
+    "09_global_average_pooling.py": (
+        "Pooled                      11,712      330",
+        "FullyConnected              11,712   20,490",
+        "refused: affine",
+        "100 pairs of digits",
+    ),
+    "10_vanishing_signal.py": ("sigmoid      1e-09 ", "0.25 ", "ReLU, He "),
+    "11_plain34_against_resnet34.py": (
+        "   52   -9   30        52    0   30",
+        "(1 + ∂/∂x_l Σ F)",
+        "no normalisation",
+        "batch normalisation",
+    ),
+    "12_squeeze_and_excitation.py": (
+        "δ(s) = Σ δ(y) x   by hand",
+        "       256                      8,192         8,464",
+        "16 gates of 2,514,944 weights",
+        "of another image",
+    ),
+    "13_dense_and_separable.py": (
+        "    8        100                      0 later layers, and the output",
+        "  3   128      37,748,736   4,489,216   0.1189       0.1189",
+    ),
+    "14_all_cnn_stride_against_pooling.py": (
+        "base_a        839,242          ≈ 0.9M",
+        "allcnn_c    1,369,738          ≈ 1.4M",
+        "test accuracy by seed 0",
+    ),
 }
 
 
@@ -33,9 +79,11 @@ def test_every_demo_has_a_claim() -> None:
 
 
 @pytest.mark.parametrize("demo", sorted(CLAIMS))
-def test_a_demo_prints_what_it_claims(demo: str) -> None:
+def test_a_demo_prints_what_it_claims(demo: str, tmp_path: Path) -> None:
+    draws = demo[:2] >= "06"
+    options = ["--pictures", str(tmp_path)] if draws else []
     result = subprocess.run(
-        [sys.executable, "-W", "error", str(DEMOS / demo)],
+        [sys.executable, "-W", "error", str(DEMOS / demo), *options],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -45,6 +93,8 @@ def test_a_demo_prints_what_it_claims(demo: str) -> None:
     assert result.returncode == 0, result.stderr
     for claim in CLAIMS[demo]:
         assert claim in result.stdout
+    pictures = [path.name for path in tmp_path.iterdir()]
+    assert pictures == ([f"{Path(demo).stem}.png"] if draws else [])
 
 
 @pytest.mark.parametrize("demo", sorted(CLAIMS))

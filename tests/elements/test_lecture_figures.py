@@ -98,6 +98,78 @@ def test_the_error_signal_of_a_pixel_is_a_full_convolution(worked_example: Any, 
     assert np.convolve(delta, w)[n - 1] == expected
 
 
+def test_the_worked_example_is_the_one_dimensional_convolution(worked_example: Any) -> None:
+    row = tensor([[worked_example["x"]]], requires_grad=True)
+    bank = tensor([[worked_example["w"]]], requires_grad=True)
+    y = F.conv1d(row, bank)
+    y.backward(tensor([[worked_example["δ"]]]))
+    assert y.tolist() == [[worked_example["y"]]]
+    assert row.grad.tolist() == [[worked_example["to_x"]]]
+    assert bank.grad.tolist() == [[worked_example["to_w"]]]
+
+
+def test_the_true_convolution_flips_the_filter() -> None:
+    x, w = [2.0, -3.0, 5.0, 7.0, -11.0], [13.0, 17.0, -19.0]
+    result = F.conv1d(tensor([[x]]), tensor([[w]]), flip=True)
+    assert result.tolist() == [[np.convolve(x, w, mode="valid").tolist()]]
+    image, bank = tensor([[IMAGE]]), tensor([[FILTER]])
+    turned = tensor([[np.array(FILTER)[::-1, ::-1]]])
+    assert F.conv2d(image, bank, flip=True).tolist() == F.conv2d(image, turned).tolist()
+
+
+# -- image filters as fixed convolutions -------------------------------------------------
+
+DELTA = [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+BLUR = [[1 / 9] * 3] * 3
+LAPLACE = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
+HIGH_PASS = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
+SHIFT = [[0, 0, 0], [1, 0, 0], [0, 0, 0]]  # each pixel takes the one to its left
+
+
+def filtered(image: Any, taps: Any) -> Any:
+    return F.conv2d(tensor([[image]]), tensor([[taps]]), padding="same").numpy()[0, 0]
+
+
+def test_the_mean_filter_blurs() -> None:
+    point = np.zeros((5, 5))
+    point[2, 2] = 9
+    expected = np.zeros((5, 5))
+    expected[1:4, 1:4] = 1  # spread over its neighbours
+    np.testing.assert_allclose(filtered(point, BLUR), expected, atol=1e-15)
+    inner = filtered(IMAGE, BLUR)[1:-1, 1:-1]
+    np.testing.assert_allclose(inner[0, 0], np.mean(np.array(IMAGE)[:3, :3]), rtol=1e-15)
+
+
+@pytest.mark.parametrize("taps", [LAPLACE, HIGH_PASS], ids=["laplace", "high-pass"])
+def test_filters_of_edges_answer_nothing_on_even_ground(taps: Any) -> None:
+    step = np.repeat([[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]], 5, axis=0)
+    answer = filtered(step, taps)[1:-1, 1:-1]
+    assert not filtered(np.ones((5, 5)), taps)[1:-1, 1:-1].any()
+    assert not answer[:, [0, 3]].any()
+    assert (answer[:, 1] == -answer[:, 2]).all()  # both sides of the edge, with two signs
+    assert answer[:, 1].all()
+
+
+def test_the_laplace_filter_is_the_second_difference() -> None:
+    rows, columns = np.mgrid[:6, :7].astype(float)
+    answer = filtered(rows**2 + 3 * columns**2, LAPLACE)[1:-1, 1:-1]
+    assert (answer == 2 + 6).all()
+
+
+def test_high_pass_and_nine_times_low_pass_add_up_to_nine_times_the_image() -> None:
+    total = filtered(IMAGE, HIGH_PASS) + 9 * filtered(IMAGE, BLUR)
+    np.testing.assert_allclose(total, 9 * filtered(IMAGE, DELTA), atol=1e-13)
+    np.testing.assert_array_equal(filtered(IMAGE, DELTA), IMAGE)
+
+
+def test_a_single_one_beside_the_centre_shifts_by_one_pixel() -> None:
+    shifted = filtered(IMAGE, SHIFT)
+    np.testing.assert_array_equal(shifted[:, 1:], np.array(IMAGE)[:, :-1])
+    assert not shifted[:, 0].any()
+    back = F.conv2d(tensor([[IMAGE]]), tensor([[SHIFT]]), padding="same", flip=True).numpy()[0, 0]
+    np.testing.assert_array_equal(back[:, :-1], np.array(IMAGE)[:, 1:])
+
+
 # -- pooling, residual, losses ---------------------------------------------------------
 
 
@@ -284,10 +356,15 @@ def test_the_bottlenecked_inception_module_takes_271_million_not_358() -> None:
 
 
 def test_two_filters_share_18_weights_where_a_dense_layer_has_450() -> None:
+    filters = np.arange(1.0, 19.0).reshape(2, 1, 3, 3)
+    matrix = tg.explain.weight_matrix(filters, (1, 5, 5))
     outputs = math.prod(Window(3, 3).output_size(5, 5))
-    assert outputs == 9  # the lecture numbers 16
-    assert 2 * outputs * 25 == 450
-    assert 2 * math.prod((3, 3)) == 18
+    assert outputs == 9  # the lecture numbers 16, which makes 800 of the 450
+    assert matrix.shape == (2 * outputs, 25)
+    assert matrix.size == 450
+    assert 2 * 16 * 25 == 800
+    assert filters.size == len(set(matrix[matrix != 0])) == 18
+    assert (np.count_nonzero(matrix, axis=1) == 9).all()
 
 
 def test_a_convolution_is_a_sparse_matrix_with_repeated_weights() -> None:

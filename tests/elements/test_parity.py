@@ -85,9 +85,38 @@ def drawn_configuration(seed: int) -> tuple[str, list[Any], dict[str, Any]]:
     images = g.normal(size=(n, c, height, width))
     options: dict[str, Any] = {"stride": (sh, sw), "padding": (ph, pw)}
     if kind != "conv2d":
-        return kind, [images], {"kernel_size": (kh, kw), **options}
-    arrays = [images, g.normal(size=(o, c, kh, kw))]
-    return kind, arrays + ([g.normal(size=o)] if seed % 2 else []), options
+        return drawn_pooling(g, kind, images, {"kernel_size": (kh, kw), **options})
+    return drawn_convolution(g, n, (kh, kw), options, biased=seed % 2 == 1)
+
+
+def drawn_pooling(
+    g: Any, kind: str, images: Any, options: dict[str, Any]
+) -> tuple[str, list[Any], dict[str, Any]]:
+    """Draw what else PyTorch's pooling of this kind can be told."""
+    options["ceil_mode"] = bool(g.integers(2))
+    if kind == "max_pool2d":
+        gaps = options["dilation"] = tuple(int(v) for v in g.integers(1, 4, 2))
+        spans = [d * (k - 1) + 1 for d, k in zip(gaps, options["kernel_size"], strict=True)]
+        size = [span + int(g.integers(0, 4)) for span in spans]
+        return kind, [g.normal(size=(*images.shape[:2], *size))], options
+    options["count_include_pad"] = bool(g.integers(2))
+    options["divisor_override"] = (None, None, 3)[g.integers(3)]
+    return kind, [images], options
+
+
+def drawn_convolution(
+    g: Any, n: int, kernel: tuple[int, int], options: dict[str, Any], biased: bool
+) -> tuple[str, list[Any], dict[str, Any]]:
+    """Draw groups, dilation, an image that the window fits into, and perhaps a bias."""
+    groups, channels, filters = (int(v) for v in g.integers(1, 4, 3))
+    dilation = tuple(int(v) for v in g.integers(1, 4, 2))
+    size = [d * (k - 1) + 1 + int(g.integers(0, 5)) for d, k in zip(dilation, kernel, strict=True)]
+    arrays = [
+        g.normal(size=(n, channels * groups, *size)),
+        g.normal(size=(filters * groups, channels, *kernel)),
+    ]
+    arrays += [g.normal(size=filters * groups)] if biased else []
+    return "conv2d", arrays, {**options, "dilation": dilation, "groups": groups}
 
 
 @pytest.mark.parametrize("seed", range(CONFIGURATIONS))
@@ -103,3 +132,33 @@ def test_random_configurations_equal_pytorch(seed: int) -> None:
             arrays,
             dtype,
         )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_indices_and_what_is_put_back_there_equal_pytorch(seed: int) -> None:
+    """Windows do not overlap: of equal indices PyTorch keeps one value, and we add them up."""
+    import torch
+    from torch.nn import functional as T
+
+    g = np.random.default_rng(seed)
+    kernel = tuple(int(v) for v in g.integers(1, 4, 2))
+    size = [k + int(g.integers(0, 6)) for k in kernel]
+    window = (kernel, kernel, tuple(int(g.integers(0, k // 2 + 1)) for k in kernel))
+    images = g.normal(size=(2, 3, *size)).round(int(seed % 2))  # rounded: there are ties
+    ours, at = F.max_pool2d(tg.Tensor(images), *window, ceil_mode=False, return_indices=True)
+    theirs, there = T.max_pool2d(torch.tensor(images), *window, return_indices=True)
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    np.testing.assert_array_equal(at.numpy(), there.numpy())
+    compare(
+        lambda x: F.max_unpool2d(x, at, *window, tuple(size)),
+        lambda x: T.max_unpool2d(x, there, *window, tuple(size)),
+        [g.normal(size=ours.shape)],
+        np.float64,
+    )
+    grid = tuple(int(v) for v in g.integers(1, 7, 2))
+    compare(
+        lambda x: F.adaptive_avg_pool2d(x, grid),
+        lambda x: T.adaptive_avg_pool2d(x, grid),
+        [images],
+        np.float64,
+    )

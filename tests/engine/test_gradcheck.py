@@ -71,7 +71,7 @@ def affine(element: Any) -> tuple[Any, list[tg.Tensor]]:
 
 def reversed_rows() -> tuple[Any, list[tg.Tensor]]:
     inputs = [leaf(1, 1, 4, 3, name="image"), leaf(1, 1, 2, 2, name="weight", seed=1)]
-    return lambda *given: RowReversedInput((1, 1), (0, 0))(*given), inputs
+    return lambda *given: RowReversedInput((1, 1), ((0, 0), (0, 0)))(*given), inputs
 
 
 FAULTS = {
@@ -100,13 +100,13 @@ def test_planted_faults_are_found_and_named(fault: Any, element: str, name: str)
 def test_a_row_reversed_gradient_passes_a_signal_of_ones_where_the_filter_has_one_pixel() -> None:
     # Why the signal is random: with ones, every pixel gets the same, in whatever order.
     image, weight = leaf(1, 1, 4, 3, name="image"), leaf(1, 1, 1, 1, seed=1)
-    RowReversedInput((1, 1), (0, 0))(image, weight).sum().backward()
+    RowReversedInput((1, 1), ((0, 0), (0, 0)))(image, weight).sum().backward()
     right = leaf(1, 1, 4, 3)
     F.conv2d(right, weight).sum().backward()
     np.testing.assert_array_equal(image.grad.numpy(), right.grad.numpy())
     image.zero_grad()
     report = tg.gradcheck(
-        lambda x: RowReversedInput((1, 1), (0, 0))(x, weight), image, raises=False
+        lambda x: RowReversedInput((1, 1), ((0, 0), (0, 0)))(x, weight), image, raises=False
     )
     assert not report.passed
 

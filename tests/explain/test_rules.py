@@ -1,5 +1,6 @@
 """The rules that elements declare are true: they are evaluated, and compared with the kernels."""
 
+import functools
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +12,19 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.element import ELEMENTS, FunctionElement
-from tinygrad_cnn.elements import activation, affine, arithmetic, loss, powers
+from tinygrad_cnn.elements import (
+    absolute,
+    activation,
+    activation_rectifiers,
+    activation_smooth,
+    affine,
+    arithmetic,
+    loss_binary,
+    loss_cross_entropy,
+    loss_margin,
+    loss_regression,
+    powers,
+)
 from tinygrad_cnn.errors import OptionError
 
 # Elements whose rule is a formula on numbers, made anew for each case.
@@ -31,21 +44,55 @@ FORMULAS: dict[str, Callable[[], FunctionElement]] = {
     "tanh_grad": activation.TanhGradElement,
     "scaled_tanh": activation.ScaledTanhElement,
     "scaled_tanh_grad": activation.ScaledTanhGradElement,
-    "relu": activation.ReluElement,
-    "relu_grad": activation.ReluGradElement,
+    "relu": activation_rectifiers.ReluElement,
+    "relu_grad": activation_rectifiers.ReluGradElement,
+    "relu half": lambda: activation_rectifiers.ReluElement(0.5),
+    "relu_grad_at_zero": activation_rectifiers.ReluGradAtZeroElement,
+    "leaky_relu": activation_rectifiers.LeakyReluElement,
+    "leaky_relu quarter": lambda: activation_rectifiers.LeakyReluElement(0.25),
+    "leaky_relu_grad": activation_rectifiers.LeakyReluGradElement,
+    "elu": activation_smooth.EluElement,
+    "elu part": lambda: activation_smooth.EluElement(0.3),
+    "elu_grad": activation_smooth.EluGradElement,
+    "elu_grad part": lambda: activation_smooth.EluGradElement(0.3),
+    "softplus": activation_smooth.SoftplusElement,
+    "softplus sharp": lambda: activation_smooth.SoftplusElement(2.5),
+    "softplus_grad": activation_smooth.SoftplusGradElement,
+    "softplus_grad sharp": lambda: activation_smooth.SoftplusGradElement(2.5),
+    "hardsigmoid": activation.HardsigmoidElement,
+    "hardsigmoid steep": lambda: activation.HardsigmoidElement(0.75),
+    "hardsigmoid_grad": activation.HardsigmoidGradElement,
+    "abs": absolute.AbsoluteElement,
+    "abs_grad": absolute.AbsoluteGradElement,
     "affine": affine.AffineElement,
     "affine_grad_input": affine.AffineGradInputElement,
     "affine_grad_weight": affine.AffineGradWeightElement,
-    "mse_loss mean": lambda: loss.MeanSquaredErrorElement("mean"),
-    "mse_loss sum": lambda: loss.MeanSquaredErrorElement("sum"),
-    "mse_loss none": lambda: loss.MeanSquaredErrorElement("none"),
-    "squared_error sum": lambda: loss.SquaredErrorElement("sum"),
-    "squared_error mean": lambda: loss.SquaredErrorElement("mean"),
+    "mse_loss mean": lambda: loss_regression.MeanSquaredErrorElement("mean"),
+    "mse_loss sum": lambda: loss_regression.MeanSquaredErrorElement("sum"),
+    "mse_loss none": lambda: loss_regression.MeanSquaredErrorElement("none"),
+    "squared_error sum": lambda: loss_regression.SquaredErrorElement("sum"),
+    "squared_error mean": lambda: loss_regression.SquaredErrorElement("mean"),
+    "l1_loss mean": lambda: loss_regression.L1LossElement("mean"),
+    "l1_loss sum": lambda: loss_regression.L1LossElement("sum"),
+    "l1_loss none": lambda: loss_regression.L1LossElement("none"),
+    "hinge_loss mean": lambda: loss_margin.HingeLossElement("mean"),
+    "hinge_loss none": lambda: loss_margin.HingeLossElement("none", 0.5),
+    **{
+        f"binary {reduction} {weighted} {pos_weighted}": functools.partial(
+            loss_binary.BinaryCrossEntropyElement, reduction, weighted, pos_weighted
+        )
+        for reduction in ("mean", "sum", "none")
+        for weighted in (False, True)
+        for pos_weighted in (False, True)
+    },
+    "binary_grad": loss_binary.BinaryCrossEntropyGradElement,
 }
+# Those that are something else below zero.
+ON_BOTH_SIDES = ("relu", "leaky", "elu", "softplus", "hardsigmoid", "abs", "l1", "hinge", "binary")
 ON_ARRAYS = {
-    "cross_entropy mean": lambda: loss.CrossEntropyElement("mean"),
-    "cross_entropy sum": lambda: loss.CrossEntropyElement("sum"),
-    "cross_entropy none": lambda: loss.CrossEntropyElement("none"),
+    "cross_entropy mean": lambda: loss_cross_entropy.CrossEntropyElement("mean"),
+    "cross_entropy sum": lambda: loss_cross_entropy.CrossEntropyElement("sum"),
+    "cross_entropy none": lambda: loss_cross_entropy.CrossEntropyElement("none"),
 }
 
 _SPELLING = (
@@ -64,7 +111,13 @@ _SPELLING = (
     (r"(\d)\{", r"\1*{"),
     (r"(\d) \{", r"\1*{"),
     (r"2/3\*\(", "2/3*("),
-    (r"\[(\{\w+\}) > 0\]", r"(\1 > 0)"),
+    (r"(\d) (\(|\[|min|max|exp)", r"\1*\2"),
+    (r"\) \[", ")*["),
+    (r"\[0 < (\{\w+\}) < 1\]", r"((0 < \1) & (\1 < 1))"),
+    (r"\[([^\[\]]*?) ([<>]) ([\d.]+)\]", r"((\1) \2 \3)"),
+    (r"\[(\{\w+\}) ≤ 0\]", r"(\1 <= 0)"),
+    (r"\[(\{\w+\}) = 0\]", r"(\1 == 0)"),
+    (r"\|(.*?)\|", r"abs(\1)"),
 )
 
 
@@ -80,6 +133,7 @@ def evaluate(template: str, values: Mapping[str, Any], sizes: Mapping[str, float
         text = text.replace(symbol, variable)
     names = {f"v{k}": value for k, value in enumerate(values.values())}
     functions = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh": np.tanh, "max": np.maximum}
+    functions |= {"min": np.minimum, "sign": np.sign, "abs": np.abs}
     return eval(text, {"__builtins__": {}}, {**names, **functions, **sizes, "total": np.sum})
 
 
@@ -101,10 +155,19 @@ def test_a_rule_says_on_numbers_what_the_element_does(
 ) -> None:
     for _ in range(5):
         element = FORMULAS[name]()
-        count = len(element.rule.inputs)
+        symbols = element.rule.inputs
+        if name == "binary_grad":
+            symbols = symbols[:3]  # the last is an option
         # The output of a squashing function lies inside (0, 1), and so may every operand.
-        values = [float(value) for value in generator.uniform(0.1, 0.9, count)]
-        inputs = [tg.Scalar(value, requires_grad=True) for value in values]
+        values = [float(value) for value in generator.uniform(0.1, 0.9, len(symbols))]
+        if name.startswith(ON_BOTH_SIDES):
+            values = [value * float(generator.choice([-1.0, 1.0])) for value in values]
+        if "t" in symbols:
+            values[symbols.index("t")] = float(generator.choice([-1.0, 1.0]))
+        inputs = [
+            tg.Scalar(value, requires_grad=symbol in element.rule.backward)
+            for symbol, value in zip(symbols, values, strict=True)
+        ]
         output = element(*inputs)
         signal = float(generator.normal())
         output.backward(gradient=tg.Scalar(signal))
@@ -116,7 +179,7 @@ def test_a_rule_says_on_numbers_what_the_element_does(
             assert float(received) == pytest.approx(float(value), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", [n for n in FORMULAS if "mse" in n or "squared" in n])
+@pytest.mark.parametrize("name", [n for n in FORMULAS if n.startswith(("mse", "squared", "l1"))])
 def test_the_rule_of_a_loss_says_what_its_reduction_does(
     name: str, generator: np.random.Generator
 ) -> None:

@@ -24,4 +24,6 @@ def test_the_guard_itself_ends_a_process_that_reads_behind_an_array():
 def test_every_number_of_threads_gives_the_same_bits_when_all_parallel_kernels_fork():
     done = in_own_process("threads", NUMBA_NUM_THREADS="3")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip() == "_add_pixels _correlate forked on up to 3 threads; 0 differ"
+    names, result = done.stdout.strip().split(" forked ")
+    assert result == "on up to 3 threads; 0 differ"
+    assert {"_add_pixels", "_correlate"} <= set(names.split())

@@ -7,6 +7,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.errors import OptionError, UnknownNameError
 from tinygrad_cnn.models.lenet import C3_CONNECTIONS
+from tinygrad_cnn.nn.rbf import digit_bitmaps
 
 
 def layer_counts(model: tg.nn.Module) -> dict[str, int]:
@@ -29,6 +30,61 @@ def test_the_form_of_1998_has_60000_trainable_parameters_and_a_linear_output() -
     }  # fmt: skip
     assert sum(counts.values()) - counts["output"] == 60_000
     assert model.count_parameters() == 60_850
+
+
+def test_the_paper_trains_60000_parameters_and_compares_with_pictures() -> None:
+    model = tg.models.build("lenet5_original")
+    counts = layer_counts(model)
+    assert counts == {
+        "C1": 156, "S2": 12, "C3": 1_516, "S4": 32, "C5": 48_120, "F6": 10_164, "output": 0,
+    }  # fmt: skip
+    assert model.count_parameters() == 60_000
+    assert np.array_equal(model.output.codes.reshape(10, 12, 7), digit_bitmaps())
+
+
+def test_the_paper_counts_340908_connections() -> None:
+    """Section II-B: those of each layer, its biases among them; 840 compare with the pictures."""
+    model = tg.models.build("lenet5_original")
+    connections = {
+        "C1": 28 * 28 * 6 * (model.C1.fan_in + 1),
+        "S2": 14 * 14 * 6 * (model.S2.fan_in + 1),
+        "C3": 10 * 10 * int((model.C3.fan_in + 1).sum()),
+        "S4": 5 * 5 * 16 * (model.S4.fan_in + 1),
+        "C5": 120 * (model.C5.fan_in + 1),
+        "F6": 84 * (model.F6.fan_in + 1),
+        "output": model.output.codes.size,
+    }
+    assert connections == {
+        "C1": 122_304, "S2": 5_880, "C3": 151_600, "S4": 2_000, "C5": 48_120, "F6": 10_164,
+        "output": 840,
+    }  # fmt: skip
+    assert sum(connections.values()) == 340_908
+
+
+def test_the_variant_of_lenet5_is_the_original_with_a_linear_output() -> None:
+    states = []
+    for name, options in (
+        ("lenet5", {"variant": "original"}),
+        ("lenet5_original", {"output": "linear"}),
+    ):
+        tg.manual_seed(0)
+        states.append(tg.models.build(name, **options).state_dict())
+    assert list(states[0]) == list(states[1])
+    assert all(np.array_equal(a, b) for a, b in zip(*(s.values() for s in states), strict=True))
+
+
+def test_scores_of_1998_are_penalties_turned_round() -> None:
+    tg.manual_seed(0)
+    model = tg.models.build("lenet5_original")
+    x = np.random.default_rng(0).normal(size=(3, 1, 32, 32)).astype(np.float32)
+    with tg.explain.record() as recording:
+        scores = model(tg.Tensor(x))
+    assert [step.name for step in recording.steps][-2:] == ["squared_distances", "negative"]
+    assert (scores.numpy() < 0).all()
+
+
+def test_other_classes_than_digits_get_drawn_codes() -> None:
+    assert tg.models.build("lenet5_original", num_classes=26).output.codes.shape == (26, 84)
 
 
 def test_table_one_connects_six_triples_nine_quadruples_and_all() -> None:
@@ -118,11 +174,12 @@ def test_the_taught_form_has_no_such_note() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "error", "match"),
     [
-        ("lenet6", {}, UnknownNameError, "known names are lenet5; got 'lenet6'. Did you mean"),
+        ("lenet6", {}, UnknownNameError, "those .* lists; got 'lenet6'. Did you mean 'lenet5'"),
         ("lenet5", {"depth": 3}, OptionError, "known options are .*; got 'depth'"),
         ("lenet5", {"activation": "cube"}, OptionError, "sigmoid, tanh, relu; got 'cube'"),
         ("lenet5", {"pool": "min"}, OptionError, "pool is one of average, max; got 'min'"),
         ("lenet5", {"sigmoid_after": "x"}, OptionError, "one of all, conv; got 'x'"),
+        ("lenet5_original", {"output": "softmax"}, OptionError, "rbf, linear; got 'softmax'"),
         ("lenet5", {"variant": "2020"}, OptionError, "one of taught, original; got '2020'"),
         (
             "lenet5",

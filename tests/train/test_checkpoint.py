@@ -107,7 +107,7 @@ def test_another_model_is_refused(checkpoint: Checkpoint, recipe: Recipe) -> Non
         checkpoint.require_model("lenet5")
     other = nn.Linear(3, 2)
     before = other.state_dict()
-    with pytest.raises(CheckpointError, match="exactly what the module does of the module"):
+    with pytest.raises(CheckpointError, match="exactly what the module does"):
         checkpoint.restore(other, recipe.make_optimiser(other.parameters()))
     np.testing.assert_array_equal(before["weight"], other.state_dict()["weight"])
 

@@ -27,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "tinygrad_cnn.cli.explain:explain",
         "Tell the story of a forward and a backward pass.",
     ),
+    "models": (
+        "tinygrad_cnn.cli.models:list_models",
+        "List the networks, or describe one layer by layer.",
+    ),
     "rules": (
         "tinygrad_cnn.cli.rules:list_rules",
         "List every function element: rule, error signals, convention.",

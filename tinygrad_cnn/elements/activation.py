@@ -1,38 +1,46 @@
-"""Activations: the non-linear elements between the linear ones."""
+"""Activations: the non-linear elements between the linear ones; here those that squash.
 
-from typing import Any, TypeVar
+The rectifiers, which do not, stand in `activation_rectifiers`.
+"""
+
+from typing import Any, ClassVar, TypeVar
 
 from tinygrad_cnn.element import FunctionElement, Rule
 from tinygrad_cnn.elements.arithmetic import multiply
-from tinygrad_cnn.elements.requirements import any_float_type
+from tinygrad_cnn.elements.requirements import any_float_type, constants, positive_number
 from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)
 
 
-class _Activation(FunctionElement):
-    """Common part: one kernel forward, and one that needs only the output backward."""
+class ActivationElement(FunctionElement):
+    """Common part: one kernel forward, one for the error signal."""
 
     saves = {"z": ("a",)}
-    gradient: type["_ActivationGradient"]
+    gradient: ClassVar[type["ActivationGradientElement"]]
+    numbers: tuple[float, ...] = ()  # options, as the kernels take them
 
     def check(self, z: Variable) -> None:
         any_float_type(self.name, z.dtype)
 
     def forward(self, z: Any) -> Any:
-        return self.device.elementwise(self.name, z)
+        return self.device.elementwise(self.name, z, *constants(z, self.numbers))
 
     def backward(self, signal: Variable) -> Variable:
-        return self.gradient()(signal, self.saved("a"))
+        (needed,) = self.saves["z"]
+        return self.gradient(*self.numbers)(signal, self.saved(needed))
 
 
-class _ActivationGradient(FunctionElement):
-    """Common part: δ(z) from δ(a) and a, itself differentiable in both."""
+class ActivationGradientElement(FunctionElement):
+    """Common part: δ(z) from δ(a) and the value that the slope is computed from."""
 
     saves = {"δ": ("a",), "a": ("δ", "a")}
 
+    def __init__(self, *numbers: float) -> None:
+        self.numbers = numbers
+
     def forward(self, signal: Any, a: Any) -> Any:
-        return self.device.elementwise(self.name, signal, a)
+        return self.device.elementwise(self.name, signal, a, *constants(a, self.numbers))
 
     def slope_of_slope(self, a: Any) -> Any:
         """Return the derivative, with respect to a, of the factor that multiplies δ."""
@@ -41,14 +49,14 @@ class _ActivationGradient(FunctionElement):
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_signal, want_a = self.wanted
         a = self.saved("a")
-        to_signal = type(self)()(signal, a) if want_signal else None
+        to_signal = type(self)(*self.numbers)(signal, a) if want_signal else None
         to_a = None
         if want_a:
             to_a = multiply(multiply(signal, self.saved("δ")), self.slope_of_slope(a))
         return to_signal, to_a
 
 
-class SigmoidGradElement(_ActivationGradient, name="sigmoid_grad"):
+class SigmoidGradElement(ActivationGradientElement, name="sigmoid_grad"):
     """Error signal through a sigmoid."""
 
     rule = Rule(
@@ -67,7 +75,7 @@ class SigmoidGradElement(_ActivationGradient, name="sigmoid_grad"):
         return 1.0 - a - a
 
 
-class SigmoidElement(_Activation, name="sigmoid"):
+class SigmoidElement(ActivationElement, name="sigmoid"):
     """Squash to (0, 1)."""
 
     rule = Rule(
@@ -81,7 +89,7 @@ class SigmoidElement(_Activation, name="sigmoid"):
     gradient = SigmoidGradElement
 
 
-class TanhGradElement(_ActivationGradient, name="tanh_grad"):
+class TanhGradElement(ActivationGradientElement, name="tanh_grad"):
     """Error signal through a hyperbolic tangent."""
 
     rule = Rule(
@@ -100,7 +108,7 @@ class TanhGradElement(_ActivationGradient, name="tanh_grad"):
         return a * -2.0
 
 
-class TanhElement(_Activation, name="tanh"):
+class TanhElement(ActivationElement, name="tanh"):
     """Squash to (-1, 1)."""
 
     rule = Rule(
@@ -114,7 +122,7 @@ class TanhElement(_Activation, name="tanh"):
     gradient = TanhGradElement
 
 
-class ScaledTanhGradElement(_ActivationGradient, name="scaled_tanh_grad"):
+class ScaledTanhGradElement(ActivationGradientElement, name="scaled_tanh_grad"):
     """Error signal through LeCun's scaled hyperbolic tangent."""
 
     rule = Rule(
@@ -136,7 +144,7 @@ class ScaledTanhGradElement(_ActivationGradient, name="scaled_tanh_grad"):
         return a * (-4.0 / 3.0 / 1.7159)
 
 
-class ScaledTanhElement(_Activation, name="scaled_tanh"):
+class ScaledTanhElement(ActivationElement, name="scaled_tanh"):
     """LeCun's squashing function, for which f(1) = 1 and f(-1) = -1."""
 
     rule = Rule(
@@ -150,37 +158,68 @@ class ScaledTanhElement(_Activation, name="scaled_tanh"):
     gradient = ScaledTanhGradElement
 
 
-class ReluGradElement(_ActivationGradient, name="relu_grad"):
-    """Error signal through a rectifier."""
-
-    rule = Rule(
-        ("δ", "a"),
-        ("y",),
-        "{δ} ∘ [{a} > 0]",
-        {"δ": "{δy} ∘ [{a} > 0]"},
-        r"y = \delta \circ [a > 0]",
-        {"δ": r"\delta(\delta) = \delta(y) \circ [a > 0]"},
-    )
-    saves = {"δ": ("a",), "a": ("a",)}
-
-    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
-        want_signal, _ = self.wanted  # the mask is constant in a, away from the kink
-        return (ReluGradElement()(signal, self.saved("a")) if want_signal else None), None
+def numeral(number: float) -> str:
+    """Return a number as it is written in a rule."""
+    return repr(float(number)).removesuffix(".0")
 
 
-class ReluElement(_Activation, name="relu"):
-    """Let positive values through."""
+def _fraction(slope: float) -> str:
+    return "1/6" if slope == 1 / 6 else numeral(slope)
 
-    rule = Rule(
+
+def _hardsigmoid_rule(slope: str) -> Rule:
+    return Rule(
         ("z",),
         ("a",),
-        "max(0, {z})",
-        {"z": "{δa} ∘ [{a} > 0]"},
-        r"a = \max(0, z)",
-        {"z": r"\delta(z) = \delta(a) \circ [a > 0]"},
+        f"max(0, min(1, {slope} ∘ {{z}} + 1/2))",
+        {"z": f"{slope} ∘ {{δa}} ∘ [0 < {{a}} < 1]"},
+        rf"a = \max(0, \min(1, {slope} z + \tfrac{{1}}{{2}}))",
+        {"z": rf"\delta(z) = {slope} \, \delta(a) \circ [0 < a < 1]"},
     )
-    convention = "the derivative at z = 0 is 0"
-    gradient = ReluGradElement
+
+
+def _hardsigmoid_grad_rule(slope: str) -> Rule:
+    return Rule(
+        ("δ", "a"),
+        ("y",),
+        f"{slope} ∘ {{δ}} ∘ [0 < {{a}} < 1]",
+        {"δ": f"{slope} ∘ {{δy}} ∘ [0 < {{a}} < 1]"},
+        rf"y = {slope} \, \delta \circ [0 < a < 1]",
+        {"δ": rf"\delta(\delta) = {slope} \, \delta(y) \circ [0 < a < 1]"},
+    )
+
+
+class HardsigmoidGradElement(ActivationGradientElement, name="hardsigmoid_grad"):
+    """Error signal through a sigmoid made of straight lines."""
+
+    saves = {"δ": ("a",), "a": ("a",)}
+
+    rule = _hardsigmoid_grad_rule("1/6")
+
+    def __init__(self, slope: float = 1 / 6) -> None:
+        super().__init__(slope)
+        self.rule = _hardsigmoid_grad_rule(_fraction(slope))
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_signal, _ = self.wanted  # the slope is constant in a, away from the kinks
+        again = HardsigmoidGradElement(*self.numbers)
+        return again(signal, self.saved("a")) if want_signal else None, None
+
+
+class HardsigmoidElement(ActivationElement, name="hardsigmoid"):
+    """Squash to 0..1 with straight lines."""
+
+    convention = "the derivative at both kinks is 0"
+    gradient = HardsigmoidGradElement
+    rule = _hardsigmoid_rule("1/6")
+
+    def __init__(self, slope: float = 1 / 6) -> None:
+        self.numbers = (positive_number("hardsigmoid", "slope", slope),)
+        self.rule = _hardsigmoid_rule(_fraction(slope))
+
+    def options(self) -> dict[str, Any]:
+        (slope,) = self.numbers
+        return {} if slope == 1 / 6 else {"slope": slope}
 
 
 # -- functions -----------------------------------------------------------------------
@@ -271,12 +310,15 @@ def scaled_tanh(z: V) -> V:
     return ScaledTanhElement()(z)
 
 
-def relu(z: V) -> V:
-    """Let positive values through: ``a = max(0, z)``; ``δ(z) = δ(a) ∘ [a > 0]``.
+def hardsigmoid(z: V, slope: float = 1 / 6) -> V:
+    """Squash with straight lines: ``a = max(0, min(1, slope z + 1/2))``.
 
     Parameters
     ----------
     z : Scalar or Tensor, any shape
+    slope : float
+        Slope between the kinks, which lie at ``z = ±1 / (2 slope)``. A sixth by default, as in
+        PyTorch, where it is written relu6(z + 3) / 6; 0.2 is the older form of Theano and Keras.
 
     Returns
     -------
@@ -286,15 +328,22 @@ def relu(z: V) -> V:
     ------
     DTypeError
         If z is no variable, or not of a floating-point type.
+    OptionError
+        If the slope is not above 0.
 
     Notes
     -----
-    The derivative at z = 0 is 0.
+    ``δ(z) = slope δ(a) ∘ [0 < a < 1]``: the derivative at the kinks is 0.
+
+    References
+    ----------
+    .. [1] M. Courbariaux, Y. Bengio, J.-P. David, "BinaryConnect", NIPS 2015, equation 3, with
+       slope 1/2.
 
     Examples
     --------
     >>> import tinygrad_cnn as tg
-    >>> tg.functional.relu(tg.Tensor([-1.0, 2.0])).tolist()
-    [0.0, 2.0]
+    >>> tg.functional.hardsigmoid(tg.Tensor([-4.0, 0.0, 4.0])).tolist()
+    [0.0, 0.5, 1.0]
     """
-    return ReluElement()(z)
+    return HardsigmoidElement(slope)(z)

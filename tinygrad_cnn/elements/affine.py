@@ -32,6 +32,7 @@ class AffineElement(FunctionElement, name="affine"):
         },
     )
     saves = {"x": ("weight",), "weight": ("x",)}
+    sees_everything = True
 
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
         given = (x, weight) if bias is None else (x, weight, bias)
@@ -133,6 +134,7 @@ class MatrixProductElement(ArrayElement, name="matmul"):
         {"a": r"\delta(a) = \delta(y) b^T", "b": r"\delta(b) = a^T \delta(y)"},
     )
     saves = {"a": ("b",), "b": ("a",)}
+    sees_everything = True
 
     def check(self, a: Variable, b: Variable) -> None:
         one_float_type("matmul", a, b)

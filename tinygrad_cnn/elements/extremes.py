@@ -1,40 +1,68 @@
-"""The largest and the smallest value along axes, and the way back to where they stood."""
+"""The largest and the smallest value along axes, and the way back to where they stood.
+
+Where several values are the largest, the maximum has no derivative; any weights that add up
+to 1 over them are a sub-gradient. One winner is the usual choice; the elements whose name ends
+in `shared` send the error signal to all of them.
+"""
 
 import math
 from typing import Any, ClassVar
 
 from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.elements.arithmetic import multiply
+from tinygrad_cnn.elements.reduce import spread
 from tinygrad_cnn.elements.requirements import Axes, normalise_axes
-from tinygrad_cnn.errors import ShapeError
+from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.variable import Variable
 
+TIES = ("first", "last", "split", "all")
 
-class _WinnerElement(ArrayElement):
+
+def is_shared(operation: str, ties: str) -> bool:
+    """Tell whether all winners receive an error signal; refuse an unknown choice."""
+    if ties not in TIES:
+        raise OptionError(f"{operation}: ties is one of {', '.join(TIES)}; got {ties!r}")
+    return ties in ("split", "all")
+
+
+class _ExtremeElement(ArrayElement):
+    """Common part: the axes to search along, and who receives the error signal."""
+
+    winner: ClassVar[str]
+
+    def __init__(self, dim: Axes = None, keepdim: bool = False, ties: str = "first") -> None:
+        self.dim, self.keepdim, self.ties = dim, keepdim, ties
+
+    def options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {} if self.dim is None else {"dim": self.dim}
+        return options | ({} if self.ties == "first" else {"ties": self.ties})
+
+    def check(self, x: Variable) -> None:
+        operation = self.name.removesuffix("_shared")
+        self.axes = normalise_axes(operation, self.dim, len(x.shape))
+        if 0 in (x.shape[axis] for axis in self.axes):
+            raise ShapeError(
+                f"{operation}: nothing is the {self.winner} of no elements; got shape {x.shape}"
+            )
+
+
+class _WinnerElement(_ExtremeElement):
     """Common part of the functions that pick one element along axes."""
 
     saves = {"x": ("winners",)}
+    sees_everything = True
     differentiable = ("y",)
-    convention = "of equal values the first wins"
-    winner: ClassVar[str]
-
-    def __init__(self, dim: Axes = None, keepdim: bool = False) -> None:
-        self.dim, self.keepdim = dim, keepdim
-
-    def options(self) -> dict[str, Any]:
-        return {} if self.dim is None else {"dim": self.dim}
-
-    def check(self, x: Variable) -> None:
-        self.axes = normalise_axes(self.name, self.dim, len(x.shape))
-        if 0 in (x.shape[axis] for axis in self.axes):
-            raise ShapeError(
-                f"{self.name}: nothing is the {self.winner} of no elements; got shape {x.shape}"
-            )
+    convention = "of equal values the first wins, with ties='last' the last"
 
     def forward(self, x: Any) -> Any:
         xp = self.device.xp
         rows = _rows(xp, x, self.axes)
-        winners = getattr(rows, f"arg{self.name}")(axis=-1)
+        search = getattr(xp, f"arg{self.name}")
+        if self.ties == "last":
+            winners = rows.shape[-1] - 1 - search(rows[..., ::-1], axis=-1)
+        else:
+            winners = search(rows, axis=-1)
         values = xp.take_along_axis(rows, winners[..., None], axis=-1)[..., 0]
         if self.keepdim:
             values = xp.expand_dims(values, self.axes)
@@ -79,6 +107,54 @@ def _rows(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     shape = [x.shape[axis] for axis in kept]
     return x.transpose(*kept, *axes).reshape(*shape, math.prod(x.shape[axis] for axis in axes))
+
+
+class _SharedElement(_ExtremeElement):
+    """Common part of the functions whose error signal goes to all winners."""
+
+    saves = {"x": ("x", "y")}
+    sees_everything = True
+    convention = "equal values share the error signal, with ties='all' each receives all of it"
+
+    def forward(self, x: Any) -> Any:
+        search = getattr(self.device.xp, self.name.removesuffix("_shared"))
+        return self.device.xp.asarray(search(x, axis=self.axes, keepdims=self.keepdim))
+
+    def backward(self, signal: Variable) -> Variable:
+        shape, x = self.inputs[0].shape, self.saved("x")
+        values, best = x._value, spread(self.saved("y"), shape, self.axes)._value
+        shares = ((values == best) | ((values != values) & (best != best))).astype(x.dtype)
+        if self.ties == "split":
+            shares = shares / shares.sum(axis=self.axes, keepdims=True)
+        return multiply(spread(signal, shape, self.axes), x.lift(shares))
+
+
+class MaxSharedElement(_SharedElement, name="max_shared"):
+    """Take the largest element along axes; equal ones share the error signal."""
+
+    rule = Rule(
+        ("x",),
+        ("y",),
+        "max {x}",
+        {"x": "{δy} shared by the winners, 0 elsewhere"},
+        r"y = \max x",
+        {"x": r"\delta(x)_k = s \, \delta(y) \, [x_k = y]"},
+    )
+    winner = "largest"
+
+
+class MinSharedElement(_SharedElement, name="min_shared"):
+    """Take the smallest element along axes; equal ones share the error signal."""
+
+    rule = Rule(
+        ("x",),
+        ("y",),
+        "min {x}",
+        {"x": "{δy} shared by the winners, 0 elsewhere"},
+        r"y = \min x",
+        {"x": r"\delta(x)_k = s \, \delta(y) \, [x_k = y]"},
+    )
+    winner = "smallest"
 
 
 class MaxGradElement(ArrayElement, name="max_grad"):
@@ -143,7 +219,7 @@ class MaxGatherElement(ArrayElement, name="max_gather"):
 # -- functions -----------------------------------------------------------------------
 
 
-def max(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+def max(x: Any, dim: Axes = None, keepdim: bool = False, *, ties: str = "first") -> Any:
     """Take the largest element along axes: ``y = max x``.
 
     Parameters
@@ -154,6 +230,9 @@ def max(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
         Axes to search along; all by default.
     keepdim : bool
         Keep those axes, with size one.
+    ties : {"first", "last", "split", "all"}
+        Who receives the error signal among equal values, a choice of sub-gradient: the first
+        in row order, the last, each an equal share, or each the whole signal.
 
     Returns
     -------
@@ -167,11 +246,12 @@ def max(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     DTypeError
         If x is no Tensor.
     OptionError
-        If `dim` is no integer.
+        If `dim` is no integer, or `ties` unknown.
 
     Notes
     -----
-    ``δ(x) = δ(y)`` at the winner, of equal values the first in row order, and 0 elsewhere.
+    ``δ(x) = δ(y)`` at the winner and 0 elsewhere. PyTorch takes "first" in `max` along one
+    axis, "split" in `amax`.
 
     Examples
     --------
@@ -180,11 +260,17 @@ def max(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     >>> tg.functional.max(x).backward()
     >>> x.grad.tolist()
     [0.0, 1.0, 0.0]
+    >>> x.zero_grad()
+    >>> tg.functional.max(x, ties="split").backward()
+    >>> x.grad.tolist()
+    [0.0, 0.5, 0.5]
     """
-    return MaxElement(dim, keepdim)(x)[0]
+    if is_shared("max", ties):
+        return MaxSharedElement(dim, keepdim, ties)(x)
+    return MaxElement(dim, keepdim, ties)(x)[0]
 
 
-def min(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+def min(x: Any, dim: Axes = None, keepdim: bool = False, *, ties: str = "first") -> Any:
     """Take the smallest element along axes: ``y = min x``.
 
     Parameters
@@ -195,6 +281,9 @@ def min(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
         Axes to search along; all by default.
     keepdim : bool
         Keep those axes, with size one.
+    ties : {"first", "last", "split", "all"}
+        Who receives the error signal among equal values, a choice of sub-gradient: the first
+        in row order, the last, each an equal share, or each the whole signal.
 
     Returns
     -------
@@ -208,11 +297,12 @@ def min(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     DTypeError
         If x is no Tensor.
     OptionError
-        If `dim` is no integer.
+        If `dim` is no integer, or `ties` unknown.
 
     Notes
     -----
-    ``δ(x) = δ(y)`` at the winner, of equal values the first in row order, and 0 elsewhere.
+    ``δ(x) = δ(y)`` at the winner and 0 elsewhere. PyTorch takes "first" in `min` along one
+    axis, "split" in `amin`.
 
     Examples
     --------
@@ -220,4 +310,6 @@ def min(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     >>> tg.functional.min(tg.Tensor([[3.0, 5.0], [4.0, 2.0]]), dim=1).tolist()
     [3.0, 2.0]
     """
-    return MinElement(dim, keepdim)(x)[0]
+    if is_shared("min", ties):
+        return MinSharedElement(dim, keepdim, ties)(x)
+    return MinElement(dim, keepdim, ties)(x)[0]

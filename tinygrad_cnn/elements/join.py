@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.device import CPU, SCALAR, Device
+from tinygrad_cnn.device import CPU, SCALAR, SHAPES, Device
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.arithmetic import CastElement
 from tinygrad_cnn.elements.requirements import normalise_axis, require_variables
@@ -99,6 +99,11 @@ class UnstackScalarsElement(FunctionElement, name="unstack_scalars"):
             raise ShapeError(
                 f"scalars: a tensor of one axis is taken apart; got shape {x.shape}. "
                 "Use tensor.reshape(-1).scalars()"
+            )
+        if x.device == SHAPES.name:
+            raise DeviceError(
+                "scalars: values are read from memory; got a tensor of shape "
+                f"{x.shape} on 'shapes', which has a shape and no values"
             )
 
     def output_device(self, position: int) -> Device:
@@ -199,7 +204,7 @@ def stack(variables: Sequence[Any], dim: int = 0) -> Any:
         raise OptionError("stack: at least one value is joined; got none")
     require_variables("stack", *variables)
     kinds = {variable.device for variable in variables}
-    if len(kinds) > 1:
+    if len(kinds) > 1 and "scalar" in kinds:
         given = ", ".join(variable.name or type(variable).__name__ for variable in variables)
         raise DeviceError(
             f"stack: scalars and tensors do not mix; got {given}. Make a tensor of the scalars "

@@ -1,21 +1,29 @@
-"""Losses: the last element, where the error signal starts."""
+"""What all losses share; a loss is the last element, where the error signal starts.
+
+The losses themselves stand in `loss_regression`, `loss_binary`, `loss_likelihood`,
+`loss_cross_entropy`, `loss_margin` and `loss_rbf`.
+"""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
+from tinygrad_cnn.device import ArrayDevice
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
-from tinygrad_cnn.elements.arithmetic import multiply, negative, subtract
-from tinygrad_cnn.elements.reduce import sum
-from tinygrad_cnn.elements.requirements import lifted, one_float_type
-from tinygrad_cnn.elements.shape import reshape
-from tinygrad_cnn.elements.softmax import softmax
+from tinygrad_cnn.elements.requirements import constants, one_float_type
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
+from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
+# What a reduction makes of the rule of one example, which goes into the braces: the loss and
+# its LaTeX, and what is appended to the error signal and put before its LaTeX.
+REDUCTIONS = {
+    "mean": ("Σ {} / N", r"L = \frac{{1}}{{N}} \sum_n {}", " / N", r"\tfrac{1}{N} "),
+    "sum": ("Σ {}", r"L = \sum_n {}", "", ""),
+    "none": ("{}", "L = {}", "", ""),
+}
 
-class _Loss(FunctionElement):
+
+class LossElement(FunctionElement):
     """Common part: the reduction decides the rule."""
 
     rules: ClassVar[Mapping[str, Rule]]  # by reduction
@@ -32,336 +40,106 @@ class _Loss(FunctionElement):
     def options(self) -> dict[str, Any]:
         return {} if self.reduction == self.usual_reduction else {"reduction": self.reduction}
 
-
-def _cross_entropy_rule(forward: str, latex: str, share: str, latex_share: str) -> Rule:
-    difference = "softmax({x}) - onehot({labels})"
-    return Rule(
-        ("x", "labels"),
-        ("L",),
-        forward.format("-log softmax({x})[{labels}]"),
-        {"x": "{δL} ∘ (" + difference + ")" + share},
-        latex.format(r"-\ln \operatorname{softmax}(x)_{l}"),
-        {
-            "x": rf"\delta(x) = {latex_share}\delta(L) \,"
-            r" (\operatorname{softmax}(x) - \operatorname{onehot}(l))"
-        },
-    )
-
-
-class CrossEntropyElement(_Loss, ArrayElement, name="cross_entropy"):
-    """Softmax and negative log-likelihood in one, so that nothing overflows."""
-
-    rules = {
-        "mean": _cross_entropy_rule(
-            "Σ {} / N", r"L = \frac{{1}}{{N}} \sum_n {}", " / N", r"\tfrac{1}{N} "
-        ),
-        "sum": _cross_entropy_rule("Σ {}", r"L = \sum_n {}", "", ""),
-        "none": _cross_entropy_rule("{}", "L = {}", "", ""),
-    }
-    rule = rules["mean"]
-    saves = {"x": ("x", "labels")}
-
-    def check(self, x: Variable, labels: Variable) -> None:
-        one_float_type("cross_entropy", x)
-        if len(x.shape) != 2 or labels.shape != x.shape[:1] or x.shape[1] == 0:
-            raise ShapeError(
-                "cross_entropy: scores are (N, K) and labels (N,); got scores "
-                f"{x.shape} and labels {labels.shape}"
-            )
-        if labels.dtype.kind not in "iu":
-            raise DTypeError(
-                f"cross_entropy: labels are integers; got {labels.dtype}. Convert with .long()"
-            )
-        values = labels._value
-        wrong = (values < 0) | (values >= x.shape[1])
-        if wrong.any():
-            place = int(wrong.argmax())
-            raise OptionError(
-                f"cross_entropy: labels lie in 0..{x.shape[1] - 1} for {x.shape[1]} classes; "
-                f"got {int(values[place])} at position {place}"
-            )
-
-    def forward(self, x: Any, labels: Any) -> Any:
-        losses = self.device.dense("cross_entropy_forward", x, labels, shape=labels.shape)
+    def reduced(self, losses: Any, count: int) -> Any:
+        """Return single losses, their sum, or their mean over `count`; NaN if that is 0."""
         if self.reduction == "none":
             return losses
         total = self.device.total(losses)
         if self.reduction == "sum":
             return total
-        return total / total.dtype.type(len(losses)) if len(losses) else total * np.nan
+        return self.device.elementwise("divide", total, *constants(total, (count,)))
 
-    def backward(self, signal: Any) -> tuple[Variable | None, ...]:
-        x, labels = self.saved("x"), self.saved("labels")
-        count = x.shape[0]
-        if self.reduction == "mean":
-            signal = signal / max(count, 1)
-        element = CrossEntropyGradElement(per_example=self.reduction == "none")
-        return element(signal, x, labels), None
-
-
-class CrossEntropyGradElement(ArrayElement, name="cross_entropy_grad"):
-    """Error signal of the scores: what softmax says less what is true."""
-
-    rule = Rule(
-        ("δ", "x", "labels"),
-        ("y",),
-        "{δ} (softmax({x}) - onehot({labels}))",
-        {
-            "δ": "Σ {δy} ∘ (softmax({x}) - onehot({labels}))",
-            "x": "{δ} p ∘ ({δy} - Σ p ∘ {δy}), p = softmax({x})",
-        },
-        r"y = \delta \, (\operatorname{softmax}(x) - \operatorname{onehot}(l))",
-        {
-            "δ": r"\delta(\delta) = \sum_k \delta(y_k) (p_k - [k = l])",
-            "x": r"\delta(x) = \delta \, p \circ (\delta(y) - \sum_k p_k \delta(y_k))",
-        },
-    )
-    saves = {"δ": ("x", "labels"), "x": ("δ", "x")}
-
-    def __init__(self, per_example: bool) -> None:
-        self.per_example = per_example
-
-    def forward(self, signal: Any, x: Any, labels: Any) -> Any:
-        xp = self.device.xp
-        each = xp.ascontiguousarray(xp.broadcast_to(signal, labels.shape))
-        return self.device.dense("cross_entropy_grad", each, x, labels, shape=x.shape)
-
-    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
-        want_signal, want_x, _ = self.wanted
-        to_signal = to_x = None
-        if want_signal:
-            one = CrossEntropyGradElement(per_example=False)
-            x, labels = self.saved("x"), self.saved("labels")
-            difference = one(x.constant(1.0), x, labels)
-            to_signal = sum(multiply(signal, difference), 1 if self.per_example else None)
-        if want_x:
-            delta, p = self.saved("δ"), softmax(self.saved("x"), 1)
-            weighted = multiply(p, signal)
-            inner = subtract(weighted, multiply(p, sum(weighted, 1, keepdim=True)))
-            each = reshape(delta, (-1, 1)) if self.per_example else delta
-            to_x = multiply(inner, each)
-        return to_signal, to_x, None
+    def share(self, signal: Variable, count: int) -> Variable:
+        """Return what of an error signal reaches each single loss."""
+        if self.reduction != "mean":
+            return signal
+        share: Variable = signal / max(count, 1)  # type: ignore[assignment, operator]
+        return share
 
 
-class _Difference(_Loss):
-    """Common part of the losses that square ``prediction - target``."""
+class PairLossElement(LossElement):
+    """Common part of the losses that compare a prediction with a target, value by value."""
 
-    saves = {"a": ("a", "y"), "y": ("a", "y")}
-
-    def check(self, a: Variable, y: Variable) -> None:
-        one_float_type(self.name, a, y)
+    def check(self, a: Variable, y: Variable, *others: Variable) -> None:
+        one_float_type(self.name, a, y, *others)
         if a.shape != y.shape:
             raise ShapeError(
                 f"{self.name}: prediction and target have one shape; got {a.shape} and {y.shape}"
             )
-        if not a.shape:  # the mean of one number is the number
-            self.rule = self.rules["sum"]
-
-    def squares(self, a: Any, y: Any) -> Any:
-        """Return (y - a)² of each element."""
-        difference = self.device.elementwise("subtract", y, a)
-        return self.device.elementwise("multiply", difference, difference)
-
-    def scale(self, shape: tuple[int, ...]) -> float:
-        """Return the factor of δ(J) · (a - y) in the error signal."""
-        raise NotImplementedError  # abstract
-
-    def backward(self, signal: Any) -> tuple[Variable | None, ...]:
-        want_a, want_y = self.wanted
-        a, y = self.saved("a"), self.saved("y")
-        share = signal * self.scale(a.shape)
-        to_a = multiply(subtract(a, y), share)
-        return to_a if want_a else None, negative(to_a) if want_y else None
 
 
-def _difference_rule(forward: str, latex: str, factor: str, latex_factor: str) -> Rule:
-    """Return the rule of a loss whose error signals are a factor times δ(J) ∘ (y - a)."""
-    signal, latex_signal = "{δJ} ∘ ({y} - {a})", r"\delta(J) \circ (y - a)"
-    return Rule(
-        ("a", "y"),
-        ("J",),
-        forward,
-        {"a": f"-{factor}{signal}", "y": f"{factor}{signal}"},
-        latex,
-        {
-            "a": rf"\delta(a) = -{latex_factor} {latex_signal}",
-            "y": rf"\delta(y) = {latex_factor} {latex_signal}",
-        },
-    )
+class ClassLossElement(LossElement, ArrayElement):
+    """Common part of the losses that compare scores (N, K, ...) with labels (N, ...)."""
+
+    ignore_index: int | None = None  # a label that stands for no class
+    spatial: ClassVar[bool] = False  # whether each example may be a map of labels
+
+    def check(self, x: Variable, labels: Variable, weight: Variable | None = None) -> None:
+        one_float_type(self.name, x)
+        dims = len(x.shape)
+        fits = dims == 2 or (self.spatial and dims > 2)
+        if not fits or labels.shape != (x.shape[0], *x.shape[2:]) or x.shape[1] == 0:
+            forms = "(N, K) and labels (N,)"
+            if self.spatial:
+                forms += ", or (N, K, H, W) and (N, H, W)"
+            raise ShapeError(
+                f"{self.name}: scores are {forms}; got scores {x.shape} and labels {labels.shape}"
+            )
+        if labels.dtype.kind not in "iu":
+            raise DTypeError(
+                f"{self.name}: labels are integers; got {labels.dtype}. Convert with .long()"
+            )
+        self._check_labels(labels._value, x.shape[1])
+        if weight is not None:
+            self._check_weight(x, weight)
+
+    def _check_labels(self, labels: Any, classes: int) -> None:
+        wrong = (labels < 0) | (labels >= classes)
+        if self.ignore_index is not None:
+            wrong &= labels != self.ignore_index
+        if wrong.any():
+            place = wrong.nonzero()
+            first = tuple(int(axis[0]) for axis in place)
+            raise OptionError(
+                f"{self.name}: labels lie in 0..{classes - 1} for {classes} classes; "
+                f"got {int(labels[first])} at position {first[0] if len(first) == 1 else first}"
+            )
+
+    def _check_weight(self, x: Variable, weight: Variable) -> None:
+        one_float_type(self.name, x, weight)
+        if weight.shape != x.shape[1:2]:
+            raise ShapeError(
+                f"{self.name}: there is one weight for each of {x.shape[1]} classes; "
+                f"got shape {weight.shape}"
+            )
+        if weight.requires_grad:
+            raise OptionError(
+                f"{self.name}: class weights are constants; got one that requires a gradient. "
+                "Hand over weight.detach()"
+            )
 
 
-class MeanSquaredErrorElement(_Difference, name="mse_loss"):
-    """Mean, over all m elements, of the squared difference."""
+class ClassLossGradientElement(ArrayElement):
+    """Common part of the error signals of scores."""
 
-    rules = {
-        "mean": _difference_rule(
-            "Σ ({y} - {a})² / m",
-            r"J = \frac{1}{m} \sum (y - a)^2",
-            "2 / m ∘ ",
-            r"\tfrac{2}{m}",
-        ),
-        "sum": _difference_rule("Σ ({y} - {a})²", r"J = \sum (y - a)^2", "2 ∘ ", "2"),
-        "none": _difference_rule("({y} - {a})²", "J = (y - a)^2", "2 ∘ ", "2"),
-    }
-    rule = rules["mean"]
+    def __init__(self, per_example: bool) -> None:
+        self.per_example = per_example  # whether each single loss has a signal of its own
 
-    def forward(self, a: Any, y: Any) -> Any:
-        squares = self.squares(a, y)
-        if self.reduction == "none":
-            return squares
-        total = self.device.total(squares)
-        if self.reduction == "sum" or isinstance(total, float):
-            return total
-        return total / total.dtype.type(squares.size) if squares.size else total * np.nan
+    def each(self, signal: Any, labels: Any) -> Any:
+        """Return the signal of each label, as a vector."""
+        return label_vector(self.device.xp.broadcast_to(signal, labels.shape))
 
-    def scale(self, shape: tuple[int, ...]) -> float:
-        return 2.0 / max(int(np.prod(shape)), 1) if self.reduction == "mean" else 2.0
+    def from_rows(self, rows: Any, labels: Any) -> Any:
+        """Return a matrix with a row for each label in the shape (N, K, ...) of the scores."""
+        last = rows.reshape(*labels.shape, rows.shape[-1])
+        return self.device.xp.moveaxis(last, -1, 1)
 
 
-class SquaredErrorElement(_Difference, name="squared_error"):
-    """Half the squared distance ½‖y − a‖², added up over the N examples of the batch."""
-
-    rules = {
-        "sum": _difference_rule("½ ‖{y} - {a}‖²", r"J = \tfrac{1}{2} \| y - a \|^2", "", ""),
-        "mean": _difference_rule(
-            "½ ‖{y} - {a}‖² / N",
-            r"J = \frac{1}{2N} \| y - a \|^2",
-            "1 / N ∘ ",
-            r"\tfrac{1}{N}",
-        ),
-    }
-    rule = rules["sum"]
-    usual_reduction = "sum"
-
-    def forward(self, a: Any, y: Any) -> Any:
-        total = self.device.total(self.squares(a, y))
-        half = self.scale(np.shape(a)) / 2.0
-        return total * half if isinstance(total, float) else total * total.dtype.type(half)
-
-    def scale(self, shape: tuple[int, ...]) -> float:
-        examples = shape[0] if shape else 1
-        return 1.0 / max(examples, 1) if self.reduction == "mean" else 1.0
+def score_rows(device: ArrayDevice, x: Any) -> Any:
+    """Return scores (N, K, ...) as a matrix with a row of K scores for each label."""
+    return layout.contiguous(device.rows(device.xp.moveaxis(x, 1, -1)))
 
 
-# -- functions -----------------------------------------------------------------------
-
-
-def cross_entropy(x: Any, labels: Any, reduction: str = "mean") -> Any:
-    """Compare scores with the true classes: softmax, then negative log-likelihood.
-
-    Parameters
-    ----------
-    x : Tensor, shape (N, K)
-        Scores (logits).
-    labels : Tensor or ndarray of integers, shape (N,)
-        True classes, 0 to K - 1.
-    reduction : {"mean", "sum", "none"}
-        Over the N examples.
-
-    Returns
-    -------
-    Tensor, shape () or (N,)
-        ``L = -log(exp(x_y) / Σ_k exp(x_k))``.
-
-    Raises
-    ------
-    ShapeError, DTypeError, OptionError
-        If shapes or types do not fit, or a label lies outside the classes.
-
-    Notes
-    -----
-    ``δ(x) = softmax(x) - onehot(y)``, divided by N for the mean.
-
-    Examples
-    --------
-    >>> import numpy as np, tinygrad_cnn as tg
-    >>> scores = tg.Tensor([[0.0, 0.0]], requires_grad=True)
-    >>> loss = tg.functional.cross_entropy(scores, np.array([1]))
-    >>> loss.backward()
-    >>> scores.grad.tolist()
-    [[0.5, -0.5]]
-    """
-    return CrossEntropyElement(reduction)(x, lifted("cross_entropy", x, labels))
-
-
-def mse_loss(a: Any, y: Any, reduction: str = "mean") -> Any:
-    """Average the squared differences of m elements: ``J = Σ (y - a)² / m``.
-
-    Parameters
-    ----------
-    a : Scalar or Tensor, any shape
-        Predictions.
-    y : Scalar or Tensor, or an array or number, the shape of a
-        Targets.
-    reduction : {"mean", "sum", "none"}
-        Over all elements.
-
-    Returns
-    -------
-    Scalar or Tensor, shape (), or the shape of a for "none"
-
-    Raises
-    ------
-    ShapeError
-        If the shapes differ.
-    DTypeError
-        If a is no variable, or the types differ or are not float32 or float64.
-    DeviceError
-        If a Scalar meets a Tensor.
-    OptionError
-        If the reduction has another name.
-
-    Notes
-    -----
-    ``δ(a) = -2 / m ∘ δ(J) ∘ (y - a)`` and ``δ(y) = -δ(a)``; without the 1 / m for "sum" and
-    "none".
-
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> tg.functional.mse_loss(tg.Tensor([1.0, 2.0]), tg.Tensor([1.0, 4.0])).item()
-    2.0
-    """
-    return MeanSquaredErrorElement(reduction)(a, lifted("mse_loss", a, y))
-
-
-def squared_error(a: Any, y: Any, reduction: str = "sum") -> Any:
-    """Add up half the squared distances over the batch: ``J = ½‖y - a‖²``.
-
-    Parameters
-    ----------
-    a : Scalar or Tensor, any shape
-        Predictions.
-    y : Scalar or Tensor, or an array or number, the shape of a
-        Targets.
-    reduction : {"sum", "mean"}
-        Over the N examples, the first axis.
-
-    Returns
-    -------
-    Scalar or Tensor, shape ()
-
-    Raises
-    ------
-    ShapeError
-        If the shapes differ.
-    DTypeError
-        If a is no variable, or the types differ or are not float32 or float64.
-    DeviceError
-        If a Scalar meets a Tensor.
-    OptionError
-        If the reduction has another name.
-
-    Notes
-    -----
-    ``δ(a) = -δ(J) ∘ (y - a)`` and ``δ(y) = -δ(a)``, divided by N for the mean.
-
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> a = tg.Scalar(0.25, requires_grad=True)
-    >>> tg.functional.squared_error(a, tg.Scalar(1.0)).backward()
-    >>> a.grad  # -(y - a)
-    Scalar(-0.75)
-    """
-    return SquaredErrorElement(reduction)(a, lifted("squared_error", a, y))
+def label_vector(labels: Any) -> Any:
+    """Return labels (N, ...) as a vector, in the order of :func:`score_rows`."""
+    return layout.contiguous(labels.reshape(-1))

@@ -62,6 +62,7 @@ class SumElement(ArrayElement, name="sum"):
         r"y = \sum x",
         {"x": r"\delta(x) = \delta(y) \text{ repeated}"},
     )
+    sees_everything = True
 
     def __init__(self, dim: Axes = None, keepdim: bool = False) -> None:
         self.dim, self.keepdim = dim, keepdim
@@ -91,6 +92,7 @@ class MeanElement(ArrayElement, name="mean"):
         r"y = \frac{1}{m} \sum x",
         {"x": r"\delta(x) = \frac{1}{m} \delta(y) \text{ repeated}"},
     )
+    sees_everything = True
 
     def __init__(self, dim: Axes = None, keepdim: bool = False) -> None:
         self.dim, self.keepdim = dim, keepdim

@@ -1,7 +1,9 @@
 """What elements ask of their inputs before any arithmetic: kinds, element types, axes, sizes."""
 
+import math
 import operator
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -93,3 +95,30 @@ def broadcast_shape(operation: str, *shapes: Shape) -> Shape:
             f"{operation}: shapes broadcast when, read from the right, sizes are equal "
             f"or one of them is 1; got {' and '.join(map(str, shapes))}"
         ) from None
+
+
+# -- numbers -------------------------------------------------------------------------
+
+
+def finite_number(
+    operation: str, option: str, given: Any, least: float = -math.inf, most: float = math.inf
+) -> float:
+    """Return an option that is a finite number, from `least` to `most`, as a float."""
+    if not isinstance(given, Real) or not least <= float(given) <= most or not math.isfinite(given):
+        bounds = f" from {least:g} to {most:g}" if math.isfinite(most) else ""
+        raise OptionError(f"{operation}: {option} is a finite number{bounds}; got {given!r}")
+    return float(given)
+
+
+def positive_number(operation: str, option: str, given: Any) -> float:
+    """Return an option that is a finite number above 0 as a float."""
+    if not isinstance(given, Real) or not 0.0 < float(given) < math.inf:
+        raise OptionError(f"{operation}: {option} is a finite number above 0; got {given!r}")
+    return float(given)
+
+
+def constants(value: Any, numbers: Iterable[float]) -> tuple[Any, ...]:
+    """Return options of an element as operands beside a value: of its kind and type."""
+    if isinstance(value, float):
+        return tuple(numbers)
+    return tuple(value.dtype.type(number) for number in numbers)

@@ -8,5 +8,14 @@ declares of itself.
 from tinygrad_cnn.explain.recording import Recording, Statistics, record
 from tinygrad_cnn.explain.rules import rules
 from tinygrad_cnn.explain.story import story
+from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
 
-__all__ = ["Recording", "Statistics", "record", "rules", "story"]
+__all__ = [
+    "Recording",
+    "Statistics",
+    "draw_weight_matrix",
+    "record",
+    "rules",
+    "story",
+    "weight_matrix",
+]

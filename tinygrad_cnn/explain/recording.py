@@ -16,6 +16,7 @@ from tinygrad_cnn.element import Cost, FunctionElement, Rule
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.graph import Node, Shape, elements_behind
 from tinygrad_cnn.hooks import Effort
+from tinygrad_cnn.kernels.stand_in import is_stand_in
 from tinygrad_cnn.variable import Variable
 
 KEEP = ("statistics", "arrays")
@@ -37,7 +38,9 @@ class Statistics(NamedTuple):
 
     @classmethod
     def of(cls, value: float | npt.NDArray[Any]) -> "Statistics":
-        """Measure a number or an array."""
+        """Measure a number or an array; what has a shape alone has no figures."""
+        if is_stand_in(value):
+            return cls(math.nan, math.nan, math.nan, math.nan)
         array = np.asarray(value, np.float64)
         if array.size == 0:
             return cls(0.0, math.nan, math.nan, math.nan)

@@ -25,7 +25,7 @@ PASSES = ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight")
 
 
 class ConvShape(NamedTuple):
-    """A convolution layer: batch, channels in and out, image side, kernel, stride, padding."""
+    """A convolution layer: batch, channels in and out, image side, and what slides over it."""
 
     batch: int
     channels: int
@@ -34,11 +34,14 @@ class ConvShape(NamedTuple):
     kernel: int
     stride: int = 1
     padding: int = 0
+    dilation: int = 1
+    groups: int = 1
 
     @property
     def window(self) -> Window:
         """The sliding window."""
-        return Window(*(2 * (self.kernel,)), *(2 * (self.stride,)), *(2 * (self.padding,)))
+        k, s, p, d = self.kernel, self.stride, self.padding, self.dilation
+        return Window(k, k, s, s, p, p, d, d, groups=self.groups)
 
     @property
     def multiply_adds(self) -> int:
@@ -50,13 +53,16 @@ class ConvShape(NamedTuple):
         117600
         """
         oh, ow = self.window.output_size(self.side, self.side)
-        return self.batch * oh * ow * self.filters * self.channels * self.kernel**2
+        channels = self.channels // self.groups
+        return self.batch * oh * ow * self.filters * channels * self.kernel**2
 
     def __str__(self) -> str:
         text = f"{self.batch} x {self.channels}→{self.filters}, {self.side}x{self.side}, "
         text += f"kernel {self.kernel}"
         text += f", stride {self.stride}" if self.stride != 1 else ""
-        return text + (f", padding {self.padding}" if self.padding else "")
+        text += f", padding {self.padding}" if self.padding else ""
+        text += f", dilation {self.dilation}" if self.dilation != 1 else ""
+        return text + (f", groups {self.groups}" if self.groups != 1 else "")
 
 
 # The layer that the variants are judged by, then the two of LeNet-5.
@@ -142,7 +148,7 @@ def _candidates(shape: ConvShape, operation: str, skip: Sequence[str]) -> list[_
         return generator.standard_normal(sizes, np.float32)
 
     x = draw(shape.batch, shape.side, shape.side, shape.channels)
-    weight = draw(shape.filters, shape.channels, shape.kernel, shape.kernel)
+    weight = draw(shape.filters, shape.channels // shape.groups, shape.kernel, shape.kernel)
     grad = draw(shape.batch, oh, ow, shape.filters)
     bias = draw(shape.filters)
     operands, result = {

@@ -12,9 +12,12 @@ C3       16 filters 5x5       10x10x16    2,416             1,516 (table I)
 S4       2x2 subsampling      5x5x16      0                 32
 C5       fully connected      120         48,120            48,120
 F6       fully connected      84          10,164            10,164
-output   fully connected      10          850               850 (there: RBF)
-total                                     61,706            60,850
+output   one for each class   10          850 (affine)      0 (RBF)
+total                                     61,706            60,000
 =======  ===================  ==========  ================  ================
+
+The 840 numbers of the paper's output layer are codes that nobody trains; with an affine layer in
+its place the form of 1998 has 60,850 parameters.
 """
 
 from collections.abc import Callable
@@ -23,6 +26,7 @@ from typing import Any
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.models.building import one_of
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.nn import Module, init
 from tinygrad_cnn.tensor import Tensor
@@ -69,9 +73,9 @@ class LeNet5(Module):
         sigmoid_after: str = "all",
     ) -> None:
         super().__init__()
-        self.squash = ACTIVATIONS[_one_of("activation", activation, ACTIVATIONS)]
-        shrink = POOLS[_one_of("pool", pool, POOLS)]
-        _one_of("sigmoid_after", sigmoid_after, ("all", "conv"))
+        self.squash = ACTIVATIONS[one_of("lenet5", "activation", activation, ACTIVATIONS)]
+        shrink = POOLS[one_of("lenet5", "pool", pool, POOLS)]
+        one_of("lenet5", "sigmoid_after", sigmoid_after, ("all", "conv"))
         self.squash_features = sigmoid_after == "all"
         self.C1 = nn.Conv2d(1, 6, 5)
         self.S2 = shrink(2)
@@ -110,26 +114,48 @@ class LeNet5(Module):
 
 
 class LeNet5Original(Module):
-    """LeNet-5 of 1998, with a linear output layer in place of the radial basis functions.
+    """LeNet-5 of 1998.
 
     C3 sees only the maps of S2 that table I names, subsampling has a trainable coefficient
-    and bias, and every layer up to F6 is squashed by 1.7159 tanh(2/3 z). Weights start as
-    the paper's appendix A says: U(-2.4 / fan-in, 2.4 / fan-in).
+    and bias, and every layer up to F6 is squashed by 1.7159 tanh(2/3 z). The output layer
+    compares F6 with a picture of each digit. Weights start as the paper's appendix A says:
+    U(-2.4 / fan-in, 2.4 / fan-in).
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of outputs. Only ten classes have pictures; codes for other numbers are drawn.
+    output : {"rbf", "linear"}
+        :class:`~tinygrad_cnn.nn.RBFOutput` as in the paper, or an affine layer.
+
+    Raises
+    ------
+    OptionError
+        If there is no such output layer.
+
+    Examples
+    --------
+    >>> LeNet5Original().count_parameters()
+    60000
     """
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, num_classes: int = 10, output: str = "rbf") -> None:
         super().__init__()
+        one_of("lenet5_original", "output", output, ("rbf", "linear"))
         self.C1 = nn.Conv2d(1, 6, 5)
         self.S2 = nn.Subsampling2d(6, 2)
         self.C3 = nn.TableConv2d(C3_CONNECTIONS, 6, 5)
         self.S4 = nn.Subsampling2d(16, 2)
         self.C5 = nn.Linear(16 * 5 * 5, 120)
         self.F6 = nn.Linear(120, 84)
-        self.output = nn.Linear(84, num_classes)
+        self.output: Module = (
+            nn.RBFOutput(84, num_classes) if output == "rbf" else nn.Linear(84, num_classes)
+        )
         self._draw_weights()
 
     def _draw_weights(self) -> None:
-        for layer in (self.C1, self.C5, self.F6, self.output, self.S2, self.S4):
+        affine = (self.output,) if isinstance(self.output, nn.Linear) else ()
+        for layer in (self.C1, self.C5, self.F6, *affine, self.S2, self.S4):
             for parameter in layer.parameters():
                 init.lecun_uniform_(parameter, layer.fan_in)
         init.lecun_uniform_(self.C3.weight, self.C3.filter_fan_in)
@@ -157,16 +183,26 @@ def lenet5(
     num_classes : int
         Number of outputs.
     variant : {"taught", "original"}
-        :class:`LeNet5`, or :class:`LeNet5Original` of 1998.
+        :class:`LeNet5`, or :class:`LeNet5Original` of 1998 with an affine output layer.
     activation, pool, sigmoid_after : str, optional
         Of the taught form; see :class:`LeNet5`.
+
+    Returns
+    -------
+    Module
+        Maps images (N, 1, 32, 32) to scores (N, num_classes).
 
     Raises
     ------
     OptionError
         If an option has an unknown value, or does not go with the variant of 1998.
+
+    Examples
+    --------
+    >>> lenet5().count_parameters(), lenet5(variant="original").count_parameters()
+    (61706, 60850)
     """
-    _one_of("variant", variant, ("taught", "original"))
+    one_of("lenet5", "variant", variant, ("taught", "original"))
     given = {"activation": activation, "pool": pool, "sigmoid_after": sigmoid_after}
     chosen = {option: value for option, value in given.items() if value is not None}
     if variant == "taught":
@@ -176,22 +212,23 @@ def lenet5(
             "lenet5: variant 'original' fixes activation, pooling and where they stand; got "
             f"{', '.join(f'{option}={value}' for option, value in chosen.items())}"
         )
-    return LeNet5Original(num_classes)
+    return LeNet5Original(num_classes, output="linear")
 
 
-def _one_of(option: str, value: str, known: Any) -> str:
-    if value not in known:
-        raise OptionError(f"lenet5: {option} is one of {', '.join(known)}; got {value!r}")
-    return value
+PAPER = "LeCun et al., Proc. IEEE 86(11), 1998"
 
-
-register(
-    Network(
-        "lenet5",
-        lenet5,
-        "LeCun et al., Proc. IEEE 86(11), 1998",
-        input_shape=(1, 32, 32),
-        num_classes=10,
-        twin_input=(1, 32, 32),
+for _name, _builder, _loss in (
+    ("lenet5", lenet5, F.cross_entropy),
+    ("lenet5_original", LeNet5Original, F.rbf_loss),
+):
+    register(
+        Network(
+            _name,
+            _builder,
+            PAPER,
+            input_shape=(1, 32, 32),
+            num_classes=10,
+            twin_input=(1, 32, 32),
+            loss=_loss,
+        )
     )
-)

@@ -1,14 +1,18 @@
 """The table of networks: who described each, what it is fed, how its tiny twin is made."""
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinygrad_cnn.errors import OptionError, unknown_name
-from tinygrad_cnn.nn import Module
+from tinygrad_cnn.errors import OptionError, UnknownNameError
+from tinygrad_cnn.functional import cross_entropy
+from tinygrad_cnn.nn import Module, without_memory
 
 Builder = Callable[..., Module]
+Loss = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Network:
         Options that shrink it to a network of the same topology which trains in seconds.
     twin_input : (int, int, int)
         (C, H, W) of the images the twin takes.
+    loss : callable
+        ``loss(what the network returned in training, labels)``: what its paper minimises.
     """
 
     name: str
@@ -42,18 +48,26 @@ class Network:
     options: Mapping[str, Any] = field(default_factory=dict)
     twin: Mapping[str, Any] = field(default_factory=dict)
     twin_input: tuple[int, int, int] = (3, 32, 32)
+    loss: Loss = cross_entropy
 
-    def build(self, num_classes: int | None = None, **options: Any) -> Module:
-        """Build it, with `num_classes` of the paper unless said otherwise."""
+    def build(
+        self, num_classes: int | None = None, *, allocate: bool = True, **options: Any
+    ) -> Module:
+        """Build it, with `num_classes` of the paper unless said otherwise.
+
+        Without `allocate`, its parameters have a shape and no memory.
+        """
         known = inspect.signature(self.builder).parameters
-        free = [name for name in known if name not in self.options]
+        free = [name for name in known if name not in (*self.options, "num_classes")]
         for option in options:
             if option not in free:
                 raise OptionError(
-                    f"{self.name}: the known options are {', '.join(free)}; got {option!r}"
+                    f"{self.name}: the known options are {', '.join(('num_classes', *free))}; got "
+                    f"{option!r}"
                 )
         classes = self.num_classes if num_classes is None else num_classes
-        return self.builder(num_classes=classes, **{**self.options, **options})
+        with nullcontext() if allocate else without_memory():
+            return self.builder(num_classes=classes, **{**self.options, **options})
 
     def build_twin(self, num_classes: int | None = None) -> Module:
         """Build the tiny twin: same topology; width, depth and resolution scaled down."""
@@ -96,11 +110,18 @@ def find(name: str) -> Network:
     (1, 32, 32)
     """
     if name not in NETWORKS:
-        raise unknown_name("models", name, names())
+        close = difflib.get_close_matches(str(name), names(), n=3, cutoff=0.75)
+        hint = f". Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise UnknownNameError(
+            "models: the known names are those that 'tinygrad-cnn models' lists; got "
+            f"{name!r}{hint}"
+        )
     return NETWORKS[name]
 
 
-def build(name: str, num_classes: int | None = None, **options: Any) -> Module:
+def build(
+    name: str, num_classes: int | None = None, *, allocate: bool = True, **options: Any
+) -> Module:
     """Build a network with freshly drawn weights.
 
     Parameters
@@ -109,6 +130,9 @@ def build(name: str, num_classes: int | None = None, **options: Any) -> Module:
         One of :func:`names`.
     num_classes : int, optional
         Number of outputs; by default the paper's.
+    allocate : bool
+        Whether the weights take memory. Without it the network can be counted, run on
+        tensors of the device "shapes" and summarised, and neither trained nor loaded into.
     **options
         What the network's own builder takes.
 
@@ -121,10 +145,10 @@ def build(name: str, num_classes: int | None = None, **options: Any) -> Module:
 
     Examples
     --------
-    >>> build("lenet5").count_parameters()
-    61706
+    >>> build("lenet5").count_parameters(), build("lenet5", allocate=False).count_parameters()
+    (61706, 61706)
     """
-    return find(name).build(num_classes, **options)
+    return find(name).build(num_classes, allocate=allocate, **options)
 
 
 def build_twin(name: str, num_classes: int | None = None) -> Module:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.nn.module import Module
 from tinygrad_cnn.tensor import Tensor
 
@@ -32,8 +33,192 @@ class ScaledTanh(Module):
 
 
 class ReLU(Module):
-    """a = max(0, z)."""
+    """a = max(0, z).
+
+    Parameters
+    ----------
+    inplace : bool
+        Taken for the sake of PyTorch's signature; the result is a new tensor in either case.
+    at_zero : float, from 0 to 1
+        The derivative at z = 0.
+
+    Examples
+    --------
+    >>> ReLU(at_zero=0.5)
+    ReLU(at_zero=0.5)
+    """
+
+    def __init__(self, inplace: bool = False, *, at_zero: float = 0.0) -> None:
+        super().__init__()
+        self.at_zero = at_zero
 
     def forward(self, z: Tensor) -> Any:
         """Apply to each element."""
-        return F.relu(z)
+        return F.relu(z, self.at_zero)
+
+    def options(self) -> str:
+        return f"at_zero={self.at_zero}" if self.at_zero else ""
+
+
+class LeakyReLU(Module):
+    """a = max(0, z) + negative_slope min(0, z).
+
+    Parameters
+    ----------
+    negative_slope : float
+        Slope below 0.
+    inplace : bool
+        As for ReLU.
+
+    Examples
+    --------
+    >>> LeakyReLU(0.2)
+    LeakyReLU(negative_slope=0.2)
+    """
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+
+    def forward(self, z: Tensor) -> Any:
+        """Apply to each element."""
+        return F.leaky_relu(z, self.negative_slope)
+
+    def options(self) -> str:
+        return f"negative_slope={self.negative_slope}"
+
+
+class ELU(Module):
+    """a = z above 0, else alpha (exp(z) - 1).
+
+    Parameters
+    ----------
+    alpha : float
+        Where large negative values end, with its sign changed.
+    inplace : bool
+        As for ReLU.
+
+    Examples
+    --------
+    >>> ELU()
+    ELU(alpha=1.0)
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, z: Tensor) -> Any:
+        """Apply to each element."""
+        return F.elu(z, self.alpha)
+
+    def options(self) -> str:
+        return f"alpha={self.alpha}"
+
+
+class Softplus(Module):
+    """a = log(1 + exp(beta z)) / beta.
+
+    Parameters
+    ----------
+    beta : float
+        Sharpness of the corner.
+    threshold : float
+        Where beta z lies above it, a is z itself.
+
+    Examples
+    --------
+    >>> Softplus(beta=2.0)
+    Softplus(beta=2.0, threshold=20.0)
+    """
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, z: Tensor) -> Any:
+        """Apply to each element."""
+        return F.softplus(z, self.beta, self.threshold)
+
+    def options(self) -> str:
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class Hardsigmoid(Module):
+    """a = max(0, min(1, slope z + 1/2)).
+
+    Parameters
+    ----------
+    inplace : bool
+        As for ReLU.
+    slope : float
+        A sixth by default; 0.2 is the older form.
+
+    Examples
+    --------
+    >>> Hardsigmoid(slope=0.2)
+    Hardsigmoid(slope=0.2)
+    """
+
+    def __init__(self, inplace: bool = False, *, slope: float = 1 / 6) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, z: Tensor) -> Any:
+        """Apply to each element."""
+        return F.hardsigmoid(z, self.slope)
+
+    def options(self) -> str:
+        return "" if self.slope == 1 / 6 else f"slope={self.slope}"
+
+
+class _AlongAxis(Module):
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        if not isinstance(dim, int):
+            raise OptionError(
+                f"{type(self).__name__}: dim is an integer, and stated; got {dim}. "
+                "Of scores (N, K) it is 1"
+            )
+        self.dim = dim
+
+    def options(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Softmax(_AlongAxis):
+    """y = exp(x) / Σ exp(x) along an axis.
+
+    Parameters
+    ----------
+    dim : int
+        Axis of the classes.
+
+    Examples
+    --------
+    >>> Softmax(1)
+    Softmax(dim=1)
+    """
+
+    def forward(self, x: Tensor) -> Any:
+        """Turn scores into probabilities."""
+        return F.softmax(x, self.dim)
+
+
+class LogSoftmax(_AlongAxis):
+    """y = x - log Σ exp(x) along an axis.
+
+    Parameters
+    ----------
+    dim : int
+        Axis of the classes.
+
+    Examples
+    --------
+    >>> LogSoftmax(1)
+    LogSoftmax(dim=1)
+    """
+
+    def forward(self, x: Tensor) -> Any:
+        """Turn scores into log-probabilities."""
+        return F.log_softmax(x, self.dim)

@@ -7,33 +7,222 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
-from tinygrad_cnn.elements.conv import pair
+from tinygrad_cnn.elements.window import (
+    Margins,
+    Padding,
+    margins,
+    margins_across,
+    pair,
+    single,
+    sliding_window,
+)
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.nn import init
+from tinygrad_cnn.nn import init, requirements
 from tinygrad_cnn.nn.module import Module, Parameter
-from tinygrad_cnn.nn.requirements import Size, refuse_unbuilt, require_positive, single
+from tinygrad_cnn.nn.requirements import Size, require_positive
 from tinygrad_cnn.tensor import Tensor
 
 
-class Conv2d(Module):
+class _Conv(Module):
+    """Common part: a weight, perhaps a bias, and how their initial values are drawn."""
+
+    bias: Parameter | None
+
+    def _make(self, shape: tuple[int, ...], outputs: int, bias: bool) -> None:
+        """Make the parameters; a filter adds up all values of the weight but the first axis."""
+        self.weight = Parameter(np.empty(shape, np.float32))
+        self.bias = Parameter(np.empty(outputs, np.float32)) if bias else None
+        self.fan_in = math.prod(shape[1:])
+        init.fan_in_uniform_(self.weight, self.fan_in)
+        init.fan_in_uniform_(self.bias, self.fan_in)
+
+    def _further_options(self) -> str:
+        """Return the options that are not as usual, as they print."""
+        usual = {"dilation": 1, "groups": 1, "output_padding": 0, "flip": False}
+        text = ""
+        for option, default in usual.items():
+            value = requirements.single(getattr(self, option, default))
+            text += f", {option} {value}" if value != default else ""
+        return text
+
+
+def _require_groups(layer: str, groups: int, in_channels: int, out_channels: int) -> None:
+    require_positive(layer, in_channels=in_channels, out_channels=out_channels, groups=groups)
+    if in_channels % groups or out_channels % groups:
+        raise OptionError(
+            f"{layer}: groups divides in_channels and out_channels; got groups {groups} for "
+            f"{in_channels} and {out_channels}"
+        )
+
+
+def _require_zeros(layer: str, padding_mode: str) -> None:
+    if padding_mode != "zeros":
+        raise OptionError(
+            f"{layer}: padding_mode is 'zeros', another one is not built; got {padding_mode!r}"
+        )
+
+
+class Conv2d(_Conv):
     """A convolution layer; see :func:`tinygrad_cnn.functional.conv2d`.
 
     Parameters
     ----------
     in_channels, out_channels : int
-        C and O; weight is (O, C, KH, KW).
-    kernel_size, stride, padding : int or (int, int), in pixels
+        C and O; weight is (O, C / groups, KH, KW).
+    kernel_size, stride, dilation : int or (int, int), in pixels
         (down, across).
-    dilation, groups : int
-        Stand where PyTorch has them; only 1 is built.
+    padding : int, (int, int), ((int, int), (int, int)), "same" or "valid", in pixels
+        (down, across) or ((top, bottom), (left, right)).
+    groups : int
+        Parts that the channels are divided into; C for a depthwise convolution.
     bias : bool
         Whether each output channel has a bias.
+    padding_mode : {"zeros"}
+        What padding is made of.
+    flip : bool
+        Whether the filters are flipped: true convolution.
 
     Examples
     --------
     >>> from tinygrad_cnn import nn
     >>> nn.Conv2d(1, 6, 5).count_parameters()
     156
+    >>> nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False).weight.shape
+    (64, 1, 3, 3)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        *,
+        flip: bool = False,
+    ) -> None:
+        super().__init__()
+        _require_groups("Conv2d", groups, in_channels, out_channels)
+        _require_zeros("Conv2d", padding_mode)
+        window = pair("Conv2d", "kernel_size", kernel_size, 1)
+        self.stride = pair("Conv2d", "stride", stride, 1)
+        self.padding = margins("Conv2d", padding)
+        self.dilation = pair("Conv2d", "dilation", dilation, 1)
+        sliding_window("Conv2d", window, self.stride, self.padding, self.dilation)
+        self.groups, self.flip = groups, flip
+        self._make((out_channels, in_channels // groups, *window), out_channels, bias)
+
+    def forward(self, x: Tensor) -> Any:
+        """Map (N, C, H, W) to (N, O, OH, OW)."""
+        return F.conv2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups,
+            flip=self.flip,
+        )  # fmt: skip
+
+    def options(self) -> str:
+        out, channels, kh, kw = self.weight.shape
+        return (
+            f"{channels * self.groups}, {out}, kernel {kh}x{kw}, stride {self.stride}, "
+            f"padding {_shorter(self.padding)}{self._further_options()}"
+        )
+
+
+def _shorter(padding: Margins) -> Any:
+    """Return padding as (down, across) where it is equal on both sides."""
+    if isinstance(padding, str) or any(near != far for near, far in padding):
+        return padding
+    return padding[0][0], padding[1][0]
+
+
+class Conv1d(_Conv):
+    """A convolution layer for rows; see :func:`tinygrad_cnn.functional.conv1d`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        C and O; weight is (O, C / groups, K).
+    kernel_size, stride, dilation : int, in pixels
+    padding : int, ((int, int),), "same" or "valid", in pixels
+        At both ends, or ((left, right),).
+    groups, bias, padding_mode, flip
+        As of :class:`Conv2d`.
+
+    Examples
+    --------
+    >>> from tinygrad_cnn import nn
+    >>> nn.Conv1d(2, 4, 3).count_parameters()
+    28
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: Any = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        *,
+        flip: bool = False,
+    ) -> None:
+        super().__init__()
+        _require_groups("Conv1d", groups, in_channels, out_channels)
+        _require_zeros("Conv1d", padding_mode)
+        window = single("Conv1d", "kernel_size", kernel_size, 1)
+        step = single("Conv1d", "stride", stride, 1)
+        spread = single("Conv1d", "dilation", dilation, 1)
+        sliding_window("Conv1d", window, step, margins_across("Conv1d", padding), spread)
+        self.stride, self.padding, self.dilation = step[1], padding, spread[1]
+        self.groups, self.flip = groups, flip
+        self._make((out_channels, in_channels // groups, window[1]), out_channels, bias)
+
+    def forward(self, x: Tensor) -> Any:
+        """Map (N, C, L) to (N, O, OL)."""
+        return F.conv1d(
+            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups,
+            flip=self.flip,
+        )  # fmt: skip
+
+    def options(self) -> str:
+        out, channels, kernel = self.weight.shape
+        return (
+            f"{channels * self.groups}, {out}, kernel {kernel}, stride {self.stride}, "
+            f"padding {self.padding}{self._further_options()}"
+        )
+
+
+class ConvTranspose2d(_Conv):
+    """A transposed convolution; see :func:`tinygrad_cnn.functional.conv_transpose2d`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        C and O; weight is (C, O / groups, KH, KW).
+    kernel_size, stride, padding, output_padding : int or (int, int), in pixels
+        (down, across).
+    groups : int
+    bias : bool
+        Whether each output channel has a bias.
+    dilation : int or (int, int), in pixels
+    padding_mode : {"zeros"}
+        What padding is made of.
+
+    Notes
+    -----
+    Initial values are drawn as PyTorch does, with O / groups · KH · KW as `fan_in`.
+
+    Examples
+    --------
+    >>> from tinygrad_cnn import nn
+    >>> nn.ConvTranspose2d(8, 4, 2, stride=2).weight.shape
+    (8, 4, 2, 2)
     """
 
     def __init__(
@@ -43,29 +232,37 @@ class Conv2d(Module):
         kernel_size: Size,
         stride: Size = 1,
         padding: Size = 0,
-        dilation: Size = 1,
+        output_padding: Size = 0,
         groups: int = 1,
         bias: bool = True,
+        dilation: Size = 1,
+        padding_mode: str = "zeros",
     ) -> None:
         super().__init__()
-        refuse_unbuilt("Conv2d", dilation=(single(dilation), 1), groups=(groups, 1))
-        require_positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
-        window = pair("Conv2d", "kernel_size", kernel_size, 1)
-        self.stride = pair("Conv2d", "stride", stride, 1)
-        self.padding = pair("Conv2d", "padding", padding, 0)
-        self.weight = Parameter(np.empty((out_channels, in_channels, *window), np.float32))
-        self.bias = Parameter(np.empty(out_channels, np.float32)) if bias else None
-        self.fan_in = in_channels * math.prod(window)
-        init.fan_in_uniform_(self.weight, self.fan_in)
-        init.fan_in_uniform_(self.bias, self.fan_in)
+        name = "ConvTranspose2d"
+        _require_groups(name, groups, in_channels, out_channels)
+        _require_zeros(name, padding_mode)
+        window = pair(name, "kernel_size", kernel_size, 1)
+        self.stride = pair(name, "stride", stride, 1)
+        self.padding = pair(name, "padding", padding, 0)
+        self.output_padding = pair(name, "output_padding", output_padding, 0)
+        self.dilation = pair(name, "dilation", dilation, 1)
+        self.groups = groups
+        self._make((in_channels, out_channels // groups, *window), out_channels, bias)
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, O, OH, OW)."""
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+        return F.conv_transpose2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.output_padding,
+            self.groups, self.dilation,
+        )  # fmt: skip
 
     def options(self) -> str:
-        out, channels, kh, kw = self.weight.shape
-        return f"{channels}, {out}, kernel {kh}x{kw}, stride {self.stride}, padding {self.padding}"
+        channels, out, kh, kw = self.weight.shape
+        return (
+            f"{channels}, {out * self.groups}, kernel {kh}x{kw}, stride {self.stride}, "
+            f"padding {self.padding}{self._further_options()}"
+        )
 
 
 class TableConv2d(Module):

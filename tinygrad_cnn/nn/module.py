@@ -1,20 +1,29 @@
 """Module: something that holds parameters and computes with them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.device import is_without_memory, shape_alone
 from tinygrad_cnn.errors import CheckpointError, OptionError
 from tinygrad_cnn.graph import no_grad, scope
+from tinygrad_cnn.hooks import Handle
 from tinygrad_cnn.optim.state_input import as_stored
 from tinygrad_cnn.tensor import Tensor
 
 Array = npt.NDArray[Any]
+ForwardHook = Callable[["Module", tuple[Any, ...], Any], Any]
 
-_inside_a_module: ContextVar[bool] = ContextVar("inside a module", default=False)
+_innermost: ContextVar["Module | None"] = ContextVar("innermost module", default=None)
+
+
+def running_module() -> "Module | None":
+    """Return the innermost module whose :meth:`Module.forward` runs now."""
+    return _innermost.get()
 
 
 class Parameter(Tensor):
@@ -23,7 +32,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: npt.ArrayLike, requires_grad: bool = True) -> None:
-        super().__init__(data, requires_grad)
+        super().__init__(shape_alone(data) if is_without_memory() else data, requires_grad)
 
 
 class ModulePath(str):
@@ -69,15 +78,35 @@ class Module:
 
     def __call__(self, *inputs: Any) -> Any:
         """Run :meth:`forward`; elements are recorded under the path of this module."""
-        if _inside_a_module.get():
-            with scope(self._label):
-                return self.forward(*inputs)
-        self._name_parameters()
-        token = _inside_a_module.set(True)
+        outermost = _innermost.get() is None
+        if outermost:
+            self._name_parameters()
+        token = _innermost.set(self)
         try:
-            return self.forward(*inputs)
+            with nullcontext() if outermost else scope(self._label):
+                output = self.forward(*inputs)
         finally:
-            _inside_a_module.reset(token)
+            _innermost.reset(token)
+        for hook in tuple(vars(self).get("_forward_hooks", {}).values()):
+            replaced = hook(self, inputs, output)
+            output = output if replaced is None else replaced
+        return output
+
+    def register_forward_hook(self, hook: ForwardHook) -> Handle:
+        """Call ``hook(module, inputs, output)`` after each run; return a handle.
+
+        What the hook returns, unless it is None, takes the place of the output. Hooks run in
+        the order they were registered.
+
+        Examples
+        --------
+        >>> import tinygrad_cnn as tg
+        >>> layer = tg.nn.Linear(3, 2)
+        >>> with layer.register_forward_hook(lambda module, inputs, z: print(z.shape)):
+        ...     z = layer(tg.zeros(4, 3))
+        (4, 2)
+        """
+        return Handle.to(vars(self).setdefault("_forward_hooks", {}), hook)
 
     def _name_parameters(self) -> None:
         """Give each parameter its dotted path, or all of them where it is shared.

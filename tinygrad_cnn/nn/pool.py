@@ -1,25 +1,59 @@
 """Pooling layers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.extremes import is_shared
+from tinygrad_cnn.elements.pool import pool_window
 from tinygrad_cnn.nn import init
 from tinygrad_cnn.nn.module import Module, Parameter
-from tinygrad_cnn.nn.requirements import Size, refuse_unbuilt, require_positive, single
+from tinygrad_cnn.nn.requirements import Size, require_positive, single
 from tinygrad_cnn.tensor import Tensor
 
 
-class MaxPool2d(Module):
+class _Pool(Module):
+    """Common part: the window, and how it is printed."""
+
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+
+    def _keep(
+        self, kernel_size: Size, stride: Size | None, padding: Size, dilation: Size = 1
+    ) -> None:
+        """Keep the options of the window, or refuse them."""
+        pool_window(type(self).__name__, kernel_size, stride, padding, dilation)
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+
+    def _further(self) -> dict[str, tuple[Any, Any]]:
+        """Return the other options that are printed where they are not as usual."""
+        return {}
+
+    def options(self) -> str:
+        text = f"{self.kernel_size}, stride {self.stride or self.kernel_size}"
+        shown = {"padding": (single(self.padding), 0), **self._further()}
+        return text + "".join(
+            f", {name} {given}" for name, (given, usual) in shown.items() if given != usual
+        )
+
+
+class MaxPool2d(_Pool):
     """Maximum pooling; see :func:`tinygrad_cnn.functional.max_pool2d`.
 
     Parameters
     ----------
-    kernel_size, stride, padding : int or (int, int), in pixels
-        The window, its step (by default the window) and the border, which never wins.
-    dilation, return_indices, ceil_mode
-        Stand where PyTorch has them; only 1, False and False are built.
+    kernel_size, stride, padding, dilation : int or (int, int), in pixels
+        The window, its step (by default the window), the border, which never wins, and the
+        distance from one tap of the window to the next.
+    return_indices : bool
+        Return (values, indices), for :class:`MaxUnpool2d`.
+    ceil_mode : bool
+        Round the output size up.
+    ties : {"first", "last", "split", "all"}
+        Who receives the error signal among equal values.
     """
 
     def __init__(
@@ -30,33 +64,73 @@ class MaxPool2d(Module):
         dilation: Size = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
+        *,
+        ties: str = "first",
     ) -> None:
         super().__init__()
-        refuse_unbuilt(
-            "MaxPool2d",
-            dilation=(single(dilation), 1),
-            return_indices=(return_indices, False),
-            ceil_mode=(ceil_mode, False),
-        )
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self._keep(kernel_size, stride, padding, dilation)
+        is_shared("MaxPool2d", ties)
+        self.dilation, self.return_indices, self.ceil_mode = dilation, return_indices, ceil_mode
+        self.ties = ties
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, C, OH, OW)."""
-        return F.max_pool2d(x, self.kernel_size, self.stride, self.padding)
+        return F.max_pool2d(
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
+            ties=self.ties,
+        )
 
-    def options(self) -> str:
-        return _pooling(self.kernel_size, self.stride, self.padding)
+    def _further(self) -> dict[str, tuple[Any, Any]]:
+        return {
+            "dilation": (single(self.dilation), 1),
+            "return_indices": (self.return_indices, False),
+            "ceil_mode": (self.ceil_mode, False),
+            "ties": (self.ties, "first"),
+        }
 
 
-class AvgPool2d(Module):
+class MaxUnpool2d(_Pool):
+    """Puts values back where maximum pooling found them.
+
+    See :func:`tinygrad_cnn.functional.max_unpool2d`.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding : int or (int, int), in pixels
+        Those of the pooling.
+    """
+
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
+        super().__init__()
+        self._keep(kernel_size, stride, padding)
+
+    def forward(
+        self, x: Tensor, indices: Tensor, output_size: tuple[int, ...] | None = None
+    ) -> Any:
+        """Map (N, C, H, W) and its indices to (N, C, OH, OW)."""
+        window = (self.kernel_size, self.stride, self.padding)
+        return F.max_unpool2d(x, indices, *window, output_size)
+
+
+class AvgPool2d(_Pool):
     """Average pooling; see :func:`tinygrad_cnn.functional.avg_pool2d`.
 
     Parameters
     ----------
     kernel_size, stride, padding : int or (int, int), in pixels
         The window, its step (by default the window) and the border of zeros.
-    ceil_mode, count_include_pad
-        Stand where PyTorch has them; only False and True are built.
+    ceil_mode : bool
+        Round the output size up.
+    count_include_pad : bool
+        Count the border in the divisor.
+    divisor_override : int, optional
+        Divide by this number, whatever a window holds.
     """
 
     def __init__(
@@ -66,26 +140,154 @@ class AvgPool2d(Module):
         padding: Size = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
+        divisor_override: int | None = None,
     ) -> None:
         super().__init__()
-        refuse_unbuilt(
-            "AvgPool2d",
-            ceil_mode=(ceil_mode, False),
-            count_include_pad=(count_include_pad, True),
-        )
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self._keep(kernel_size, stride, padding)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+        self.divisor_override = divisor_override
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, C, OH, OW)."""
-        return F.avg_pool2d(x, self.kernel_size, self.stride, self.padding)
+        return F.avg_pool2d(
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+    def _further(self) -> dict[str, tuple[Any, Any]]:
+        return {
+            "ceil_mode": (self.ceil_mode, False),
+            "count_include_pad": (self.count_include_pad, True),
+            "divisor_override": (self.divisor_override, None),
+        }
+
+
+class SumPool2d(_Pool):
+    """Adds up the values under each window; see :func:`tinygrad_cnn.functional.sum_pool2d`.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding : int or (int, int), in pixels
+        The window, its step (by default the window) and the border of zeros.
+    ceil_mode : bool
+        Round the output size up.
+    """
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self._keep(kernel_size, stride, padding)
+        self.ceil_mode = ceil_mode
+
+    def forward(self, x: Tensor) -> Any:
+        """Map (N, C, H, W) to (N, C, OH, OW)."""
+        return F.sum_pool2d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode)
+
+    def _further(self) -> dict[str, tuple[Any, Any]]:
+        return {"ceil_mode": (self.ceil_mode, False)}
+
+
+class LPPool2d(_Pool):
+    """Lp pooling; see :func:`tinygrad_cnn.functional.lp_pool2d`.
+
+    Parameters
+    ----------
+    norm_type : float
+        The power p, at least 1.
+    kernel_size, stride : int or (int, int), in pixels
+        The window and its step (by default the window).
+    ceil_mode : bool
+        Round the output size up.
+    """
+
+    def __init__(
+        self,
+        norm_type: float,
+        kernel_size: Size,
+        stride: Size | None = None,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self._keep(kernel_size, stride, 0)
+        self.norm_type, self.ceil_mode = norm_type, ceil_mode
+
+    def forward(self, x: Tensor) -> Any:
+        """Map (N, C, H, W) to (N, C, OH, OW)."""
+        return F.lp_pool2d(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
+
+    def _further(self) -> dict[str, tuple[Any, Any]]:
+        return {"p": (self.norm_type, None), "ceil_mode": (self.ceil_mode, False)}
+
+
+class AdaptiveAvgPool2d(Module):
+    """Averages over a grid of cells; see :func:`tinygrad_cnn.functional.adaptive_avg_pool2d`.
+
+    Parameters
+    ----------
+    output_size : int or (int or None, int or None), in cells
+        The grid, (down, across); None keeps the size of the image. With 1 it is the global
+        average of each channel.
+    """
+
+    def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, x: Tensor) -> Any:
+        """Map (N, C, H, W) to (N, C, OH, OW)."""
+        return F.adaptive_avg_pool2d(x, self.output_size)
 
     def options(self) -> str:
-        return _pooling(self.kernel_size, self.stride, self.padding)
+        return f"{single(self.output_size)}"
 
 
-def _pooling(kernel_size: Size, stride: Size | None, padding: Size) -> str:
-    border = f", padding {padding}" if padding else ""
-    return f"{kernel_size}, stride {stride or kernel_size}{border}"
+class Pool2d(_Pool):
+    """Pooling with any function of a window; see :func:`tinygrad_cnn.functional.pool2d`.
+
+    Parameters
+    ----------
+    function : callable
+        Maps windows (N, C, OH, OW, m) to (N, C, OH, OW).
+    kernel_size, stride, padding, dilation : int or (int, int), in pixels
+        As of :class:`MaxPool2d`; the border reads as zeros.
+    ceil_mode : bool
+        Round the output size up.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        dilation: Size = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.function = function
+        self._keep(kernel_size, stride, padding, dilation)
+        self.dilation, self.ceil_mode = dilation, ceil_mode
+
+    def forward(self, x: Tensor) -> Any:
+        """Map (N, C, H, W) to (N, C, OH, OW)."""
+        window = (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+        return F.pool2d(x, self.function, *window)
+
+    def options(self) -> str:
+        return f"{getattr(self.function, '__name__', 'function')}, {super().options()}"
+
+    def _further(self) -> dict[str, tuple[Any, Any]]:
+        return {"dilation": (single(self.dilation), 1), "ceil_mode": (self.ceil_mode, False)}
 
 
 class Subsampling2d(Module):

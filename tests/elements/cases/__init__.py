@@ -5,7 +5,21 @@ in_torch, its functions and their twins in PyTorch; NOT_IN_TORCH, its elements w
 no twin there. A new family is such a module and its name in FAMILIES.
 """
 
-from . import activation, affine, arithmetic, conv, loss, pool, reduce, shape, softmax
+from . import (
+    activation,
+    affine,
+    arithmetic,
+    conv,
+    distances,
+    dropout,
+    loss,
+    norm,
+    pool,
+    recompute,
+    reduce,
+    shape,
+    softmax,
+)
 from .row import Case, Drawn, Twins, apart, case, labels, positive
 from .shape import index, joined, stacked
 
@@ -26,7 +40,21 @@ __all__ = [
     "stacked",
 ]
 
-FAMILIES = (arithmetic, activation, reduce, softmax, shape, affine, conv, pool, loss)
+FAMILIES = (
+    arithmetic,
+    activation,
+    reduce,
+    softmax,
+    shape,
+    affine,
+    conv,
+    pool,
+    distances,
+    loss,
+    recompute,
+    norm,
+    dropout,
+)
 
 CASES: tuple[Case, ...] = tuple(case for family in FAMILIES for case in family.CASES)
 

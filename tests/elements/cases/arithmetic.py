@@ -32,13 +32,14 @@ UNARY = [
         ("exp", F.exp, apart, np.exp),
         ("log", F.log, positive, np.log),
         ("sqrt", F.sqrt, positive, np.sqrt),
+        ("abs", F.abs, apart, np.abs),
     )
     for id, shape in POINTWISE
 ]
 CASTS = [case("cast", "double", cast_to_double, [(2, 3)], np.array, keeps_dtype=False)]
 
 CASES: tuple[Case, ...] = (*BINARY, *UNARY, *CASTS)
-RECORDED_BACKWARD_OF: dict[str, str] = {}
+RECORDED_BACKWARD_OF = {"abs_grad": "abs"}
 NOT_IN_TORCH = frozenset({"cast"})
 
 
@@ -55,4 +56,5 @@ def in_torch() -> Twins:
         F.exp: torch.exp,
         F.log: torch.log,
         F.sqrt: torch.sqrt,
+        F.abs: torch.abs,
     }

@@ -29,6 +29,8 @@ class Drawn:
             return generator.uniform(0.5, 2.0, self.shape)
         if self.kind == "labels":
             return generator.integers(self.classes, size=self.shape)
+        if self.kind == "signs":
+            return 2 * generator.integers(2, size=self.shape) - 1
         # "apart": no two values closer than 0.1, none closer to zero than 0.05
         size = int(np.prod(self.shape))
         steps = generator.permutation(size) - size // 2 + 0.5
@@ -45,6 +47,10 @@ def apart(*shape: int) -> Drawn:
 
 def labels(count: int, classes: int) -> Drawn:
     return Drawn("labels", (count,), classes)
+
+
+def signs(*shape: int) -> Drawn:
+    return Drawn("signs", shape)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,16 @@ from . import (
     affine,
     arithmetic,
     conv,
+    distances,
+    dropout,
     graph,
     loss,
+    norm,
     pool,
+    recompute,
     reduce,
     shape,
+    shapes_alone,
     softmax,
     variables,
 )
@@ -29,9 +34,14 @@ FAMILIES = (
     affine,
     conv,
     pool,
+    distances,
     loss,
+    recompute,
+    norm,
+    dropout,
     graph,
     variables,
+    shapes_alone,
 )
 
 REFUSALS: tuple[Refusal, ...] = tuple(row for family in FAMILIES for row in family.REFUSALS)

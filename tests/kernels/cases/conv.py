@@ -23,6 +23,34 @@ CONV = (
     (4, 16, 16, 8, 12, Window(3, 3, 2, 2, 1, 1)),
     (8, 20, 20, 16, 24, Window(3, 3, 1, 1, 1, 1)),  # enough work to fork, several partial sums
     (0, 8, 8, 2, 4, Window(3, 3)),
+    # dilation, alone and against the stride
+    (2, 9, 8, 3, 5, Window(3, 3, dh=2, dw=3)),
+    (1, 9, 11, 5, 7, Window(3, 2, 1, 1, 2, 1, 1, 2)),
+    (2, 10, 9, 2, 3, Window(3, 4, 2, 3, 2, 4, 3, 2)),
+    (1, 11, 12, 4, 3, Window(3, 3, 2, 6, 1, 2, 2, 4)),  # strides and dilations with a factor
+    (1, 9, 9, 2, 2, Window(2, 3, 4, 3, 3, 3, 2, 3)),  # some pixels lie under no tap
+    (6, 20, 18, 16, 24, Window(3, 3, 1, 1, 2, 2, 2, 2)),  # enough work to fork
+    # more padding at the far side, and less
+    (2, 6, 5, 3, 4, Window(2, 4, ph=0, pw=1, eh=1, ew=1)),
+    (2, 6, 7, 3, 4, Window(3, 3, 2, 2, 2, 3, eh=-2, ew=-3)),
+    (1, 5, 6, 2, 3, Window(3, 3, 1, 2, 0, 0, 2, 1, 4, 3)),
+    # groups
+    (2, 6, 7, 4, 6, Window(3, 3, 1, 1, 1, 1, groups=2)),
+    (2, 5, 5, 6, 3, Window(2, 2, groups=3)),
+    (2, 7, 6, 6, 4, Window(1, 1, 2, 1, groups=2)),
+    (2, 8, 9, 6, 9, Window(3, 2, 2, 3, 1, 2, 2, 2, 1, -1, 3)),  # all of it at once
+    (3, 16, 17, 40, 56, Window(3, 3, 1, 1, 1, 1, groups=2)),
+    (6, 20, 18, 64, 64, Window(3, 3, 1, 1, 1, 1, groups=8)),  # enough work to fork
+    (0, 5, 5, 4, 4, Window(3, 3, groups=2)),
+    # each channel by itself: one filter for each, or several
+    (2, 7, 6, 5, 5, Window(3, 3, 1, 1, 1, 1, groups=5)),
+    (1, 6, 6, 3, 6, Window(3, 3, groups=3)),
+    (2, 9, 8, 37, 37, Window(3, 3, 2, 2, 1, 1, groups=37)),
+    (1, 9, 10, 3, 9, Window(2, 4, 3, 2, 2, 3, 2, 2, -1, 1, 3)),
+    (2, 9, 9, 17, 34, Window(5, 5, 1, 2, 2, 2, groups=17)),
+    (1, 4, 4, 2, 2, Window(1, 1, 2, 2, groups=2)),
+    (8, 30, 28, 96, 96, Window(3, 3, 1, 1, 1, 1, groups=96)),  # enough work to fork
+    (0, 5, 5, 4, 4, Window(3, 3, groups=4)),
 )
 
 
@@ -30,16 +58,18 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
     for n, h, w, c, o, window in CONV:
         oh, ow = window.output_size(h, w)
         label = f"N{n} {h}x{w} C{c} O{o} {tuple(window)}"
-        x, weight, bias = values(n, h, w, c), values(o, c, window.kh, window.kw), values(o)
+        channels, filters = c // window.groups, o // window.groups
+        x, bias = values(n, h, w, c), values(o)
+        weight = values(o, channels, window.kh, window.kw)
         grad = values(n, oh, ow, o)
         taps = window.kh * window.kw
         yield Case(
             "conv2d_forward", label, (x, weight, bias, window), ((grad.shape, dtype),),
-            terms=taps * c,
+            terms=taps * channels,
         )  # fmt: skip
         yield Case(
             "conv2d_grad_input", label, (grad, weight, window), ((x.shape, dtype),),
-            terms=taps * o,
+            terms=taps * filters,
         )  # fmt: skip
         yield Case(
             "conv2d_grad_weight", label, (grad, x, window), ((weight.shape, dtype),),

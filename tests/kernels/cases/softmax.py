@@ -11,16 +11,26 @@ from .case import Case
 SOFTMAX = ((3, 10), (1, 1), (17, 5), (0, 4))
 
 
+def options(values: Any, classes: int, dtype: Any) -> Iterator[tuple[np.ndarray, int, float]]:
+    """Yield weights of classes (none at all stands for ones), labels to ignore, smoothings."""
+    none, some = np.empty(0, dtype), np.asarray(np.abs(values(classes)) + 1, dtype)
+    yield none, -100, 0.0
+    yield some, 0, 0.0
+    yield none, classes - 1, 0.1
+    yield some, -100, 1.0
+
+
 def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
     for n, k in SOFTMAX:
         x, grad, labels = 3 * values(n, k), values(n), rng.integers(0, k, n)
         same, rows = ((x.shape, dtype),), (((n,), dtype),)
         for given in (labels, labels.astype(np.uint8)):
             label = f"N{n} K{k} {given.dtype} labels"
-            pair = (x, given)
-            yield Case("cross_entropy_forward", label, pair, rows, terms=k)
-            triple = (grad, *pair)
-            yield Case("cross_entropy_grad", label, triple, same, terms=k)
+            for weight, ignored, smoothing in options(values, k, dtype):
+                form = f"{label} {len(weight)} weights ignored {ignored} smoothing {smoothing}"
+                rest = (given, weight, ignored, smoothing)
+                yield Case("cross_entropy_forward", form, (x, *rest), rows * 2, terms=k)
+                yield Case("cross_entropy_grad", form, (grad, x, *rest), same, terms=k)
         yield Case("softmax", f"N{n} K{k}", (x,), same, terms=k)
         yield Case("log_softmax", f"N{n} K{k}", (x,), same, terms=k)
     if np.dtype(dtype).kind == "f":

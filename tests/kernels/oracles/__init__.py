@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import affine, conv, elementwise, optimiser, pool, softmax
+from . import affine, conv, distances, elementwise, loss, norm, optimiser, pool, softmax
 
 __all__ = ["FAMILIES", "ORACLES", "expected", "nan_reach"]
 
-FAMILIES = (conv, pool, affine, softmax, optimiser, elementwise)
+FAMILIES = (conv, pool, affine, softmax, loss, distances, optimiser, elementwise, norm)
 ORACLES: dict[str, Callable[..., Any]] = {
     operation: oracle for family in FAMILIES for operation, oracle in family.ORACLES.items()
 }

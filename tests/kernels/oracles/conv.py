@@ -5,27 +5,63 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .windows import windows
+
+def windows(x: np.ndarray, window: Any, out: tuple[int, ...]) -> np.ndarray:
+    """Return (N, OH, OW, G, C, KH, KW): for each output pixel and group what lies under it."""
+    _, oh, ow, _ = out
+    _, _, sh, sw, _, _, dh, dw, _, _, groups = window
+    framed = frame(x, window, out)
+    views = sliding_window_view(framed, span(window), axis=(1, 2))[:, ::sh, ::sw, :, ::dh, ::dw]
+    n, _, _, c, kh, kw = views.shape
+    return views[:, :oh, :ow].reshape(n, oh, ow, groups, c // groups, kh, kw)
+
+
+def span(window: Any) -> tuple[int, int]:
+    kh, kw, _, _, _, _, dh, dw, *_ = window
+    return (kh - 1) * dh + 1, (kw - 1) * dw + 1
+
+
+def frame(x: np.ndarray, window: Any, out: tuple[int, ...]) -> np.ndarray:
+    """Surround images with the zeros that the windows of all output pixels reach."""
+    _, _, sh, sw, ph, pw, *_ = window
+    sizes = ((o - 1) * s + k for o, s, k in zip(out[1:3], (sh, sw), span(window), strict=True))
+    near = zip(sizes, (ph, pw), x.shape[1:3], strict=True)
+    far = [max(0, size - p - length) for size, p, length in near]
+    return np.pad(x, ((0, 0), (ph, far[0]), (pw, far[1]), (0, 0)))
+
+
+def by_group(values: np.ndarray, axis: int, window: Any) -> np.ndarray:
+    """Cut the channels of an axis into (groups, channels of a group)."""
+    shape = values.shape
+    channels = shape[axis] // window.groups
+    return values.reshape(*shape[:axis], window.groups, channels, *shape[axis + 1 :])
 
 
 def conv2d_forward(x, weight, bias, window, out):
-    return np.einsum("nijcuv,ocuv->nijo", windows(x, window), weight) + bias
+    seen = windows(x, window, out.shape)
+    result = np.einsum("nijgcuv,gocuv->nijgo", seen, by_group(weight, 0, window))
+    return result.reshape(out.shape) + bias
 
 
 def conv2d_grad_input(grad, weight, window, out):
     """Place δ on a canvas with stride - 1 zeros between, and slide the flipped filter."""
     n, h, w, _ = out.shape
-    kh, kw, sh, sw, ph, pw = window[:6]
+    _, _, sh, sw, ph, pw, dh, dw, _, _, _ = window
     _, oh, ow, o = grad.shape
-    canvas = np.zeros((n, h + 2 * ph + kh - 1, w + 2 * pw + kw - 1, o))
-    canvas[:, kh - 1 : kh - 1 + oh * sh : sh, kw - 1 : kw - 1 + ow * sw : sw] = grad
-    views = sliding_window_view(canvas, (kh, kw), axis=(1, 2))
-    whole = np.einsum("nrqouv,ocuv->nrqc", views, weight[:, :, ::-1, ::-1])
-    return whole[:, ph : ph + h, pw : pw + w]
+    down, across = span(window)
+    far_h, far_w = max(ph + h, (oh - 1) * sh + down), max(pw + w, (ow - 1) * sw + across)
+    canvas = np.zeros((n, far_h + down - 1, far_w + across - 1, o))
+    rows = slice(down - 1, down + (oh - 1) * sh, sh)
+    canvas[:, rows, across - 1 : across + (ow - 1) * sw : sw] = grad
+    views = sliding_window_view(canvas, (down, across), axis=(1, 2))[..., ::dh, ::dw]
+    views = by_group(views[:, ph : ph + h, pw : pw + w], 3, window)
+    flipped = by_group(weight[:, :, ::-1, ::-1], 0, window)
+    return np.einsum("nrqgouv,gocuv->nrqgc", views, flipped).reshape(out.shape)
 
 
 def conv2d_grad_weight(grad, x, window, out):
-    return np.einsum("nijo,nijcuv->ocuv", grad, windows(x, window))
+    signals, seen = by_group(grad, 3, window), windows(x, window, grad.shape)
+    return np.einsum("nijgo,nijgcuv->gocuv", signals, seen).reshape(out.shape)
 
 
 ORACLES = {
@@ -41,39 +77,46 @@ ORACLES = {
 
 def _reach_of_weight_forward(variant, marks, arguments, out):
     x, _, _, window = arguments
-    ones, window = _with_ones_around(x.shape, window, variant in ("direct", "im2col"))
+    ones, window = _with_ones_around(x.shape, window, out.shape, _pads(variant, marks, window))
     return conv2d_forward(ones, marks, 0, window, out) > 0
 
 
 def _reach_of_weight_backward(variant, marks, arguments, out):
     grad, _, window = arguments
-    if variant == "direct":
+    if variant == "direct" and _pads(variant, marks, window):
         return _met_by_class(marks, window, out.shape)
     return conv2d_grad_input(np.ones(grad.shape), marks, window, out) > 0
 
 
 def _reach_of_grad(variant, marks, arguments, out):
     _, x, window = arguments
-    ones, window = _with_ones_around(x.shape, window, variant in ("direct", "im2col"))
+    ones, window = _with_ones_around(x.shape, window, marks.shape, _pads(variant, out, window))
     return conv2d_grad_weight(marks, ones, window, out) > 0
 
 
-def _with_ones_around(shape: tuple[int, ...], window: Any, padded: bool) -> tuple[np.ndarray, Any]:
+def _pads(variant: str, weight: np.ndarray, window: Any) -> bool:
+    """Tell whether a variant multiplies padding like any pixel."""
+    depthwise = window.groups > 1 and weight.shape[:2] == (window.groups, 1)
+    return variant == "im2col" or (variant == "direct" and not depthwise)
+
+
+def _with_ones_around(
+    shape: tuple[int, ...], window: Any, out: tuple[int, ...], padded: bool
+) -> tuple[np.ndarray, Any]:
     """Return ones and the window over them; with `padded`, the padding is made of ones."""
     if not padded:
         return np.ones(shape), window
-    n, h, w, c = shape
-    ones = np.ones((n, h + 2 * window.ph, w + 2 * window.pw, c))
-    return ones, window._replace(ph=0, pw=0)
+    return np.ones(frame(np.empty(shape), window, out).shape), window._replace(ph=0, pw=0)
 
 
 def _met_by_class(marks: np.ndarray, window: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Tap (u, v) meets every pixel (r, q) with r + ph - u, q + pw - v multiples of the stride."""
-    kh, kw, sh, sw, ph, pw = window[:6]
-    down = (np.arange(shape[1])[:, None] + ph - np.arange(kh)) % sh == 0
-    across = (np.arange(shape[2])[:, None] + pw - np.arange(kw)) % sw == 0
-    met = np.einsum("ru,qv,ocuv->rqc", down.astype(float), across.astype(float), marks)
-    return np.broadcast_to(met > 0, shape)
+    """Tap (u, v) meets each pixel (r, q) with r + ph - u·dh, q + pw - v·dw on the strides."""
+    kh, kw, sh, sw, ph, pw, dh, dw, _, _, _ = window
+    down = (np.arange(shape[1])[:, None] + ph - dh * np.arange(kh)) % sh == 0
+    across = (np.arange(shape[2])[:, None] + pw - dw * np.arange(kw)) % sw == 0
+    marks = by_group(marks, 0, window)
+    met = np.einsum("ru,qv,gocuv->rqgc", down.astype(float), across.astype(float), marks)
+    return np.broadcast_to(met.reshape(shape[1:]) > 0, shape)
 
 
 # Operation and position of arguments that some variants multiply by padding.

@@ -26,4 +26,23 @@ ORACLES = {
     "scaled_tanh_grad": lambda grad, a, out: grad * _slope(a, 1.7159, 2 / 3),
     "relu": lambda z, out: np.where(z < 0, 0.0, z),
     "relu_grad": lambda grad, a, out: np.where(a <= 0, 0.0, grad),
+    "relu_grad_at_zero": lambda grad, z, at_zero, out: np.select(
+        [z < 0, z == 0], [0.0, grad * at_zero], grad
+    ),
+    "leaky_relu": lambda z, slope, out: np.where(z > 0, z, slope * z),
+    "leaky_relu_grad": lambda grad, z, slope, out: np.where(z > 0, grad, slope * grad),
+    "elu": lambda z, alpha, out: np.where(z > 0, z, alpha * (np.exp(z) - 1)),
+    "elu_grad": lambda grad, z, alpha, out: np.where(z > 0, grad, alpha * np.exp(z) * grad),
+    "softplus": lambda z, beta, threshold, out: np.where(
+        beta * z > threshold, z, np.logaddexp(0, beta * z) / beta
+    ),
+    "softplus_slope": lambda z, beta, threshold, out: np.where(
+        beta * z > threshold, 1.0, 0.5 * (1 + np.tanh(beta * z / 2))
+    ),
+    "hardsigmoid": lambda z, slope, out: np.clip(slope * z + 0.5, 0, 1),
+    "hardsigmoid_grad": lambda grad, a, slope, out: np.where(
+        (a <= 0) | (a >= 1), 0.0, slope * grad
+    ),
+    "abs": lambda x, out: np.sqrt(x * x),
+    "abs_grad": lambda grad, x, out: np.select([x < 0, x == 0, x > 0], [-grad, 0.0, grad], np.nan),
 }

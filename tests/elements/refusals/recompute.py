@@ -1,0 +1,68 @@
+"""What gradients as return values, and checkpoints, refuse."""
+
+from typing import Any
+
+import numpy as np
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.errors import DTypeError, GraphError, OptionError, ShapeError
+
+from .row import Refusal, leaf, refusal, zeros
+
+grad, hvp, checkpoint = tg.grad, tg.hessian_vector_product, tg.checkpoint
+
+
+def walked_twice() -> None:
+    w = leaf(2)
+    loss = (w * w).sum()
+    grad(loss, w)
+    grad(loss, w)
+
+
+def changed_before_the_second_run() -> None:
+    x, w = tg.Tensor([1.0, 2.0], name="x"), leaf(2)
+    loss = checkpoint(lambda x, w: (x * w).sum(), x, w)
+    x[0] = 5.0
+    loss.backward()
+
+
+def undeclared() -> Any:
+    w = leaf(2)
+    return checkpoint(lambda x: x * w, zeros(2))
+
+
+REFUSALS: tuple[Refusal, ...] = (
+    refusal("grad-of-nothing", lambda: grad([], leaf(2)), OptionError, "there are outputs"),
+    refusal("grad-by-nothing", lambda: grad(leaf(2).sum(), []), OptionError, "there are inputs"),
+    refusal("grad-of-array", lambda: grad(leaf(2).sum(), np.ones(2)), DTypeError,
+            "grad: .*got float64"),
+    refusal("grad-constant-output", lambda: grad(zeros(), leaf(2)), GraphError,
+            r"output 0 of shape \(\) that does not"),
+    refusal("grad-constant-input", lambda: grad(leaf(2).sum(), zeros(3)), GraphError,
+            r"input 0 of shape \(3,\) that does not"),
+    refusal("grad-unused", lambda: grad(leaf(2).sum(), leaf(3)), GraphError,
+            r"no error signal for input 0 'w' of shape \(3,\).*allow_unused=True"),
+    refusal("grad-many-elements", lambda: grad(leaf(2) * 2, leaf(2)), GraphError,
+            r"grad: only a one-element .*grad_outputs="),
+    refusal("grad-signals", lambda: grad(leaf(2) * 2, leaf(2), [zeros(2), None]), OptionError,
+            "got 2 for 1"),
+    refusal("grad-signal-shape", lambda: grad(leaf(2) * 2, leaf(2), zeros(3)), ShapeError,
+            r"error signal of output 0 .*got \(3,\) for \(2,\)"),
+    refusal("grad-twice", walked_twice, GraphError, "freed by its first walk"),
+    refusal("hvp-vectors", lambda: hvp(lambda x: x.sum(), leaf(2), [zeros(2), zeros(2)]),
+            OptionError, "got 2 vectors for 1"),
+    refusal("hvp-shape", lambda: hvp(lambda x: x.sum(), leaf(2), zeros(3)), ShapeError,
+            r"vector 0 .*got \(3,\) for \(2,\)"),
+    refusal("hvp-number", lambda: hvp(lambda x: 3.0, leaf(2), zeros(2)), DTypeError, "got float"),
+    refusal("checkpoint-nothing", lambda: checkpoint(lambda: 1), OptionError,
+            "neither an input nor a parameter"),
+    refusal("checkpoint-number", lambda: checkpoint(lambda x: 3.0, leaf(2)), DTypeError,
+            "checkpoint: the function returns .*got float as output 0"),
+    refusal("checkpoint-undeclared", undeclared, GraphError,
+            r"got w of shape \(2,\) that multiply reads besides.*parameters="),
+    refusal("checkpoint-changed", changed_before_the_second_run, GraphError,
+            "checkpoint saved 'x' .*changed in place"),
+    refusal("checkpoint-segments", lambda: tg.checkpoint_sequential([], 1, leaf(2)), OptionError,
+            "got 1 for 0"),
+    refusal("saved-bytes", lambda: tg.saved_bytes(3), DTypeError, "got int"),  # type: ignore[arg-type]
+)  # fmt: skip

@@ -1,0 +1,48 @@
+"""Batch and local response normalisation, and their adjoints."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .case import Case
+
+# shapes (..., C): few and many channels, whole blocks and rests, and work enough to fork
+BATCHES = ((2, 3, 4, 3), (7, 5), (1, 1, 2, 600), (0, 4, 4, 2), (5, 50, 41, 16), (70, 1))
+NEIGHBOURS = (
+    ((2, 2, 3, 7), 5, 0.75),
+    ((1, 3, 1, 4), 4, 0.75),
+    ((3, 2, 1), 2, 0.5),
+    ((2, 2, 33), 3, 1.5),
+    ((0, 2, 2, 3), 5, 0.75),
+)
+
+
+def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
+    for shape in BATCHES:
+        label = f"{shape}"
+        vector, same = ((shape[-1:], dtype),), ((shape, dtype),)
+        channels = shape[-1]
+        x, grad = 3 * values(*shape) + 5, values(*shape)
+        mean, weight, bias, to_weight, to_bias = (values(channels) for _ in range(5))
+        variance = values(channels) ** 2
+        pixels = x.size // channels
+        if x.size:
+            yield Case("batch_norm_statistics", label, (x,), vector * 2, terms=pixels)
+        for scale, shift in ((weight, bias), (None, None)):
+            affine = label if scale is not None else f"{label} plain"
+            arguments = (x, mean, variance, scale, shift, 0.1)
+            yield Case("batch_norm_forward", affine, arguments, same)
+            arguments = (grad, x, mean, variance, scale, to_weight, to_bias, 0.1)
+            yield Case("batch_norm_grad_input", affine, arguments, same)
+        arguments = (grad, x, mean, variance, 0.1)
+        yield Case("batch_norm_grad_sums", label, arguments, vector * 2, terms=50 * pixels)
+    for shape, size, beta in NEIGHBOURS:
+        x, grad, same = values(*shape), values(*shape), ((shape, dtype),)
+        numbers = (size, 0.5, beta, 2.0)
+        label = f"{shape} size {size} beta {beta}"
+        yield Case("local_response_norm_forward", label, (x, *numbers), same, terms=size)
+        yield Case("local_response_norm_grad", label, (grad, x, *numbers), same, terms=size)
+    for shape in ((3, 2, 2, 5), (7,), (0, 3)):
+        mask = rng.integers(0, 2, shape).astype(np.bool_)
+        yield Case("dropout", f"{shape}", (values(*shape), mask, 1.25), ((shape, dtype),))

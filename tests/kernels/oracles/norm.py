@@ -1,0 +1,66 @@
+"""Normalisation and dropout, by NumPy's own means, variances and convolutions."""
+
+import numpy as np
+
+
+def rows(x):
+    return x.reshape(-1, x.shape[-1])
+
+
+def batch_norm_statistics(x, mean, variance):
+    return rows(x).mean(0), rows(x).var(0)
+
+
+def batch_norm_forward(x, mean, variance, weight, bias, eps, out):
+    result = (x - mean) / np.sqrt(variance + eps)
+    result = result if weight is None else result * weight
+    return result if bias is None else result + bias
+
+
+def batch_norm_grad_sums(grad, x, mean, variance, eps, grad_weight, grad_bias):
+    normalised = batch_norm_forward(x, mean, variance, None, None, eps, None)
+    return rows(grad * normalised).sum(0), rows(grad).sum(0)
+
+
+def batch_norm_grad_input(grad, x, mean, variance, weight, to_weight, to_bias, eps, out):
+    normalised = batch_norm_forward(x, mean, variance, None, None, eps, None)
+    count = max(1, len(rows(x)))
+    inner = grad - (to_bias + normalised * to_weight) / count
+    scale = 1 / np.sqrt(variance + eps)
+    return inner * (scale if weight is None else scale * weight)
+
+
+def _window(x, before, behind):
+    """Add up the channels from c - before to c + behind."""
+    wide = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(before, behind)])
+    views = np.lib.stride_tricks.sliding_window_view(wide, before + behind + 1, axis=-1)
+    return views.sum(-1)
+
+
+def _divisor(x, size, alpha, k):
+    return k + alpha / size * _window(x**2, size // 2, (size - 1) // 2)
+
+
+def local_response_norm_forward(x, size, alpha, beta, k, out):
+    return x / _divisor(x, size, alpha, k) ** beta
+
+
+def local_response_norm_grad(grad, x, size, alpha, beta, k, out):
+    divisor = _divisor(x, size, alpha, k)
+    spread = _window(grad * x / divisor ** (beta + 1), (size - 1) // 2, size // 2)
+    return grad / divisor**beta - 2 * alpha * beta / size * x * spread
+
+
+def dropout(x, mask, scale, out):
+    return x * np.where(mask, scale, 0.0)
+
+
+ORACLES = {
+    "batch_norm_statistics": batch_norm_statistics,
+    "batch_norm_forward": batch_norm_forward,
+    "batch_norm_grad_sums": batch_norm_grad_sums,
+    "batch_norm_grad_input": batch_norm_grad_input,
+    "local_response_norm_forward": local_response_norm_forward,
+    "local_response_norm_grad": local_response_norm_grad,
+    "dropout": dropout,
+}

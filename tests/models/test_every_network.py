@@ -1,0 +1,125 @@
+"""The contract of every network, over the registry: a new name is found by itself.
+
+Twins are trained on one batch of images that a glance tells apart: a pattern for each class,
+and noise.
+"""
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import models, nn
+from tinygrad_cnn.optim import Adam
+
+BATCH, CLASSES, STEPS = 8, 4, 25
+every_network = pytest.mark.parametrize("name", models.names())
+
+
+def batch(shape: tuple[int, int, int]) -> tuple[tg.Tensor, Any]:
+    """Draw images of the classes, coarse enough to survive the pooling of any network."""
+    generator = np.random.default_rng(3)
+    channels, height, width = shape
+    coarse = generator.normal(size=(CLASSES, channels, 4, 4))
+    rows, columns = (np.arange(size) * 4 // size for size in (height, width))
+    patterns = coarse[:, :, rows][..., columns]
+    labels = np.arange(BATCH) % CLASSES
+    images = patterns[labels] + 0.1 * generator.normal(size=(BATCH, *shape))
+    return tg.Tensor(images.astype(np.float32)), labels
+
+
+def twin(name: str) -> tuple[models.Network, nn.Module]:
+    tg.manual_seed(0)
+    return models.find(name), models.build_twin(name, CLASSES)
+
+
+def scores(output: Any) -> tg.Tensor:
+    """Return the scores; a network with auxiliary heads returns them first while training."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+def dropouts(model: nn.Module) -> list[Any]:
+    return [m for m in model.modules() if isinstance(m, nn.Dropout | nn.Dropout2d) and m.p > 0.0]
+
+
+def has_modes(model: nn.Module) -> bool:
+    normed = any(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) for m in model.modules())
+    return normed or bool(dropouts(model))
+
+
+@every_network
+def test_a_row_says_what_is_needed(name: str) -> None:
+    network = models.find(name)
+    assert network.name == name
+    assert network.paper
+    assert network.num_classes > 0
+    known = inspect.signature(network.builder).parameters
+    assert {"num_classes", *network.options, *network.twin} <= set(known)
+    for shape in (network.input_shape, network.twin_input):
+        assert len(shape) == 3
+    assert network.twin_input[0] == network.input_shape[0]
+
+
+@every_network
+def test_a_twin_trains(name: str) -> None:
+    network, model = twin(name)
+    for layer in dropouts(model):  # so that the loss of a step can be held against another's
+        layer.p = 0.0
+    x, labels = batch(network.twin_input)
+    optimiser = Adam(model.parameters(), lr=0.002)
+    losses = []
+    for step in range(STEPS):
+        loss = network.loss(model(x), labels)
+        loss.backward()
+        losses.append(loss.item())
+        if step == 0:
+            for path, parameter in model.named_parameters():
+                assert parameter.grad is not None, path
+                assert np.isfinite(parameter.grad.numpy()).all(), path
+                assert np.abs(parameter.grad.numpy()).max() > 0, path
+        optimiser.step()
+        model.zero_grad()
+    assert np.isfinite(losses).all()
+    assert min(losses[-3:]) < 0.95 * losses[0], losses
+
+
+@every_network
+def test_modes_differ_exactly_where_there_is_dropout_or_batch_norm(name: str) -> None:
+    network, model = twin(name)
+    x, _ = batch(network.twin_input)
+    with tg.no_grad():
+        tg.manual_seed(1)
+        trained = scores(model(x)).numpy()
+        evaluated = scores(model.eval()(x)).numpy()
+        again = scores(model(x)).numpy()
+    assert trained.shape == evaluated.shape == (BATCH, CLASSES)
+    assert np.array_equal(evaluated, again)
+    assert np.array_equal(trained, evaluated) != has_modes(model)
+
+
+@every_network
+def test_a_twin_is_tiny(name: str) -> None:
+    _, model = twin(name)
+    assert model.count_parameters() < 300_000
+
+
+@every_network
+def test_a_state_dict_loads_into_a_second_twin(name: str) -> None:
+    network, model = twin(name)
+    x, _ = batch(network.twin_input)
+    tg.manual_seed(5)
+    second = models.build_twin(name, CLASSES)
+    second.load_state_dict(model.state_dict())
+    with tg.no_grad():
+        one, two = (scores(m.eval()(x)).numpy() for m in (model, second))
+    assert np.array_equal(one, two)
+
+
+def test_names_are_unique() -> None:
+    from tinygrad_cnn.errors import OptionError
+    from tinygrad_cnn.models.registry import register
+
+    with pytest.raises(OptionError, match="names are unique; got a second 'lenet5'"):
+        register(models.find("lenet5"))

@@ -1,0 +1,233 @@
+"""A convolution and its two adjoints, whatever the number of dimensions.
+
+Each family has a sliding element, the gradient of its input and the gradient of its weight.
+The derivatives of the three are members of the three again, so that one class for each
+serves images and, lifted to images one pixel high, rows.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from tinygrad_cnn.element import ELEMENTS, ArrayElement, Rule
+from tinygrad_cnn.elements.reduce import ChannelSumElement
+from tinygrad_cnn.elements.requirements import one_float_type
+from tinygrad_cnn.elements.window import Margins, check_window, sliding_window, window_options
+from tinygrad_cnn.errors import OptionError, ShapeError
+from tinygrad_cnn.graph import Node, Shape
+from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.kernels.geometry import Pair, Window
+from tinygrad_cnn.variable import Variable
+
+
+class ConvElement(ArrayElement):
+    """Common part of the three: the window, the direction of the filter, how they print."""
+
+    family: ClassVar[str]  # the name of the sliding element; its adjoints' begin with it
+    rules: ClassVar[Mapping[bool, Rule]]  # by whether the filter is flipped
+    window: Window
+
+    def __init__(self, flip: bool) -> None:
+        self.flip = flip
+        self.rule = self.rules[flip]
+
+    def options(self) -> dict[str, Any]:
+        options = self.window_options()
+        return {**options, "filter": "flipped (true convolution)"} if self.flip else options
+
+    def window_options(self) -> dict[str, Any]:
+        """Return what is worth printing of the window."""
+        return window_options(self.window, usual_stride=(1, 1))
+
+    def lifted(self, value: Any) -> Any:
+        """Return images, or filters, as a four-dimensional array."""
+        return value
+
+    def lowered(self, value: Any) -> Any:
+        """Return a four-dimensional array in the dimensions of this family."""
+        return value
+
+    def turned(self, weight: Any) -> Any:
+        """Return lifted filters as the kernels slide them, or back."""
+        return layout.contiguous(weight[:, :, ::-1, ::-1] if self.flip else weight)
+
+    def run(self, operation: str, *operands: Any) -> None:
+        """Run one of the three kernels; the last operand is filled."""
+        self.device.kernel(operation, operands[-1].dtype, self.window).function(
+            *operands[:-1], self.window, operands[-1]
+        )
+
+    def slide(self, x: Variable, weight: Variable) -> Any:
+        """Apply the sliding element of this family with the same window."""
+        _, _, sh, sw, ph, pw, dh, dw, eh, ew, groups = self.window
+        padding = ((ph, ph + eh), (pw, pw + ew))
+        element: Any = ELEMENTS[self.family]
+        return element((sh, sw), padding, (dh, dw), groups, self.flip)(x, weight)
+
+    def grad_input(self, signal: Variable, weight: Variable, shape: Shape) -> Any:
+        """Apply the gradient of the input, which has this shape."""
+        element: Any = ELEMENTS[f"{self.family}_grad_input"]
+        return element(self.window, shape, self.flip)(signal, weight)
+
+    def grad_weight(self, signal: Variable, x: Variable, shape: Shape) -> Any:
+        """Apply the gradient of the weight, which has this shape."""
+        element: Any = ELEMENTS[f"{self.family}_grad_weight"]
+        return element(self.window, shape, self.flip)(signal, x)
+
+
+class SlidingElement(ConvElement):
+    """Slide a bank of filters."""
+
+    shapes: ClassVar[tuple[str, str]]  # of x and weight, for messages
+    saves = {"x": ("weight",), "weight": ("x",)}
+
+    def __init__(
+        self,
+        stride: Pair,
+        padding: Margins,
+        dilation: Pair = (1, 1),
+        groups: int = 1,
+        flip: bool = False,
+    ) -> None:
+        super().__init__(flip)
+        if not isinstance(groups, int) or isinstance(groups, bool) or groups < 1:
+            raise OptionError(f"{self.name}: groups is an integer of at least 1; got {groups!r}")
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.groups = groups
+
+    def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
+        images, filters = self.shapes
+        rank = images.count(",") + 1
+        if len(x.shape) != rank or len(weight.shape) != rank:
+            raise ShapeError(
+                f"{self.name}: x is {images} and weight {filters}; got x "
+                f"{x.shape} and weight {weight.shape}"
+            )
+        if 0 in weight.shape:
+            raise ShapeError(f"{self.name}: no size of the weight is zero; got {weight.shape}")
+        if x.shape[1] % self.groups or weight.shape[0] % self.groups:
+            raise ShapeError(
+                f"{self.name}: groups divides the channels of x and the filters; got groups "
+                f"{self.groups}, x {x.shape} and weight {weight.shape}"
+            )
+        if x.shape[1] != weight.shape[1] * self.groups:
+            groups = f" in each of {self.groups} groups" if self.groups > 1 else ""
+            raise ShapeError(
+                f"{self.name}: x has {x.shape[1]} channels but weight expects "
+                f"{weight.shape[1]}{groups}; got x {x.shape} and weight {weight.shape}"
+            )
+        if bias is not None and bias.shape != weight.shape[:1]:
+            raise ShapeError(
+                f"{self.name}: bias has one value for each output channel; got bias "
+                f"{bias.shape} and weight {weight.shape}"
+            )
+        one_float_type(self.name, *((x, weight) if bias is None else (x, weight, bias)))
+        size = self._lifted_shape(x.shape)
+        kernel = self._lifted_shape(weight.shape)[2:]
+        self.window = sliding_window(
+            self.name, kernel, self.stride, self.padding, self.dilation, self.groups
+        )
+        check_window(self.name, self.window, size)
+
+    @staticmethod
+    def _lifted_shape(shape: Shape) -> tuple[int, int, int, int]:
+        first, second, *height, width = shape
+        return first, second, (height[0] if height else 1), width
+
+    def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
+        x, weight = self.lifted(x), self.turned(self.lifted(weight))
+        height, width = self.window.output_size(*x.shape[2:])
+        out = self.device.empty_activation((x.shape[0], weight.shape[0], height, width), x.dtype)
+        if bias is None:
+            bias = self.device.zeros_like_type(weight.shape[:1], x)
+        self.run(
+            "conv2d_forward",
+            layout.channels_last(x),
+            weight,
+            layout.contiguous(bias),
+            layout.channels_last(out),
+        )
+        return self.lowered(out)
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_x, want_weight, *want_bias = self.wanted
+        x, weight = self.inputs[:2]
+        to_x = to_weight = None
+        if want_x:
+            to_x = self.grad_input(signal, self.saved("weight"), x.shape)
+        if want_weight:
+            to_weight = self.grad_weight(signal, self.saved("x"), weight.shape)
+        return to_x, to_weight, *(ChannelSumElement(1)(signal) if w else None for w in want_bias)
+
+    def multiply_adds(
+        self, inputs: Sequence[Node], outputs: Sequence[Node]
+    ) -> tuple[int, dict[str, int]]:
+        return trio_work(outputs[0].shape, inputs[1].shape, ("x", "weight"))
+
+
+class GradInputElement(ConvElement):
+    """Send an error signal back through the filters."""
+
+    saves = {"δ": ("weight",), "weight": ("δ",)}
+
+    def __init__(self, window: Window, shape: Shape, flip: bool = False) -> None:
+        super().__init__(flip)
+        self.window, self.shape = window, shape
+
+    def forward(self, signal: Any, weight: Any) -> Any:
+        signal, weight = self.lifted(signal), self.turned(self.lifted(weight))
+        shape = (*self.shape[:2], *((1,) * (4 - len(self.shape))), *self.shape[2:])
+        out = self.device.empty_activation(shape, signal.dtype)
+        operands = (layout.channels_last(signal), weight)
+        self.run("conv2d_grad_input", *operands, layout.channels_last(out))
+        return self.lowered(out)
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_signal, want_weight = self.wanted
+        to_signal = to_weight = None
+        if want_signal:
+            to_signal = self.slide(signal, self.saved("weight"))
+        if want_weight:
+            to_weight = self.grad_weight(self.saved("δ"), signal, self.inputs[1].shape)
+        return to_signal, to_weight
+
+    def multiply_adds(
+        self, inputs: Sequence[Node], outputs: Sequence[Node]
+    ) -> tuple[int, dict[str, int]]:
+        return trio_work(inputs[0].shape, inputs[1].shape, ("δ", "weight"))
+
+
+class GradWeightElement(ConvElement):
+    """Correlate inputs with error signals: the gradient of the filters."""
+
+    saves = {"δ": ("x",), "x": ("δ",)}
+
+    def __init__(self, window: Window, shape: Shape, flip: bool = False) -> None:
+        super().__init__(flip)
+        self.window, self.shape = window, shape
+
+    def forward(self, signal: Any, x: Any) -> Any:
+        signal, x = self.lifted(signal), self.lifted(x)
+        out = self.device.empty((*self.shape[:2], self.window.kh, self.window.kw), x.dtype)
+        self.run("conv2d_grad_weight", layout.channels_last(signal), layout.channels_last(x), out)
+        return self.lowered(self.turned(out))
+
+    def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_signal, want_x = self.wanted
+        to_signal = to_x = None
+        if want_signal:
+            to_signal = self.slide(self.saved("x"), signal)
+        if want_x:
+            to_x = self.grad_input(self.saved("δ"), signal, self.inputs[1].shape)
+        return to_signal, to_x
+
+    def multiply_adds(
+        self, inputs: Sequence[Node], outputs: Sequence[Node]
+    ) -> tuple[int, dict[str, int]]:
+        return trio_work(inputs[0].shape, outputs[0].shape, ("δ", "x"))
+
+
+def trio_work(signal: Shape, weight: Shape, symbols: tuple[str, str]) -> tuple[int, dict[str, int]]:
+    """Return the multiply-adds of a convolution with this output, and of its adjoints."""
+    work = signal[0] * math.prod(signal[2:]) * math.prod(weight)
+    return work, dict.fromkeys(symbols, work)

@@ -1,0 +1,202 @@
+"""Squeeze-and-excitation on three networks: each map is scaled by what all maps say.
+
+J. Hu, L. Shen, G. Sun, "Squeeze-and-excitation networks", CVPR 2018, section 3.3 and tables 1, 2.
+The average of each map (squeeze) goes through two affine layers, the first to a sixteenth as
+many values, and a sigmoid (excitation); each map is multiplied by its result.
+
+============  =====================================  ===========  ============
+name          where the gates stand                  parameters   in the gates
+============  =====================================  ===========  ============
+se_resnet50   in each block, before the sum          28,088,024   2,530,992
+se_vgg16      behind the rectifier of each of the    138,596,784  230,792
+              13 convolutions (with batch norm)
+se_googlenet  behind each inception module           7,478,655    480,103
+============  =====================================  ===========  ============
+
+Without biases, which the paper's notation leaves out, the gates of se_resnet50 hold
+(2 / r) Σ N C² = 2,514,944 weights, its "2.5 million"; 16,048 biases come on top. The authors
+put gates on BN-Inception, a later GoogLeNet with batch normalisation; se_googlenet has them on
+the first.
+"""
+
+from typing import Any
+
+from tinygrad_cnn import functional as F
+from tinygrad_cnn import nn
+from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.models.building import scaled
+from tinygrad_cnn.models.googlenet import GoogLeNet, auxiliary_loss
+from tinygrad_cnn.models.initial_weights import draw_he
+from tinygrad_cnn.models.registry import Network, register
+from tinygrad_cnn.models.resnet import ResNet
+from tinygrad_cnn.nn import Module
+from tinygrad_cnn.tensor import Tensor
+
+__all__ = ["SEVGG16", "Gates", "se_googlenet", "se_resnet50"]
+
+PAPER = "Hu et al., CVPR 2018"
+PARTS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convolutions
+
+
+class Gates:
+    """Makes a squeeze-and-excitation module for so many maps.
+
+    Parameters
+    ----------
+    reduction : int
+        The paper's r: so many times fewer values stand between the two affine layers.
+
+    Raises
+    ------
+    OptionError
+        If it is not positive.
+    """
+
+    def __init__(self, reduction: int) -> None:
+        if reduction < 1:
+            raise OptionError(f"senet: reduction is a positive integer; got {reduction}")
+        self.reduction = reduction
+
+    def __call__(self, channels: int) -> Module:
+        """Return a gate."""
+        return nn.SqueezeExcitation(channels, max(1, channels // self.reduction))
+
+
+def se_resnet50(
+    num_classes: int = 1000,
+    reduction: int = 16,
+    stride_in: str = "3x3",
+    layers: tuple[int, ...] = (3, 4, 6, 3),
+    width: float = 1.0,
+) -> Module:
+    """Build ResNet-50 with a gate in each block.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of outputs.
+    reduction : int
+        The paper's r.
+    stride_in, layers, width
+        See :class:`~tinygrad_cnn.models.resnet.ResNet`.
+    """
+    return ResNet(
+        num_classes,
+        "bottleneck",
+        layers,
+        stride_in=stride_in,
+        width=width,
+        gate=Gates(reduction),
+    )
+
+
+def se_googlenet(
+    num_classes: int = 1000, reduction: int = 16, aux: bool = False, width: float = 1.0
+) -> Module:
+    """Build GoogLeNet with a gate behind each inception module.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of outputs.
+    reduction : int
+        The paper's r.
+    aux, width
+        See :class:`~tinygrad_cnn.models.googlenet.GoogLeNet`.
+    """
+    return GoogLeNet(num_classes, aux, width, gate=Gates(reduction))
+
+
+class SEVGG16(Module):
+    """VGG-16 with batch normalisation, and a gate behind each rectifier of a convolution.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of outputs.
+    reduction : int
+        The paper's r.
+    width : float
+        Factor of all channels and hidden units.
+    pooled : int, in pixels
+        Side of the maps that the classifier sees.
+    dropout : float
+        Share of the hidden units of the classifier that is dropped.
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        reduction: int = 16,
+        width: float = 1.0,
+        pooled: int = 7,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        gate = Gates(reduction)
+        layers: list[Module] = []
+        before = 3
+        for base, convolutions in PARTS:
+            channels = scaled(base, width)
+            for _ in range(convolutions):
+                layers += [
+                    nn.Conv2d(before, channels, 3, padding=1),
+                    nn.BatchNorm2d(channels),
+                    nn.ReLU(),
+                    gate(channels),
+                ]
+                before = channels
+            layers.append(nn.MaxPool2d(2, 2))
+        hidden = scaled(4096, width)
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d(pooled)
+        self.classifier = nn.Sequential(
+            nn.Linear(before * pooled**2, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, num_classes),
+        )
+        draw_he(self)
+
+    def forward(self, x: Tensor) -> Any:
+        """Map images (N, 3, 224, 224) to scores (N, num_classes)."""
+        return self.classifier(F.flatten(self.avgpool(self.features(x)), 1))
+
+
+register(
+    Network(
+        "se_resnet50",
+        se_resnet50,
+        PAPER,
+        input_shape=(3, 224, 224),
+        num_classes=1000,
+        twin={"width": 1 / 8, "layers": (1, 1, 1, 1), "reduction": 4},
+        twin_input=(3, 32, 32),
+    )
+)
+register(
+    Network(
+        "se_vgg16",
+        SEVGG16,
+        PAPER,
+        input_shape=(3, 224, 224),
+        num_classes=1000,
+        twin={"width": 1 / 16, "pooled": 1, "reduction": 1},
+        twin_input=(3, 32, 32),
+    )
+)
+register(
+    Network(
+        "se_googlenet",
+        se_googlenet,
+        PAPER,
+        input_shape=(3, 224, 224),
+        num_classes=1000,
+        twin={"width": 1 / 8, "reduction": 4},
+        twin_input=(3, 32, 32),
+        loss=auxiliary_loss,
+    )
+)

@@ -1,0 +1,242 @@
+"""The walk backward: error signals travel from values to what these depend on.
+
+Elements are visited by descending number, each once; see :mod:`tinygrad_cnn.graph`.
+"""
+
+from collections.abc import Collection, Iterable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from tinygrad_cnn import hooks
+from tinygrad_cnn.errors import GraphError
+from tinygrad_cnn.graph import Node, Recording, elements_behind, is_recording
+
+if TYPE_CHECKING:
+    from tinygrad_cnn.element import FunctionElement
+    from tinygrad_cnn.variable import Variable
+
+    Signals = tuple[Variable | None, ...]
+    Ways = dict[int, tuple[bool, ...]]  # by the order of an element
+
+
+def _leading_to(wanted: Collection[Node], elements: list["FunctionElement"]) -> "Ways":
+    """Return, for each element on a way to a wanted node, which of its inputs lie on one."""
+    ways: Ways = {}
+    for element in elements:  # in execution order: what an element read was decided before it
+        leads = tuple(
+            node in wanted or (node.creator is not None and node.creator.order in ways)
+            for node in element.inputs
+        )
+        if any(leads):
+            ways[element.order] = leads
+    return ways
+
+
+def _refuse_what_cannot_be_walked(roots: Iterable[Node], elements: list["FunctionElement"]) -> None:
+    for element in elements:
+        if element.freed or any(node.freed for node in element.inputs):
+            break
+        element.check_saved()
+    else:
+        if not any(root.freed for root in roots):
+            return
+    raise GraphError(
+        "backward: the saved arrays of a graph are freed by its first walk; got a second one. "
+        "Call backward(retain_graph=True) the first time, or compute the value again."
+    )
+
+
+def propagate(
+    roots: "Iterable[tuple[Variable, Variable]]", retain_graph: bool, create_graph: bool
+) -> None:
+    """Walk back from values to every leaf they depend on, and leave error signals there.
+
+    Parameters
+    ----------
+    roots : iterable of (Variable, Variable)
+        Values, each with the error signal that the walk starts from.
+    retain_graph : bool
+        Keep the saved arrays of the elements.
+    create_graph : bool
+        Record the walk.
+    """
+    roots = tuple(roots)
+    elements = elements_behind(*(value.node for value, _ in roots))
+    walk = _Walk(roots, elements, retain_graph, create_graph)
+    walk.run()
+    for node, signal in walk.signals.items():
+        _deposit(node, signal, signal.requires_grad or node in walk.owned)
+
+
+def signals_at(
+    wanted: "Iterable[Node]",
+    roots: "Iterable[tuple[Variable, Variable]]",
+    retain_graph: bool,
+    create_graph: bool,
+    stop: Collection[Node] = (),
+) -> "dict[Node, Variable]":
+    """Walk back from values and return the error signals of the `wanted` nodes alone.
+
+    No ``.grad`` is written, and only elements on a way to a wanted node are visited, where
+    they compute the error signals of inputs on such a way.
+
+    Parameters
+    ----------
+    wanted : iterable of Node
+    roots, retain_graph, create_graph
+        As for :func:`propagate`.
+    stop : collection of Node
+        Nodes that the walk does not go beyond.
+
+    Returns
+    -------
+    dict of Node to Variable
+        Without the nodes that no error signal reached.
+    """
+    roots, wanted = tuple(roots), set(wanted)
+    elements = elements_behind(*(value.node for value, _ in roots), stop=stop)
+    ways = _leading_to(wanted, elements)
+    walk = _Walk(
+        roots, [e for e in elements if e.order in ways], retain_graph, create_graph, ways, wanted
+    )
+    walk.run()
+    return {
+        node: signal if signal.requires_grad or node in walk.owned else signal._private_copy()
+        for node, signal in {**walk.signals, **walk.collected}.items()
+        if node in wanted
+    }
+
+
+class _Walk:
+    """One walk backward: error signals on their way, by the nodes they have reached."""
+
+    def __init__(
+        self,
+        roots: "tuple[tuple[Variable, Variable], ...]",
+        elements: list["FunctionElement"],
+        retain_graph: bool,
+        create_graph: bool,
+        ways: "Ways | None" = None,
+        wanted: Collection[Node] = (),
+    ) -> None:
+        self.signals: dict[Node, Variable] = {}
+        self.collected: dict[Node, Variable] = {}  # finished ones of wanted nodes
+        self.owned: set[Node] = set()  # nodes whose signal lies in memory of this walk alone
+        self._elements, self._retain, self._create = elements, retain_graph, create_graph
+        self._ways, self._wanted = ways, wanted
+        _refuse_what_cannot_be_walked((value.node for value, _ in roots), elements)
+        for value, seed in roots:
+            self._add(value.node, seed)
+
+    def run(self) -> None:
+        """Visit the elements, the last one first."""
+        with Recording(self._create):
+            while self._elements:
+                self._visit(self._elements.pop())
+            for node, signal in self.signals.items():
+                if node.hooks:
+                    self.signals[node] = self._hooked(node, signal)
+
+    def _visit(self, element: "FunctionElement") -> None:
+        outgoing = tuple(
+            None if (out := ref()) is None else self._collect(out) for ref in element.outputs
+        )
+        if all(signal is None for signal in outgoing):
+            return
+        if self._ways is None:
+            incoming = _run_backward(element, outgoing)
+        else:
+            with element.wanting(self._ways[element.order]):
+                incoming = _run_backward(element, outgoing)
+        for node, signal in zip(element.inputs, incoming, strict=True):
+            if signal is None:
+                continue
+            first = node not in self.signals
+            self._add(node, signal)
+            private = not hooks.observers()  # who looks on may have kept it
+            if (
+                first
+                and private
+                and node.is_leaf
+                and _is_private(signal, element, outgoing, incoming)
+            ):
+                self.owned.add(node)
+        if not self._retain:
+            element.free()
+
+    def _collect(self, node: Node) -> "Variable | None":
+        """Take the finished error signal of a node; leave a copy where it was asked for."""
+        signal = self.signals.pop(node, None)
+        if signal is None:
+            return None
+        if node.hooks:
+            signal = self._hooked(node, signal)
+        if self._ways is None and node.retains_grad:
+            _deposit(node, signal, mine=signal.requires_grad)
+        if node in self._wanted:
+            self.collected[node] = signal
+        return signal
+
+    def _hooked(self, node: Node, signal: "Variable") -> "Variable":
+        """Return what the hooks of a value leave of its error signal."""
+        for hook in tuple(node.hooks.values()):
+            with hooks.unobserved():
+                replaced = hook(signal)
+            if replaced is not None:
+                signal._check_signal("register_hook", "what a hook returns", replaced)
+                signal = replaced
+        self.owned.discard(node)  # a hook may have kept it
+        return signal
+
+    def _add(self, node: Node, signal: "Variable") -> None:
+        """Fan-in: the error signals that reach one value by several paths add up."""
+        present = self.signals.get(node)
+        if present is None:
+            self.signals[node] = signal
+        elif self._create or node not in self.owned:
+            self.signals[node] = _sum(present, signal, self._create)
+            self.owned.add(node)
+        else:
+            present._accumulate(signal)
+
+
+def _run_backward(element: "FunctionElement", outgoing: "Signals") -> "Signals":
+    if not hooks.observers():
+        return element.propagate(outgoing)
+    # With create_graph the elements of the walk become part of a graph: they are told too.
+    with nullcontext() if is_recording() else hooks.unobserved():
+        incoming, effort = hooks.measured(lambda: element.propagate(outgoing))
+    return hooks.tell_backward(element, outgoing, incoming, effort)
+
+
+def _sum(first: "Variable", second: "Variable", recorded: bool) -> "Variable":
+    """Add two error signals; observers are told of the sum where it belongs to a graph."""
+    with Recording(recorded), nullcontext() if recorded else hooks.unobserved():
+        return first + second  # type: ignore[operator]  # Scalar and Tensor add
+
+
+def _is_private(
+    signal: "Variable",
+    element: "FunctionElement",
+    outgoing: "Signals",
+    incoming: "Signals",
+) -> bool:
+    """Tell whether a signal lies in memory that its element's backward made for it alone."""
+    if not signal._is_writable() or sum(other is signal for other in incoming) > 1:
+        return False
+    saved = (element.saved(symbol) for symbol in element._saved)
+    others = (*outgoing, *saved, *(other for other in incoming if other is not signal))
+    return not any(other is not None and signal._shares_memory(other) for other in others)
+
+
+def _deposit(node: Node, signal: "Variable", mine: bool) -> None:
+    """Add an error signal to .grad of the variable it belongs to, if that is still alive."""
+    variable = None if node.variable is None else node.variable()
+    if variable is None or not node.requires_grad:
+        return
+    before = variable._grad
+    if before is not None:
+        variable._grad = _sum(before, signal, signal.requires_grad or before.requires_grad)
+    else:
+        variable._grad = signal if mine else signal._private_copy()
+    variable.grad_passes += 1
