@@ -3,7 +3,7 @@
 J. T. Springenberg et al., "Striving for simplicity: the all convolutional net", ICLR 2015.
 Run it: python demos/14_all_cnn_stride_against_pooling.py
 With --long it trains with three seeds, or, where the variable TINYGRAD_CNN_DATA names a folder
-that holds cifar-10-batches-py, for minutes on a part of CIFAR-10.
+that holds cifar-10-batches-py, for some minutes on a part of CIFAR-10.
 """
 
 import argparse
@@ -25,7 +25,7 @@ arguments = parser.parse_args()
 pictures = arguments.pictures
 cifar = Path(os.environ.get("TINYGRAD_CNN_DATA", "."), "cifar-10-batches-py")
 ON_CIFAR = arguments.long and cifar.is_dir()
-EPOCHS, BATCH_SIZE, LEARNING_RATE = 5, 64, 0.002 if ON_CIFAR else 0.005
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 5 if arguments.long else 4, 64, 0.002 if ON_CIFAR else 0.005
 SEEDS = (0, 1, 2) if arguments.long and not ON_CIFAR else (0,)
 WIDTH = 1 / 4 if ON_CIFAR else 1 / 8  # of the paper's channels
 
@@ -130,11 +130,11 @@ LOOKS = (("#000000", "o"), ("#e69f00", "s"), ("#56b4e9", "^"), ("#0072b2", "v"))
 for (name, way), (color, marker) in zip(WAYS.items(), LOOKS, strict=True):
     losses, accuracies = curves[name][0]
     epochs, look = range(1, EPOCHS + 1), {"color": color, "marker": marker}
-    left.semilogy(epochs, losses, label=f"{name}: {way}", **look)
+    left.plot(epochs, losses, label=f"{name}: {way}", **look)
     right.plot(epochs, [100 * share for share in accuracies], label=f"{name}: {way}", **look)
 left.set(xlabel="epoch", ylabel="training loss (nats)", xticks=epochs)
 right.set(xlabel="epoch", ylabel="test accuracy (%)", xticks=epochs)
-left.grid(alpha=0.3, which="both")
+left.grid(alpha=0.3)
 right.grid(alpha=0.3)
 right.legend(frameon=False, loc="lower right")
 pictures.mkdir(parents=True, exist_ok=True)

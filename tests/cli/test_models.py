@@ -68,12 +68,26 @@ def test_a_twin_can_be_told_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert "3x67x67" in text
 
 
+def test_recomputation_keeps_a_tenth_of_the_memory_of_resnet1202(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plain = told(capsys, "resnet1202", "--batch", "128")
+    assert "kept for the walk back: 11,762,792,576 bytes" in plain
+    short = told(capsys, "resnet1202", "--batch", "128", "--option", "recompute=14")
+    assert "kept for the walk back: 1,266,220,672 bytes" in short
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["vgg61"], "got 'vgg61'. Did you mean 'vgg19' or 'vgg16' or 'vgg13'?"),
         (["nothing_like_it"], "lists; got 'nothing_like_it'\n"),
-        (["--twin"], "Name the network whose twin is meant."),
+        (["--twin"], "Name the network that is meant."),
+        (["--batch", "2"], "Name the network that is meant."),
+        (["vgg16", "--batch", "0"], "'--batch': 0 is not in the range"),
+        (["vgg16", "--twin", "--option", "width=0.5"], "A twin has options of its own."),
+        (["resnet50", "--option", "stride_in"], "written KEY=VALUE; got 'stride_in'"),
+        (["resnet50", "--option", "stride=2"], "resnet50: the known options are num_classes, "),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(

@@ -13,7 +13,19 @@ __all__ = ["list_models"]
 @click.command(name="models", short_help="List the networks, or describe one layer by layer.")
 @click.argument("name", required=False)
 @click.option("--twin", is_flag=True, help="The tiny twin of NAME instead.")
-def list_models(name: str | None, twin: bool) -> int:
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    help="Count for so many images at once; 1 is usual.",
+)
+@click.option(
+    "--option",
+    "given",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of NAME's builder, such as stride_in=1x1; may be repeated.",
+)
+def list_models(name: str | None, twin: bool, batch: int | None, given: tuple[str, ...]) -> int:
     """List all networks; with NAME, describe that one layer by layer.
 
     The list has the paper, the images it was made for, and what it costs: trained parameters
@@ -21,30 +33,52 @@ def list_models(name: str | None, twin: bool) -> int:
     and backward, bytes, and how much of the image a pixel of each layer sees. All of it is
     counted on shapes; nothing is computed.
 
-    Examples: "tinygrad-cnn models", "tinygrad-cnn models vgg16".
+    Examples: "tinygrad-cnn models", "tinygrad-cnn models vgg16",
+    "tinygrad-cnn models resnet1202 --batch 128 --option recompute=14".
     """
-    if name is None:
-        if twin:
-            raise click.UsageError(
-                "Name the network whose twin is meant.", click.get_current_context()
-            )
-        click.echo(_table())
+    if name is not None:
+        click.echo(_description(name, twin, batch, _options(given)))
+    elif twin or batch or given:
+        raise click.UsageError("Name the network that is meant.", click.get_current_context())
     else:
-        click.echo(_description(name, twin))
+        click.echo(_table())
     return 0
 
 
-def _description(name: str, twin: bool) -> str:
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    """Return KEY=VALUE words as options; what reads as a number, True or False is one."""
+    import ast
+
+    options = {}
+    for word in given:
+        key, equals, value = word.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(
+                f"An option is written KEY=VALUE; got {word!r}.",
+                click.get_current_context(),
+                param_hint="--option",
+            )
+        try:
+            options[key] = ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            options[key] = value
+    return options
+
+
+def _description(name: str, twin: bool, batch: int | None, options: dict[str, Any]) -> str:
     from tinygrad_cnn import models
     from tinygrad_cnn.nn import summary
 
     network = models.find(name)
+    if twin and options:
+        raise click.UsageError("A twin has options of its own.", click.get_current_context())
     if twin:
         model, shape = network.build_twin(), network.twin_input
     else:
-        model, shape = network.build(allocate=False), network.input_shape
+        model, shape = network.build(allocate=False, **options), network.input_shape
     title = f"{name} (its tiny twin)" if twin else name
-    return f"{title}: {network.paper}\n{summary(model, shape)}"
+    images = shape if batch is None else (batch, *shape)
+    return f"{title}: {network.paper}\n{summary(model, images)}"
 
 
 def _table() -> str:
