@@ -1,5 +1,6 @@
 """What the README shows runs, and gives what the README says."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_cnn import models
+
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 if not README.exists():
     pytest.skip("the README lies in the source tree", allow_module_level=True)
 
 TEXT = README.read_text(encoding="utf-8")
-NETWORK, NEURON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+NETWORK, NEURON, WEIGHTS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 STORY = re.search(r"```\n(composite function.*?)```", TEXT, re.DOTALL)
 
 
@@ -40,6 +43,22 @@ def test_the_neuron_prints_the_story_that_is_shown() -> None:
     head = "import tinygrad_cnn as tg\nfrom tinygrad_cnn import functional as F\n"
     assert STORY is not None
     assert run(head + NEURON).split() == STORY[1].split()
+
+
+@pytest.mark.data
+def test_published_weights_load_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(os.environ["TINYGRAD_CNN_DATA"]) / "weights")
+    shown = "import tinygrad_cnn as tg\n" + WEIGHTS
+    assert float(run(shown + "print(abs(model.conv1.weight.numpy()).max())")) > 0
+
+
+def test_the_number_of_networks_is_told() -> None:
+    assert f"| Networks | {len(models.names())} by name" in TEXT
+
+
+def test_every_demo_is_told() -> None:
+    told = re.findall(r"^\| `(\d\d_\w+\.py)`", TEXT, re.MULTILINE)
+    assert told == sorted(path.name for path in (README.parent / "demos").glob("*.py"))
 
 
 def test_the_two_commands_stand_as_promised() -> None:

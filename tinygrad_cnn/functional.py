@@ -22,8 +22,8 @@ from tinygrad_cnn.elements.loss_margin import hinge_loss, multi_margin_loss
 from tinygrad_cnn.elements.loss_rbf import rbf_loss
 from tinygrad_cnn.elements.loss_regression import l1_loss, mse_loss, squared_error
 from tinygrad_cnn.elements.pad import pad
+from tinygrad_cnn.elements.pool1d import avg_pool1d, max_pool1d
 from tinygrad_cnn.elements.pool_adaptive import adaptive_avg_pool2d, global_avg_pool2d
-from tinygrad_cnn.elements.pool_line import avg_pool1d, max_pool1d
 from tinygrad_cnn.elements.pool_max import max_pool2d, max_unpool2d
 from tinygrad_cnn.elements.pool_mean import avg_pool2d, sum_pool2d
 from tinygrad_cnn.elements.pool_power import lp_pool2d

@@ -1,11 +1,12 @@
 """Gradients as return values: what ``backward()`` leaves in ``.grad``, handed over instead."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tinygrad_cnn.device import require_variables
 from tinygrad_cnn.errors import GraphError, OptionError
 from tinygrad_cnn.graph import Node, enable_grad
+from tinygrad_cnn.hooks import require_callable
 from tinygrad_cnn.variable import Variable
 from tinygrad_cnn.walk import signals_at
 
@@ -143,6 +144,7 @@ def hessian_vector_product(
     >>> value.item(), product.tolist()
     (9.0, [6.0, 0.0])
     """
+    require_callable("hessian_vector_product", function)
     points, vectors = _listed("x", x), _listed("v", v)
     if len(points) != len(vectors):
         raise OptionError(
@@ -177,7 +179,8 @@ def _zeros(variable: Any) -> Variable:
 
 def _listed(noun: str, given: Any) -> list[Variable]:
     """Return one or several variables as a list."""
-    several = [given] if isinstance(given, Variable) else list(given)
+    alone = isinstance(given, Variable) or not isinstance(given, Iterable)
+    several = [given] if alone else list(given)
     if not several:
         raise OptionError(f"grad: there are {noun}; got none")
     require_variables("grad", *several)
@@ -188,7 +191,7 @@ def _signals(results: list[Variable], given: Any) -> list[Any]:
     """Return the error signal of each output, None where it is left open."""
     if given is None:
         return [None] * len(results)
-    signals = [given] if isinstance(given, Variable) else list(given)
+    signals = list(given) if isinstance(given, tuple | list) else [given]
     if len(signals) != len(results):
         raise OptionError(
             "grad: grad_outputs are as many as the outputs, None where an output starts from "

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
-from tinygrad_cnn.errors import GraphError, unknown_name
+from tinygrad_cnn.errors import DTypeError, GraphError, unknown_name
 from tinygrad_cnn.kernels.registry import Kernel, traced
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ class Observer(Protocol):
 
         What is returned, unless it is None, takes the place of the latter.
         """
+
+
+def require_callable(operation: str, function: Any) -> None:
+    """Refuse what cannot be called, now and not when it is called for."""
+    if not callable(function):
+        raise DTypeError(f"{operation}: it takes a function; got {type(function).__name__}")
 
 
 class Handle:
@@ -179,6 +185,8 @@ def on_forward(function: Callable[..., None], element: str | None = None) -> Han
     ------
     UnknownNameError
         If no element has that name.
+    DTypeError
+        If what is given is no function.
 
     Examples
     --------
@@ -212,6 +220,8 @@ def on_backward(function: Callable[..., Any], element: str | None = None) -> Han
     ------
     UnknownNameError
         If no element has that name.
+    DTypeError
+        If what is given is no function.
     GraphError, ShapeError, DTypeError
         From the walk, if the function returns something that does not fit.
 
@@ -246,7 +256,8 @@ class _Hook:
         forward: Callable[..., None] | None = None,
         backward: Callable[..., Any] | None = None,
     ) -> None:
-        if element is not None and element not in known_elements:
+        require_callable(operation, backward if forward is None else forward)
+        if element is not None and str(element) not in known_elements:
             raise unknown_name(operation, element, sorted(known_elements))
         self._element, self._forward, self._backward = element, forward, backward
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_cnn.errors import DTypeError, GraphError, ShapeError
 from tinygrad_cnn.graph import Node, Shape, Version
-from tinygrad_cnn.hooks import Handle
+from tinygrad_cnn.hooks import Handle, require_callable
 from tinygrad_cnn.walk import propagate
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ class Variable:
                 f"got {self.name or 'an unnamed value'} of shape {self.shape}. "
                 "Set requires_grad=True on a leaf it is computed from."
             )
+        require_callable("register_hook", hook)
         if not self.node.hooks:
             self.node.hooks = {}
         return Handle.to(self.node.hooks, hook)

@@ -159,8 +159,8 @@ def _tap_plan(
         tap_down=down.step * kw * padded,
         tap_right=across.step * padded,
     )
-    tables = (np.array(table, np.intp).reshape(-1) for table in (kinds, reads, writes))
-    return plan, *tables  # type: ignore[return-value]
+    tables = [np.array(table, np.intp).reshape(-1) for table in (kinds, reads, writes)]
+    return plan, tables[0], tables[1], tables[2]
 
 
 Kind = tuple[int, int]

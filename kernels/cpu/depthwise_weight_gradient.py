@@ -106,8 +106,8 @@ def _sum_plan(
         grad_down=out_width * channels,
         grad_right=channels,
     )
-    tables = (np.array(table, np.intp).reshape(-1) for table in (kinds, reads, taps))
-    return plan, *tables  # type: ignore[return-value]
+    tables = [np.array(table, np.intp).reshape(-1) for table in (kinds, reads, taps)]
+    return plan, tables[0], tables[1], tables[2]
 
 
 def correlate_channels(grad: Array, x: Array, window: Window, out: Array) -> None:

@@ -65,7 +65,13 @@ def test_a_network_is_told_layer_by_layer(capsys: pytest.CaptureFixture[str]) ->
 def test_a_twin_can_be_told_too(capsys: pytest.CaptureFixture[str]) -> None:
     text = told(capsys, "alexnet", "--twin")
     assert text.startswith("alexnet (its tiny twin): Krizhevsky")
-    assert "3x67x67" in text
+    assert "input 2x3x67x67" in text
+
+
+def test_the_twin_of_a_network_with_batch_norm_can_be_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "2x64x1x1" in told(capsys, "resnet18", "--twin")
 
 
 def test_recomputation_keeps_a_tenth_of_the_memory_of_resnet1202(
@@ -88,6 +94,9 @@ def test_recomputation_keeps_a_tenth_of_the_memory_of_resnet1202(
         (["vgg16", "--twin", "--option", "width=0.5"], "A twin has options of its own."),
         (["resnet50", "--option", "stride_in"], "written KEY=VALUE; got 'stride_in'"),
         (["resnet50", "--option", "stride=2"], "resnet50: the known options are num_classes, "),
+        (["nin", "--option", "num_classes=0"], "nin: num_classes is a positive integer; got 0"),
+        (["nin", "--option", "num_classes=True"], "is a positive integer; got True"),
+        (["nin", "--option", "width=0"], "models: width is a finite number above 0; got 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(

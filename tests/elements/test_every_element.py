@@ -1,5 +1,6 @@
 """The contract of every element, over rows of cases and over the registry."""
 
+import pkgutil
 import re
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn import elements
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.element import ELEMENTS, FunctionElement
 from tinygrad_cnn.graph import Node, elements_behind
@@ -82,6 +84,30 @@ def test_second_derivatives_equal_differences_of_the_first(case: Case) -> None:
     tensors = [wrapped(array) for array in case.draw()]
     if case.keeps_dtype:
         tg.gradgradcheck(case.run, *tensors)
+
+
+def second_derivatives(case: Case, signal_is_constant: bool) -> list[Any]:
+    """Return the derivatives of the gradients, weighed with drawn factors."""
+    tensors = [wrapped(array) for array in case.draw()]
+    leaves = [tensor for tensor in tensors if tensor.requires_grad]
+    result = case.run(*tensors)
+    signal = tg.Tensor(cotangent_for(result), requires_grad=not signal_is_constant)
+    firsts = tg.grad(result, leaves, signal, create_graph=True, allow_unused=True)
+    parts = [(g * tg.Tensor(cotangent_for(g, seed=8))).sum() for g in firsts if g is not None]
+    total = sum(parts, start=tg.Tensor(np.zeros(())))
+    if not total.requires_grad:
+        return [None] * len(leaves)
+    return list(tg.grad(total, leaves, allow_unused=True))
+
+
+@every_case
+def test_second_derivatives_do_not_ask_whether_the_error_signal_is_constant(case: Case) -> None:
+    varied, constant = (second_derivatives(case, of) for of in (False, True))
+    for one, other in zip(varied, constant, strict=True):
+        for mine, twin in ((one, other), (other, one)):
+            if mine is not None:
+                expected = np.zeros(mine.shape) if twin is None else twin.numpy()
+                np.testing.assert_allclose(mine.numpy(), expected, rtol=1e-12, atol=1e-13)
 
 
 @every_case
@@ -225,6 +251,15 @@ def test_every_element_has_rows() -> None:
     missing = set(ELEMENTS) - covered - set(RECORDED_BACKWARD_OF)
     assert not missing, f"without rows in cases: {', '.join(sorted(missing))}"
     assert covered <= set(ELEMENTS)
+
+
+def test_every_module_of_elements_stands_in_their_table() -> None:
+    listed: set[str] = set()
+    for word in re.findall(r"`([a-z0-9_…]+)`", str(elements.__doc__)):
+        if not word.startswith("…"):
+            family = word
+        listed.add(word.replace("…", family))
+    assert listed == {module.name for module in pkgutil.iter_modules(elements.__path__)}
 
 
 def test_every_function_has_rows() -> None:

@@ -149,6 +149,24 @@ def test_a_leaf_hook_returns_memory_that_stays_its_own() -> None:
     assert mine.item() == 7.0
 
 
+@pytest.mark.parametrize("wrong", [None, "print", 3])
+def test_a_hook_is_a_function(wrong: Any) -> None:
+    for operation, register in (
+        ("on_forward", tg.hooks.on_forward),
+        ("on_backward", tg.hooks.on_backward),
+        ("register_hook", leaf(1.0).register_hook),
+        ("register_forward_hook", nn.Tanh().register_forward_hook),
+    ):
+        with pytest.raises(DTypeError, match=rf"^{operation}: it takes a function; got "):
+            register(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["conv9d", 3, ["conv2d"]])
+def test_an_element_that_nobody_registered_has_no_hook(wrong: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"on_forward: the known names are abs, .*; got"):
+        tg.hooks.on_forward(print, wrong)
+
+
 def test_a_value_without_error_signal_has_no_hook() -> None:
     with pytest.raises(GraphError, match=r"register_hook: .*of shape \(2,\)"):
         tg.zeros(2).register_hook(print)

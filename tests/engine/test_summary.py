@@ -87,6 +87,23 @@ def test_a_network_stays_as_it_was() -> None:
     assert block(tg.ones(1, 4, 8, 8)).device == "cpu"
 
 
+def test_running_statistics_and_gradients_stay_as_they_were() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)).train()
+    model[2].eval()
+    model(tg.ones(2, 3, 8, 8)).sum().backward()
+    buffers = {path: (id(value), value.copy()) for path, value in model.named_buffers()}
+    gradients = [parameter.grad.numpy().copy() for parameter in model.parameters()]
+    tg.summary(model, (2, 3, 8, 8))
+    with pytest.raises(tg.errors.ShapeError):
+        tg.summary(model, (1, 3, 3, 3))  # a channel of one value: fails half way
+    assert [module.training for module in model.modules()] == [True, True, True, False]
+    for path, value in model.named_buffers():
+        assert id(value) == buffers[path][0]
+        np.testing.assert_array_equal(value, buffers[path][1], err_msg=path)
+    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+        np.testing.assert_array_equal(parameter.grad.numpy(), gradient)
+
+
 def test_figures_grow_with_the_batch_and_need_no_memory() -> None:
     block = Block()
     one, many = tg.summary(block, (4, 8, 8)), tg.summary(block, (1000, 4, 8, 8))
@@ -133,6 +150,12 @@ def test_the_table_is_plain_text() -> None:
 def test_an_empty_input_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(tg.errors.ShapeError, match="summary: the input is not empty; got"):
         tg.summary(Block(), shape)
+
+
+def test_a_path_that_did_not_run_is_refused() -> None:
+    found = tg.summary(Block(), (4, 8, 8))
+    with pytest.raises(tg.errors.UnknownNameError, match=r"got 'fist'\. Did you mean 'first'"):
+        found["fist"]
 
 
 def test_what_is_no_module_is_refused() -> None:

@@ -1,5 +1,7 @@
 """GoogLeNet, its inception modules, and torchvision's form: counts, costs, shapes, names."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -69,8 +71,17 @@ def test_the_stem_returns_the_maps_of_table_1() -> None:
 
 
 def test_it_has_22_layers_with_weights_in_depth() -> None:
+    depths: dict[Any, int] = {}
+
+    def count_on(element: Any, inputs: Any, outputs: Any) -> None:
+        deepest = max(depths.get(variable.node, 0) for variable in inputs)
+        weighs = element.name in ("conv2d", "affine")
+        depths.update({output.node: deepest + weighs for output in outputs})
+
+    with tg.hooks.on_forward(count_on):
+        scores = built("googlenet")(tg.zeros(1, 3, 224, 224, device="shapes"))
     # three in the stem, two in each of nine modules, one behind them
-    assert 3 + 2 * len(MODULES) + 1 == 22
+    assert depths[scores.node] == 22 == 3 + 2 * len(MODULES) + 1
 
 
 @pytest.mark.parametrize("name", ["googlenet", "googlenet_torchvision"])
@@ -91,6 +102,19 @@ def test_auxiliary_classifiers_speak_in_training_only(name: str) -> None:
     scores = model.eval()(x)
     assert scores.shape == (3, 5)
     assert auxiliary_loss(scores, labels).item() == F.cross_entropy(scores, labels).item()
+
+
+def test_auxiliary_classifiers_of_the_paper_average_over_5x5_with_stride_3() -> None:
+    """torchvision divides 14x14 into 4x4 even parts instead: windows of 4x4, 3 or 4 apart."""
+    head = models.googlenet.AuxiliaryHead(2, 3, width=1 / 8).eval()
+    maps = np.random.default_rng(0).normal(size=(1, 2, 14, 14)).astype(np.float32)
+    means = np.array(
+        [[[m[3 * i : 3 * i + 5, 3 * j : 3 * j + 5].mean() for j in range(4)] for i in range(4)]
+         for m in maps[0]], np.float32,
+    )  # fmt: skip
+    # On 4x4 maps the even parts are single pixels.
+    expected = head(tg.Tensor(means[None])).numpy()
+    np.testing.assert_allclose(head(tg.Tensor(maps)).numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
 def normalised(path: str, out: int, channels: int, kernel: int) -> Shapes:

@@ -1,5 +1,7 @@
 """Squeeze-and-excitation networks: counts, places of the gates, options."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -82,15 +84,17 @@ def test_gates_stand_where_the_paper_puts_them() -> None:
 def test_gates_multiply_each_map_by_one_factor() -> None:
     tg.manual_seed(0)
     model = models.build_twin("se_googlenet", 4)
-    maps = tg.Tensor(np.random.default_rng(0).normal(size=(2, 32, 5, 5)).astype(np.float32))
+    channels = model.gate3a.fc1.weight.shape[1]
+    maps = tg.Tensor(np.random.default_rng(0).normal(size=(2, channels, 5, 5)).astype(np.float32))
     factors = model.gate3a(maps).numpy() / maps.numpy()
-    assert factors.shape == (2, 32, 5, 5)
+    assert factors.shape == (2, channels, 5, 5)
     np.testing.assert_allclose(factors, factors[:, :, :1, :1] * np.ones((5, 5)), rtol=1e-4)
     assert factors.min() > 0
     assert factors.max() < 1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_reduction_below_one_is_refused(name: str) -> None:
-    with pytest.raises(OptionError, match="reduction is a positive integer; got 0"):
-        models.build(name, reduction=0, allocate=False)
+@pytest.mark.parametrize("reduction", [0, 1.5, True, "a"])
+def test_a_reduction_below_one_is_refused(name: str, reduction: Any) -> None:
+    with pytest.raises(OptionError, match=f"reduction is a positive integer; got {reduction!r}"):
+        models.build(name, reduction=reduction, allocate=False)

@@ -90,6 +90,22 @@ def test_every_stage_is_as_large_as_the_paper_says(
     assert {layer: shape_of(name, layer) for layer in table} == table
 
 
+VGGS = [name for name in models.names() if "vgg" in name]
+
+
+@pytest.mark.parametrize("name", VGGS)
+def test_every_column_of_vgg_halves_its_maps_five_times(name: str) -> None:
+    pools = [row for row in stages(name).values() if row.kind == "MaxPool2d"]
+    assert [row.output_shape[1:] for row in pools] == [
+        (64, 112, 112), (128, 56, 56), (256, 28, 28), (512, 14, 14), (512, 7, 7),
+    ]  # fmt: skip
+    layers = [row for row in stages(name).values() if row.kind in ("Conv2d", "Linear")]
+    with_weights = [row for row in layers if ".fc" not in row.path]  # those of gates are apart
+    depth = int(name.removeprefix("se_").removeprefix("vgg").partition("_")[0])
+    assert len(with_weights) == depth
+    assert [row.output_shape[1:] for row in with_weights[-3:]] == [(4096,), (4096,), (1000,)]
+
+
 @pytest.mark.parametrize("base", ["a", "b", "c"])
 @pytest.mark.parametrize("kind", ["base", "strided", "convpool", "allcnn"])
 def test_the_study_averages_over_six_times_six(kind: str, base: str) -> None:

@@ -74,7 +74,7 @@ def test_the_dictionary_of_tensors_is_found_or_named(write) -> None:
     assert list(read_weights(path)) == ["w"]
     assert list(read_weights(path, key="net")) == ["w"]
     path = write(mapping(model=mapping(a=tensor(), inner=PLAIN), averaged=mapping(b=tensor())))
-    with pytest.raises(CheckpointError, match=r"one dictionary of tensors; got 2 \(model, aver"):
+    with pytest.raises(CheckpointError, match=r"one dictionary of tensors; got 2 \('model', 'aver"):
         read_weights(path)
     assert list(read_weights(path, key="averaged")) == ["b"]
     assert list(read_weights(path, key="model.inner")) == ["w"]

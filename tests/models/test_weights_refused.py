@@ -113,9 +113,15 @@ def test_bodies_that_are_wrong_are_refused(write, content, match) -> None:
 
 
 CONTENTS = [
-    (mapping(n=body(5)), "holds one dictionary of tensors; got 0"),
+    (
+        mapping(n=body(5)),
+        r"one dictionary of tensors; got none in a dictionary of 'n' in .*\. Name",
+    ),
+    (b"}", "one dictionary of tensors; got none in an empty dictionary"),
+    (body("text"), r"a dictionary of tensors; got a str in .*\. Save the state dictionary alone"),
+    (mapping(w=tensor(), n=body(5)), r"nothing else; got int at 'n' in .*\. Save the state"),
     (body([1, 2]), "holds a dictionary of tensors; got a list"),
-    (tensor(), "holds a dictionary of tensors; got a StoredTensor"),
+    (tensor(), "holds a dictionary of tensors; got a single tensor"),
     (b"}" + body(7) + tensor() + b"s", "by name and nothing else; got StoredTensor at a int"),
     (b"NN", "leaves one value; got 2"),
     (b"}(", "leaves one value"),

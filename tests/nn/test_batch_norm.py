@@ -131,6 +131,24 @@ def test_running_statistics_may_be_tensors() -> None:
     assert y.shape == x.shape
 
 
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_a_batch_that_is_refused_is_not_counted(momentum: float | None) -> None:
+    layer = nn.BatchNorm1d(3, momentum=momentum)
+    layer(tg.Tensor(batches((4, 3))[0]))
+    before = copy.deepcopy(layer.state_dict())
+    with pytest.raises(ShapeError, match="at least two values"):
+        layer(tg.ones(1, 3))
+    for path, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[path])
+
+
+def test_both_averages_are_checked_before_one_is_changed() -> None:
+    running_mean = np.zeros(3)
+    with pytest.raises(ShapeError, match=r"got \(2,\)"):
+        F.batch_norm(tg.Tensor(batches((4, 3))[0]), running_mean, np.ones(2), training=True)
+    assert not running_mean.any()
+
+
 def test_statistics_can_be_forgotten() -> None:
     layer, fresh = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
     layer(tg.Tensor(batches((4, 3, 5, 2))[0]))

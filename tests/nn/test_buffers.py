@@ -88,3 +88,9 @@ def test_apply_visits_every_module_innermost_first() -> None:
     model = nested()
     assert model.apply(lambda module: seen.append(type(module).__name__)) is model
     assert seen == ["Linear", "Counting", "Sequential"]
+
+
+@pytest.mark.parametrize("name", ["", "running.mean"])
+def test_a_buffer_has_a_name_that_an_attribute_can_have(name: str) -> None:
+    with pytest.raises(OptionError, match="register_buffer: a name is an attribute's"):
+        nn.Module().register_buffer(name, np.zeros(1))

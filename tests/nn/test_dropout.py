@@ -64,6 +64,13 @@ def test_with_probability_one_nothing_is_left(function: Any) -> None:
     assert not x.grad.numpy().any()
 
 
+def test_asked_to_work_in_place_a_layer_leaves_its_input_alone() -> None:
+    x = tg.ones(100)
+    y = nn.Dropout(np.float32(0.5), inplace=True)(x)
+    assert (x.numpy() == 1).all()
+    assert (y.numpy() == 0).any()
+
+
 def test_shapes_alone_draw_nothing() -> None:
     before = tg.random.default_generator().bit_generator.state
     y = nn.Dropout(0.5)(tg.zeros(1_000_000, 1_000_000, device="shapes"))
@@ -74,9 +81,9 @@ def test_shapes_alone_draw_nothing() -> None:
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: nn.Dropout(2.0), "Dropout: p is a probability, between 0 and 1; got 2.0"),
-        (lambda: nn.Dropout2d(-1), "Dropout2d: p is a probability"),
-        (lambda: nn.Dropout(0.5, True), "Dropout: inplace is False, .* not built yet; got True"),
+        (lambda: nn.Dropout(2.0), "Dropout: p is a finite number from 0 to 1; got 2.0"),
+        (lambda: nn.Dropout2d(-1), "Dropout2d: p is a finite number from 0 to 1; got -1"),
+        (lambda: nn.Dropout(True), "Dropout: p is a finite number from 0 to 1; got True"),
     ],
 )
 def test_layers_refuse_what_is_no_probability(make: Any, match: str) -> None:

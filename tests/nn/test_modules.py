@@ -28,6 +28,14 @@ def test_a_shared_parameter_is_counted_once_and_saved_under_both_names() -> None
     assert {"0.weight", "1.weight"} <= model.state_dict().keys()
 
 
+def test_an_error_inside_a_network_says_in_which_layer() -> None:
+    inner = nn.Sequential(nn.ReLU(), nn.Linear(5, 3))
+    with pytest.raises(ShapeError, match="affine: weight is") as caught:
+        nn.Sequential(nn.ReLU(), inner)(tg.zeros(2, 4))
+    (note,) = caught.value.__notes__
+    assert note.startswith("in the layer 1.1, Linear(5")
+
+
 def test_parameters_get_their_paths_as_names_on_the_first_call() -> None:
     model = small()
     assert {parameter.name for parameter in model.parameters()} == {None}
@@ -227,11 +235,21 @@ def test_a_module_prints_its_layers_and_their_options() -> None:
         (lambda: nn.Subsampling2d(0, 2), "Subsampling2d: channels is a positive integer"),
         (lambda: nn.TableConv2d([[0, 0]], 2, 3), "at least one input map, once, out of 0..1"),
         (lambda: nn.TableConv2d([[2]], 2, 3), "out of 0..1; got"),
+        (lambda: nn.TableConv2d([[0.0]], 2, 3), r"out of 0..1; got \[0.0\]"),
+        (lambda: nn.TableConv2d([0, 1], 2, 3), "out of 0..1; got 0"),
+        (lambda: nn.TableConv2d([], 2, 3), "TableConv2d: output_maps is a positive integer; got 0"),
     ],
 )
 def test_layers_refuse_sizes_that_make_no_sense(make, match) -> None:
     with pytest.raises(OptionError, match=match):
         make()
+
+
+def test_sizes_may_be_integers_of_numpy() -> None:
+    channels = np.int64(4)
+    layer = nn.Conv2d(channels, channels, 3, groups=channels)
+    assert layer(tg.zeros(1, 4, 3, 3)).shape == (1, 4, 1, 1)
+    assert nn.Linear(channels, 2).weight.shape == (2, 4)
 
 
 def test_a_table_convolution_equals_a_dense_one_with_zeros() -> None:

@@ -78,6 +78,17 @@ def test_a_run_needs_a_name_and_shows_nothing_unasked(
     }  # fmt: skip
 
 
+def test_a_missing_recipe_is_told_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "build", lambda *_, **__: pytest.fail("was built"))
+    with pytest.raises(UnknownNameError, match=r"recipes: .*got 'vgg16' on 'digits'"):
+        new_run("vgg16", run_dir=tmp_path / "run")
+    with pytest.raises(UnknownNameError, match=r"models: .*got 'vgg99'"):
+        new_run("vgg99", run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_options_change_fields_of_the_recipe(recipe: Recipe, tmp_path: Path) -> None:
     changes = {"epochs": 1, "optimiser": "sgd"}
     run = new_run("lenet5", recipe=recipe, recipe_options=changes, run_dir=tmp_path)

@@ -16,7 +16,7 @@ __all__ = ["list_models"]
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
-    help="Count for so many images at once; 1 is usual.",
+    help="Count for so many images at once; by default 1, of a twin 2.",
 )
 @click.option(
     "--option",
@@ -67,18 +67,20 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _description(name: str, twin: bool, batch: int | None, options: dict[str, Any]) -> str:
     from tinygrad_cnn import models
-    from tinygrad_cnn.nn import summary
+    from tinygrad_cnn.nn import summary, without_memory
 
     network = models.find(name)
     if twin and options:
         raise click.UsageError("A twin has options of its own.", click.get_current_context())
     if twin:
         model, shape = network.build_twin(), network.twin_input
+        # Maps of a twin may end at 1x1, of which batch normalisation needs more than one.
+        batch = batch or 2
     else:
-        model, shape = network.build(allocate=False, **options), network.input_shape
+        with without_memory():
+            model, shape = network.build(**options), network.input_shape
     title = f"{name} (its tiny twin)" if twin else name
-    images = shape if batch is None else (batch, *shape)
-    return f"{title}: {network.paper}\n{summary(model, images)}"
+    return f"{title}: {network.paper}\n{summary(model, (batch or 1, *shape))}"
 
 
 def _table() -> str:

@@ -241,6 +241,11 @@ def sigmoid(z: V) -> V:
     DTypeError
         If z is no variable, or not of a floating-point type.
 
+    References
+    ----------
+    .. [1] D. E. Rumelhart, G. E. Hinton, R. J. Williams, "Learning representations by
+       back-propagating errors", Nature 323, 1986, equation 2.
+
     Examples
     --------
     >>> import tinygrad_cnn as tg
@@ -265,6 +270,11 @@ def tanh(z: V) -> V:
     ------
     DTypeError
         If z is no variable, or not of a floating-point type.
+
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, "Efficient BackProp", in Neural Networks:
+       Tricks of the Trade, Springer 1998, section 4.4.
 
     Examples
     --------

@@ -193,6 +193,11 @@ def relu(z: V, at_zero: float = 0.0) -> V:
     -----
     The derivative at z = 0 is `at_zero`.
 
+    References
+    ----------
+    .. [1] X. Glorot, A. Bordes, Y. Bengio, "Deep sparse rectifier neural networks", AISTATS 2011,
+       section 3.
+
     Examples
     --------
     >>> import tinygrad_cnn as tg

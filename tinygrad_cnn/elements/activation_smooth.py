@@ -168,6 +168,14 @@ class SoftplusGradElement(ActivationGradientElement, name="softplus_grad"):
         return to_signal, to_z
 
 
+def sharpness(operation: str, beta: Any, threshold: Any) -> tuple[float, float]:
+    """Return how sharp the corner is and where it ends, or refuse them."""
+    beta = positive_number(operation, "beta", beta)
+    if threshold != math.inf:
+        threshold = finite_number(operation, "threshold", threshold)
+    return beta, threshold
+
+
 class SoftplusElement(ActivationElement, name="softplus"):
     """Let positive values through a rounded corner."""
 
@@ -177,9 +185,7 @@ class SoftplusElement(ActivationElement, name="softplus"):
     gradient = SoftplusGradElement
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        if threshold != math.inf:
-            finite_number("softplus", "threshold", threshold)
-        self.numbers = (positive_number("softplus", "beta", beta), float(threshold))
+        self.numbers = sharpness("softplus", beta, threshold)
         self.rule = _softplus_rule(beta)
 
     def options(self) -> dict[str, Any]:

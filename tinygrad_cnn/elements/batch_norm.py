@@ -5,6 +5,7 @@ what moves a whole channel, or stretches it, changes nothing. In evaluation they
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -19,12 +20,13 @@ from tinygrad_cnn.elements.batch_norm_grad import (
 )
 from tinygrad_cnn.elements.channelwise import ChannelwiseElement
 from tinygrad_cnn.elements.reduce import broadcast_to
-from tinygrad_cnn.elements.requirements import one_float_type, require_variables
+from tinygrad_cnn.elements.requirements import finite_number, one_float_type, require_variables
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
-from tinygrad_cnn.graph import is_recomputing
+from tinygrad_cnn.graph import Shape, is_recomputing
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
+CONSTANTS = "running statistics are constants; got one that requires a gradient. Use detach()"
 LATEX_NORMALISED = r"\frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}}"
 
 
@@ -93,14 +95,36 @@ class BatchNormElement(_BatchNorm, name="batch_norm"):
     }
     differentiable = ("y",)
 
+    def __init__(self, eps: float, running: Sequence[Any] = ()) -> None:
+        super().__init__(eps)
+        self.running = tuple(each for each in running if each is not None)
+
     def check(
         self, x: Variable, weight: Variable | None = None, bias: Variable | None = None
     ) -> None:
         self.check_channels(x, weight=weight, bias=bias)
+        for statistics in self.running:
+            self._check_running(statistics, x.shape[1:2])
         if x.shape[0] * math.prod(x.shape[2:]) < 2:
             raise ShapeError(
                 "batch_norm: in training a channel has at least two values, to have a variance; "
                 f"got x {x.shape}. Use a larger batch, or eval() to use running statistics"
+            )
+
+    def _check_running(self, statistics: Any, channels: Shape) -> None:
+        """Refuse what cannot take up the statistics of a batch in place."""
+        if not isinstance(statistics, Variable | np.ndarray) or statistics.dtype.kind != "f":
+            got = getattr(statistics, "dtype", type(statistics).__name__)
+            raise DTypeError(
+                f"{self.name}: running statistics are arrays or Tensors of floating-point values, "
+                f"which training changes in place; got {got}"
+            )
+        if isinstance(statistics, Variable) and statistics.requires_grad:
+            raise DTypeError(f"{self.name}: {CONSTANTS}")
+        if tuple(statistics.shape) != channels:
+            raise ShapeError(
+                f"{self.name}: running statistics have one value for each channel, {channels}; "
+                f"got {tuple(statistics.shape)}"
             )
 
     def forward(self, x: Any, weight: Any = None, bias: Any = None) -> Any:
@@ -159,10 +183,7 @@ class BatchNormInferenceElement(_BatchNorm, name="batch_norm_inference"):
     ) -> None:
         self.check_channels(x, mean=mean, variance=variance, weight=weight, bias=bias)
         if mean.requires_grad or variance.requires_grad:
-            raise DTypeError(
-                "batch_norm_inference: running statistics are constants; got one that requires a "
-                "gradient. Use detach()"
-            )
+            raise DTypeError(f"{self.name}: {CONSTANTS}")
 
     def forward(
         self, x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None
@@ -234,9 +255,9 @@ def batch_norm(
         If the sizes do not fit, or if a channel has less than two values in training.
     DTypeError
         If the types differ or are not float32 or float64, or running statistics require a
-        gradient.
+        gradient or cannot be changed in place.
     OptionError
-        If running statistics are missing in evaluation, or eps is negative.
+        If running statistics are missing in evaluation, eps is negative, or momentum no number.
 
     Notes
     -----
@@ -261,12 +282,11 @@ def batch_norm(
     >>> tg.functional.batch_norm(x, training=True, eps=0.0).tolist()
     [[-1.0, -1.0], [1.0, 1.0]]
     """
-    require_variables("batch_norm", x)
-    if not eps >= 0.0:
-        raise OptionError(f"batch_norm: eps is not negative; got {eps}")
-    if weight is None and bias is not None:
-        weight = broadcast_to(bias.constant(1.0), bias.shape)
     affine = tuple(each for each in (weight, bias) if each is not None)
+    require_variables("batch_norm", x, *affine)
+    eps = finite_number("batch_norm", "eps", eps, 0.0)
+    if weight is None and bias is not None:
+        affine = broadcast_to(bias.constant(1.0), bias.shape), bias
     if not training:
         if running_mean is None or running_var is None:
             raise OptionError(
@@ -275,8 +295,9 @@ def batch_norm(
                 "Pass training=True to use the statistics of the batch"
             )
         statistics = (_constant(x, each) for each in (running_mean, running_var))
-        return BatchNormInferenceElement(float(eps))(x, *statistics, *affine)
-    y, batch_mean, variance = BatchNormElement(float(eps))(x, *affine)
+        return BatchNormInferenceElement(eps)(x, *statistics, *affine)
+    momentum = finite_number("batch_norm", "momentum", momentum)
+    y, batch_mean, variance = BatchNormElement(eps, (running_mean, running_var))(x, *affine)
     if not is_recomputing():
         pixels = x.shape[0] * math.prod(x.shape[2:])
         _update(running_mean, batch_mean, momentum, 1.0)
@@ -293,11 +314,6 @@ def _update(running: Any, batch: Any, momentum: float, factor: float) -> None:
     """Move a running average towards a factor times the statistics of a batch, in place."""
     if running is None:
         return
-    if tuple(running.shape) != batch.shape:
-        raise ShapeError(
-            "batch_norm: running statistics have one value for each channel, "
-            f"{batch.shape}; got {tuple(running.shape)}"
-        )
     inside = running._value if isinstance(running, Variable) else running
     cast(ArrayDevice, DEVICES[batch.device]).blend(inside, batch._value, momentum, factor)
     if isinstance(running, Variable):

@@ -30,6 +30,7 @@ class Conv2dElement(SlidingElement, name="conv2d"):
     """Slide filters over images: cross-correlation ⋆ or, flipped, true convolution *."""
 
     family = "conv2d"
+    rank = 4
     shapes = ("(N, C, H, W)", "(O, C, KH, KW)")
     rules = {
         False: Rule(

@@ -35,6 +35,7 @@ class _OnRows(ConvElement):
 class Conv1dElement(_OnRows, SlidingElement, name="conv1d"):
     """Slide filters over rows: cross-correlation or, flipped, true convolution."""
 
+    rank = 3
     shapes = ("(N, C, L)", "(O, C, K)")
     rules = {
         False: Rule(

@@ -8,8 +8,8 @@ from tinygrad_cnn.elements.conv import Conv2dElement, Conv2dGradWeightElement
 from tinygrad_cnn.elements.conv_trio import trio_work
 from tinygrad_cnn.elements.reduce import ChannelSumElement
 from tinygrad_cnn.elements.requirements import one_float_type
-from tinygrad_cnn.elements.window import pair, window_options
-from tinygrad_cnn.errors import OptionError, ShapeError
+from tinygrad_cnn.elements.window import extra_pixels, group_count, pair, window_options
+from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Pair, Window
@@ -37,16 +37,8 @@ class ConvTranspose2dElement(ArrayElement, name="conv_transpose2d"):
     def __init__(
         self, stride: Pair, padding: Pair, extra: Pair, dilation: Pair, groups: int
     ) -> None:
-        if not isinstance(groups, int) or isinstance(groups, bool) or groups < 1:
-            raise OptionError(f"{self.name}: groups is an integer of at least 1; got {groups!r}")
-        if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-            raise OptionError(
-                f"{self.name}: output_padding is below the stride or the dilation, since it "
-                "chooses among the sizes that a convolution would reduce to that of x; got "
-                f"output_padding {extra}, stride {stride} and dilation {dilation}"
-            )
         self.stride, self.padding, self.extra = stride, padding, extra
-        self.dilation, self.groups = dilation, groups
+        self.dilation, self.groups = dilation, group_count(self.name, groups)
 
     def options(self) -> dict[str, Any]:
         # The window's far side makes up for the extra pixels, so it would say them twice.
@@ -199,11 +191,8 @@ def conv_transpose2d(
     [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0], [3.0, 3.0, 4.0, 4.0], [3.0, 3.0, 4.0, 4.0]]
     """
     name = "conv_transpose2d"
-    element = ConvTranspose2dElement(
-        pair(name, "stride", stride, 1),
-        pair(name, "padding", padding, 0),
-        pair(name, "output_padding", output_padding, 0),
-        pair(name, "dilation", dilation, 1),
-        groups,
-    )
+    step, gaps = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
+    border = pair(name, "padding", padding, 0)
+    extra = extra_pixels(name, output_padding, step, gaps)
+    element = ConvTranspose2dElement(step, border, extra, gaps, groups)
     return element(x, weight) if bias is None else element(x, weight, bias)

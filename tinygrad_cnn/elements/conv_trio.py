@@ -10,10 +10,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tinygrad_cnn.element import ELEMENTS, ArrayElement, Rule
+from tinygrad_cnn.elements.channelwise import as_images
 from tinygrad_cnn.elements.reduce import ChannelSumElement
 from tinygrad_cnn.elements.requirements import one_float_type
-from tinygrad_cnn.elements.window import Margins, check_window, sliding_window, window_options
-from tinygrad_cnn.errors import OptionError, ShapeError
+from tinygrad_cnn.elements.window import (
+    Margins,
+    check_window,
+    group_count,
+    sliding_window,
+    window_options,
+)
+from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Pair, Window
@@ -78,6 +85,7 @@ class ConvElement(ArrayElement):
 class SlidingElement(ConvElement):
     """Slide a bank of filters."""
 
+    rank: ClassVar[int]
     shapes: ClassVar[tuple[str, str]]  # of x and weight, for messages
     saves = {"x": ("weight",), "weight": ("x",)}
 
@@ -90,15 +98,12 @@ class SlidingElement(ConvElement):
         flip: bool = False,
     ) -> None:
         super().__init__(flip)
-        if not isinstance(groups, int) or isinstance(groups, bool) or groups < 1:
-            raise OptionError(f"{self.name}: groups is an integer of at least 1; got {groups!r}")
         self.stride, self.padding, self.dilation = stride, padding, dilation
-        self.groups = groups
+        self.groups = group_count(self.name, groups)
 
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
         images, filters = self.shapes
-        rank = images.count(",") + 1
-        if len(x.shape) != rank or len(weight.shape) != rank:
+        if len(x.shape) != self.rank or len(weight.shape) != self.rank:
             raise ShapeError(
                 f"{self.name}: x is {images} and weight {filters}; got x "
                 f"{x.shape} and weight {weight.shape}"
@@ -122,17 +127,11 @@ class SlidingElement(ConvElement):
                 f"{bias.shape} and weight {weight.shape}"
             )
         one_float_type(self.name, *((x, weight) if bias is None else (x, weight, bias)))
-        size = self._lifted_shape(x.shape)
-        kernel = self._lifted_shape(weight.shape)[2:]
+        kh, kw = as_images(weight.shape)[2:]
         self.window = sliding_window(
-            self.name, kernel, self.stride, self.padding, self.dilation, self.groups
+            self.name, (kh, kw), self.stride, self.padding, self.dilation, self.groups
         )
-        check_window(self.name, self.window, size)
-
-    @staticmethod
-    def _lifted_shape(shape: Shape) -> tuple[int, int, int, int]:
-        first, second, *height, width = shape
-        return first, second, (height[0] if height else 1), width
+        check_window(self.name, self.window, as_images(x.shape))
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         x, weight = self.lifted(x), self.turned(self.lifted(weight))
@@ -176,8 +175,7 @@ class GradInputElement(ConvElement):
 
     def forward(self, signal: Any, weight: Any) -> Any:
         signal, weight = self.lifted(signal), self.turned(self.lifted(weight))
-        shape = (*self.shape[:2], *((1,) * (4 - len(self.shape))), *self.shape[2:])
-        out = self.device.empty_activation(shape, signal.dtype)
+        out = self.device.empty_activation(as_images(self.shape), signal.dtype)
         operands = (layout.channels_last(signal), weight)
         self.run("conv2d_grad_input", *operands, layout.channels_last(out))
         return self.lowered(out)

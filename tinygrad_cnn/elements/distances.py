@@ -127,6 +127,11 @@ def squared_distances(x: Any, weight: Any) -> Any:
     -----
     ``δ(x) = 2 Σ_k δ(y_k) (x - w_k)`` and ``∇w_k = -2 Σ_n δ(y_nk) (x_n - w_k)``.
 
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to
+       document recognition", Proc. IEEE 86(11), 1998, section II-B, equation 7.
+
     Examples
     --------
     >>> import tinygrad_cnn as tg

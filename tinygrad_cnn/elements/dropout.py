@@ -11,17 +11,11 @@ import numpy as np
 from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.elements.arithmetic import multiply
 from tinygrad_cnn.elements.reduce import broadcast_to
-from tinygrad_cnn.elements.requirements import one_float_type, require_variables
-from tinygrad_cnn.errors import OptionError, ShapeError
+from tinygrad_cnn.elements.requirements import finite_number, one_float_type, require_variables
+from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.variable import Variable
-
-
-def require_probability(operation: str, p: Any) -> None:
-    """Refuse what is no probability."""
-    if isinstance(p, bool) or not isinstance(p, int | float) or not 0.0 <= p <= 1.0:
-        raise OptionError(f"{operation}: p is a probability, between 0 and 1; got {p!r}")
 
 
 class _Dropout(ArrayElement):
@@ -150,10 +144,10 @@ def dropout(
     [0.0, 4.0]
     """
     require_variables("dropout", x)
-    require_probability("dropout", p)
+    p = finite_number("dropout", "p", p, 0.0, 1.0)
     if not training or p == 0.0:
         return x
-    return DropoutElement(float(p), generator or default_generator())(x)[0]
+    return DropoutElement(p, generator or default_generator())(x)[0]
 
 
 def dropout2d(
@@ -205,7 +199,7 @@ def dropout2d(
     [[0.0, 0.0], [0.0, 0.0], [2.0, 2.0], [2.0, 2.0]]
     """
     require_variables("dropout2d", x)
-    require_probability("dropout2d", p)
+    p = finite_number("dropout2d", "p", p, 0.0, 1.0)
     if len(x.shape) != 4:
         raise ShapeError(f"dropout2d: x is (N, C, H, W); got {x.shape}")
     if not training or p == 0.0:

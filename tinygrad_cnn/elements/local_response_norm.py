@@ -9,11 +9,18 @@ from tinygrad_cnn.elements.affine import matmul
 from tinygrad_cnn.elements.arithmetic import add, divide, multiply, subtract
 from tinygrad_cnn.elements.channelwise import ChannelwiseElement
 from tinygrad_cnn.elements.powers import power
-from tinygrad_cnn.elements.requirements import one_float_type, require_variables
+from tinygrad_cnn.elements.requirements import (
+    finite_number,
+    is_integer,
+    one_float_type,
+    require_variables,
+)
 from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
+
+Formula = tuple[int, float, float, float]  # n, α, β and k
 
 DIVISOR = "d = k + α / n ∘ Σ {x}² over n channels"
 LATEX_DIVISOR = r"d_c = k + \frac{\alpha}{n} \sum_{c' \in W(c)} x_{c'}^2"
@@ -26,7 +33,7 @@ class _LocalResponseNorm(ChannelwiseElement):
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     @property
-    def numbers(self) -> tuple[int, float, float, float]:
+    def numbers(self) -> Formula:
         """Return n, α, β and k."""
         return self.size, self.alpha, self.beta, self.k
 
@@ -158,6 +165,15 @@ class _Neighbours:
         return reshape(matmul(matrix, rows), values.shape)
 
 
+def formula(operation: str, size: Any, alpha: Any, beta: Any, k: Any) -> Formula:
+    """Return the four numbers of the formula, or refuse them."""
+    if not is_integer(size, 1):
+        raise OptionError(f"{operation}: size is a positive integer; got {size!r}")
+    numbers = zip(("alpha", "beta", "k"), (alpha, beta, k), strict=True)
+    alpha, beta, k = (finite_number(operation, name, number) for name, number in numbers)
+    return int(size), alpha, beta, k
+
+
 # -- functions -----------------------------------------------------------------------
 
 
@@ -186,7 +202,7 @@ def local_response_norm(
     DTypeError
         If x is not float32 or float64.
     OptionError
-        If size is not a positive integer.
+        If size is not a positive integer, or alpha, beta or k no finite number.
 
     Notes
     -----
@@ -211,7 +227,4 @@ def local_response_norm(
     [6.0, 15.0, 14.0]
     """
     require_variables("local_response_norm", x)
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-        raise OptionError(f"local_response_norm: size is a positive integer; got {size!r}")
-    element = LocalResponseNormElement(int(size), float(alpha), float(beta), float(k))
-    return element(x)
+    return LocalResponseNormElement(*formula("local_response_norm", size, alpha, beta, k))(x)

@@ -4,23 +4,38 @@ The losses themselves stand in `loss_regression`, `loss_binary`, `loss_likelihoo
 `loss_cross_entropy`, `loss_margin` and `loss_rbf`.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from tinygrad_cnn.device import ArrayDevice
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import constants, one_float_type
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
+from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
 # What a reduction makes of the rule of one example, which goes into the braces: the loss and
-# its LaTeX, and what is appended to the error signal and put before its LaTeX.
-REDUCTIONS = {
+# its LaTeX, and what is appended to the error signal and put before its LaTeX. Losses of classes
+# count N examples, losses of single values m of these.
+OVER_EXAMPLES = {
     "mean": ("Σ {} / N", r"L = \frac{{1}}{{N}} \sum_n {}", " / N", r"\tfrac{1}{N} "),
     "sum": ("Σ {}", r"L = \sum_n {}", "", ""),
     "none": ("{}", "L = {}", "", ""),
 }
+OVER_ELEMENTS = {
+    "mean": ("Σ {} / m", r"L = \frac{{1}}{{m}} \sum {}", " / m", r"\tfrac{1}{m} "),
+    "sum": ("Σ {}", r"L = \sum {}", "", ""),
+    "none": ("{}", "L = {}", "", ""),
+}
+
+
+def require_reduction(operation: str, reduction: Any, known: Iterable[str] = OVER_ELEMENTS) -> None:
+    """Refuse what is no way to make one number of many losses."""
+    if reduction not in (names := tuple(known)):
+        raise OptionError(f"{operation}: reduction is one of {', '.join(names)}; got {reduction!r}")
 
 
 class LossElement(FunctionElement):
@@ -30,31 +45,26 @@ class LossElement(FunctionElement):
     usual_reduction: ClassVar[str] = "mean"
 
     def __init__(self, reduction: str) -> None:
-        if reduction not in self.rules:
-            raise OptionError(
-                f"{self.name}: reduction is one of {', '.join(self.rules)}; got {reduction!r}"
-            )
+        require_reduction(self.name, reduction, self.rules)
         self.reduction = reduction
         self.rule = self.rules[reduction]
 
     def options(self) -> dict[str, Any]:
         return {} if self.reduction == self.usual_reduction else {"reduction": self.reduction}
 
-    def reduced(self, losses: Any, count: int) -> Any:
-        """Return single losses, their sum, or their mean over `count`; NaN if that is 0."""
+    def reduced(self, losses: Any) -> Any:
+        """Return single losses, their sum, or their mean, which is NaN where there are none."""
         if self.reduction == "none":
             return losses
         total = self.device.total(losses)
         if self.reduction == "sum":
             return total
+        count = getattr(losses, "size", 1)
         return self.device.elementwise("divide", total, *constants(total, (count,)))
 
-    def share(self, signal: Variable, count: int) -> Variable:
-        """Return what of an error signal reaches each single loss."""
-        if self.reduction != "mean":
-            return signal
-        share: Variable = signal / max(count, 1)  # type: ignore[assignment, operator]
-        return share
+    def share(self, signal: Any, shape: Shape) -> Any:
+        """Return what of an error signal reaches each single loss, of which there is a shape."""
+        return signal / max(math.prod(shape), 1) if self.reduction == "mean" else signal
 
 
 class PairLossElement(LossElement):
@@ -66,6 +76,17 @@ class PairLossElement(LossElement):
             raise ShapeError(
                 f"{self.name}: prediction and target have one shape; got {a.shape} and {y.shape}"
             )
+        if not a.shape and self.reduction == "mean":  # the mean of one number is the number
+            self.rule = self.rule_of("sum")
+
+    def rule_of(self, reduction: str) -> Rule:
+        """Return the rule with another reduction and the same options."""
+        return self.rules[reduction]
+
+    def each(self, signal: Variable, shape: Shape) -> Any:
+        """Return what of an error signal reaches each single loss, one by one."""
+        share = self.share(signal, shape)
+        return share if share.shape == shape else broadcast_to(share, shape)
 
 
 class ClassLossElement(LossElement, ArrayElement):
@@ -138,6 +159,11 @@ class ClassLossGradientElement(ArrayElement):
 def score_rows(device: ArrayDevice, x: Any) -> Any:
     """Return scores (N, K, ...) as a matrix with a row of K scores for each label."""
     return layout.contiguous(device.rows(device.xp.moveaxis(x, 1, -1)))
+
+
+def class_weights(device: ArrayDevice, weight: Any, dtype: Any) -> Any:
+    """Return weights of classes as kernels take them: no weights are an empty array."""
+    return device.empty((0,), dtype) if weight is None else weight
 
 
 def label_vector(labels: Any) -> Any:

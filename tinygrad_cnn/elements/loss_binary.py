@@ -7,8 +7,7 @@ from tinygrad_cnn.element import FunctionElement, Rule
 from tinygrad_cnn.elements.activation import sigmoid
 from tinygrad_cnn.elements.activation_smooth import softplus
 from tinygrad_cnn.elements.arithmetic import add, multiply, negative, subtract
-from tinygrad_cnn.elements.loss import PairLossElement
-from tinygrad_cnn.elements.reduce import broadcast_to
+from tinygrad_cnn.elements.loss import OVER_ELEMENTS, PairLossElement
 from tinygrad_cnn.elements.requirements import broadcast_shape, constants, lifted
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.variable import Variable
@@ -17,11 +16,7 @@ _NAME = "binary_cross_entropy_with_logits"
 
 
 def _rule(reduction: str, weighted: bool = False, pos_weighted: bool = False) -> Rule:
-    forward, latex, share, latex_share = {
-        "mean": ("Σ ({}) / m", r"L = \frac{{1}}{{m}} \sum {}", " / m", r"\tfrac{1}{m} "),
-        "sum": ("Σ ({})", r"L = \sum {}", "", ""),
-        "none": ("{}", "L = {}", "", ""),
-    }[reduction]
+    forward, latex, share, latex_share = OVER_ELEMENTS[reduction]
     weight, positive = "{weight} ∘ " * weighted, "{pos_weight} ∘ " * pos_weighted
     latex_weight, latex_positive = r"w \circ " * weighted, r"w_+ \circ " * pos_weighted
     hit, miss = f"{positive}{{y}} ∘ log(1 + exp(-{{x}}))", "(1 - {y}) ∘ log(1 + exp({x}))"
@@ -35,7 +30,7 @@ def _rule(reduction: str, weighted: bool = False, pos_weighted: bool = False) ->
         latex_to_y = rf"({latex_positive} \ln(1 + e^{{-x}}) - \ln(1 + e^x))"
     signal = f"{{δL}} ∘ {weight}"
     latex_signal = rf"{latex_share}\delta(L) \circ {latex_weight}"
-    each = f"{weight}({hit} + {miss})" if weighted else f"{hit} + {miss}"
+    each = f"{weight}({hit} + {miss})"
     return Rule(
         ("x", "y", *["weight"] * weighted, *["pos_weight"] * pos_weighted),
         ("L",),
@@ -76,10 +71,9 @@ class BinaryCrossEntropyElement(PairLossElement, name=_NAME):
                     f"{_NAME}: {symbol} is a constant; got one that requires a gradient. "
                     f"Hand over {symbol}.detach()"
                 )
-        if not x.shape and self.reduction == "mean":  # the mean of one number is the number
-            self.rule = _rule(
-                "sum", *(symbol in self.weights for symbol in ("weight", "pos_weight"))
-            )
+
+    def rule_of(self, reduction: str) -> Rule:
+        return _rule(reduction, "weight" in self.weights, "pos_weight" in self.weights)
 
     def forward(self, x: Any, y: Any, *weights: Any) -> Any:
         run, given = self.device.elementwise, dict(zip(self.weights, weights, strict=True))
@@ -91,14 +85,12 @@ class BinaryCrossEntropyElement(PairLossElement, name=_NAME):
         losses = run("add", hit, miss)
         if "weight" in given:
             losses = run("multiply", given["weight"], losses)
-        return self.reduced(losses, getattr(losses, "size", 1))
+        return self.reduced(losses)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_y, *_ = self.wanted
         x, y = self.saved("x"), self.saved("y")
-        share = self.share(signal, math.prod(x.shape))
-        if share.shape != x.shape:
-            share = broadcast_to(share, x.shape)
+        share = self.each(signal, x.shape)
         if "weight" in self.weights:
             share = multiply(share, self.saved("weight"))
         positive = [self.saved("pos_weight")] if "pos_weight" in self.weights else []
@@ -215,6 +207,10 @@ def binary_cross_entropy_with_logits(
     -----
     ``δ(x) = δ(L) (σ(x) - y) / m`` and ``δ(y) = -δ(L) x / m``. With ``-log σ(x) = log(1 + e^-x)``
     and ``-log(1 - σ(x)) = log(1 + e^x)``, computed as a softplus, nothing overflows.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern recognition and machine learning", Springer 2006, equation 4.90.
 
     Examples
     --------

@@ -5,7 +5,12 @@ from typing import Any
 from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activation import numeral
 from tinygrad_cnn.elements.arithmetic import add, multiply, subtract
-from tinygrad_cnn.elements.loss import ClassLossGradientElement, label_vector, score_rows
+from tinygrad_cnn.elements.loss import (
+    ClassLossGradientElement,
+    class_weights,
+    label_vector,
+    score_rows,
+)
 from tinygrad_cnn.elements.loss_likelihood import (
     IGNORE_INDEX,
     LikelihoodElement,
@@ -67,7 +72,6 @@ class CrossEntropyElement(LikelihoodElement, name="cross_entropy"):
         return super().options() | ({"label_smoothing": self.smoothing} if self.smoothing else {})
 
     def forward(self, x: Any, labels: Any, weight: Any = None) -> Any:
-        weight = self.device.empty((0,), x.dtype) if weight is None else weight
         return self.weighed(x, labels, weight, self.smoothing)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
@@ -106,12 +110,11 @@ class CrossEntropyGradElement(ClassLossGradientElement, name="cross_entropy_grad
     def forward(self, signal: Any, x: Any, labels: Any, weight: Any = None) -> Any:
         rows = score_rows(self.device, x)
         out = self.device.empty(rows.shape, x.dtype)
-        weight = self.device.empty((0,), x.dtype) if weight is None else weight
         self.device.kernel("cross_entropy_grad", x.dtype).function(
             self.each(signal, labels),
             rows,
             label_vector(labels),
-            weight,
+            class_weights(self.device, weight, x.dtype),
             self.ignore_index,
             self.smoothing,
             out,
@@ -135,10 +138,10 @@ class CrossEntropyGradElement(ClassLossGradientElement, name="cross_entropy_grad
             to_x = multiply(multiply(inner, self._mass(x, labels, weight)), each)
         return to_signal, to_x, *(None for _ in constants)
 
-    def _mass(self, x: Variable, labels: Variable, weight: list[Any]) -> Variable:
+    def _mass(self, x: Any, labels: Variable, weight: list[Any]) -> Variable:
         """Return what the targets of each label add up to, with an axis of size one for K."""
         total = [add(each * (1.0 - self.smoothing), mean(each) * self.smoothing) for each in weight]
-        minus = x.constant(-1.0)  # type: ignore[attr-defined]
+        minus = x.constant(-1.0)
         at_label = NLLLossGradElement(False, x.shape[1], self.ignore_index)
         return sum(at_label(minus, labels, *total), 1, keepdim=True)
 
@@ -190,7 +193,9 @@ def cross_entropy(
 
     References
     ----------
-    .. [1] C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna, "Rethinking the Inception
+    .. [1] C. M. Bishop, "Pattern recognition and machine learning", Springer 2006, equations 4.108
+       and 4.109.
+    .. [2] C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna, "Rethinking the Inception
        architecture for computer vision", CVPR 2016, section 7, for the smoothing.
 
     Examples

@@ -1,19 +1,19 @@
 """Negative log-likelihood: the loss of classes whose log-probabilities are given."""
 
-import operator
 from typing import Any
 
 from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.arithmetic import multiply
 from tinygrad_cnn.elements.loss import (
-    REDUCTIONS,
+    OVER_EXAMPLES,
     ClassLossElement,
     ClassLossGradientElement,
+    class_weights,
     label_vector,
     score_rows,
 )
 from tinygrad_cnn.elements.reduce import sum
-from tinygrad_cnn.elements.requirements import lifted
+from tinygrad_cnn.elements.requirements import is_integer, lifted
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.variable import Variable
 
@@ -32,12 +32,11 @@ class LikelihoodElement(ClassLossElement):
 
     def __init__(self, reduction: str, ignore_index: int) -> None:
         super().__init__(reduction)
-        try:
-            self.ignore_index: int = operator.index(ignore_index)
-        except TypeError:
+        if not is_integer(ignore_index, -(2**63)) or ignore_index >= 2**63:
             raise OptionError(
-                f"{self.name}: ignore_index is an integer; got {ignore_index!r}"
-            ) from None
+                f"{self.name}: ignore_index is an integer, of 64 bits at most; got {ignore_index!r}"
+            )
+        self.ignore_index: int = int(ignore_index)
 
     def options(self) -> dict[str, Any]:
         ignored = {} if self.ignore_index == IGNORE_INDEX else {"ignore_index": self.ignore_index}
@@ -47,8 +46,9 @@ class LikelihoodElement(ClassLossElement):
         """Run the kernel of the losses and of their weights, and reduce the losses."""
         flat = label_vector(labels)
         losses, shares = (self.device.empty(flat.shape, x.dtype) for _ in range(2))
+        given = class_weights(self.device, weight, x.dtype)
         self.device.kernel(f"{self.name}_forward", x.dtype).function(
-            score_rows(self.device, x), flat, weight, self.ignore_index, *options, losses, shares
+            score_rows(self.device, x), flat, given, self.ignore_index, *options, losses, shares
         )
         if self.reduction == "none":
             return losses.reshape(labels.shape)
@@ -59,9 +59,9 @@ class LikelihoodElement(ClassLossElement):
         self.divisor = self.device.variable(divisor)
         return self.device.elementwise("divide", total, divisor)
 
-    def each(self, signal: Variable) -> Variable:
+    def each(self, signal: Any) -> Any:
         """Return what of the error signal reaches each single loss, but for its weight."""
-        return signal / self.divisor if self.reduction == "mean" else signal  # type: ignore[operator]
+        return signal / self.divisor if self.reduction == "mean" else signal
 
     def given(self) -> list[Variable]:
         """Return the saved inputs."""
@@ -76,7 +76,7 @@ def likelihood_rule(
     where: str = "",
 ) -> Rule:
     """Return the rule of a loss, given that of one example as text and as LaTeX."""
-    forward, latex, share, latex_share = REDUCTIONS[reduction]
+    forward, latex, share, latex_share = OVER_EXAMPLES[reduction]
     if weighted and reduction == "mean":
         forward, share = "Σ {} / Σ {{weight}}[{{labels}}]", " / Σ {weight}[{labels}]"
         latex = r"L = \frac{{1}}{{\sum_n w_l}} \sum_n {}"
@@ -122,7 +122,6 @@ class NLLLossElement(LikelihoodElement, name="nll_loss"):
         self.saves = {"x": self.rule.inputs[1:]}
 
     def forward(self, x: Any, labels: Any, weight: Any = None) -> Any:
-        weight = self.device.empty((0,), x.dtype) if weight is None else weight
         return self.weighed(x, labels, weight)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
@@ -153,9 +152,9 @@ class NLLLossGradElement(ClassLossGradientElement, name="nll_loss_grad"):
     def forward(self, signal: Any, labels: Any, weight: Any = None) -> Any:
         flat = label_vector(labels)
         out = self.device.empty((*flat.shape, self.classes), signal.dtype)
-        weight = self.device.empty((0,), signal.dtype) if weight is None else weight
+        given = class_weights(self.device, weight, signal.dtype)
         self.device.kernel("nll_loss_grad", signal.dtype).function(
-            self.each(signal, labels), flat, weight, self.ignore_index, out
+            self.each(signal, labels), flat, given, self.ignore_index, out
         )
         return self.from_rows(out, labels)
 
@@ -209,6 +208,10 @@ def nll_loss(
     Notes
     -----
     ``δ(x) = -onehot(y)``, divided by N for the mean; times the weight of the class.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern recognition and machine learning", Springer 2006, equation 4.108.
 
     Examples
     --------

@@ -1,6 +1,5 @@
 """Hinge losses: a score has to be right by a margin."""
 
-import math
 from typing import Any
 
 from tinygrad_cnn.element import Rule
@@ -8,14 +7,15 @@ from tinygrad_cnn.elements.activation import numeral
 from tinygrad_cnn.elements.activation_rectifiers import ReluGradElement
 from tinygrad_cnn.elements.arithmetic import CastElement, multiply, negative, subtract
 from tinygrad_cnn.elements.loss import (
-    REDUCTIONS,
+    OVER_ELEMENTS,
+    OVER_EXAMPLES,
     ClassLossElement,
     ClassLossGradientElement,
     PairLossElement,
     label_vector,
     score_rows,
 )
-from tinygrad_cnn.elements.reduce import broadcast_to, sum
+from tinygrad_cnn.elements.reduce import sum
 from tinygrad_cnn.elements.requirements import constants, finite_number, lifted
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.variable import Variable
@@ -24,10 +24,7 @@ from tinygrad_cnn.variable import Variable
 
 
 def _hinge_rule(reduction: str, margin: float = 1.0) -> Rule:
-    forward, latex, share, latex_share = REDUCTIONS[reduction]
-    if reduction == "mean":
-        forward, latex = "Σ {} / m", r"L = \frac{{1}}{{m}} \sum {}"
-        share, latex_share = " / m", r"\tfrac{1}{m} "
+    forward, latex, share, latex_share = OVER_ELEMENTS[reduction]
     number = numeral(margin)
     return Rule(
         ("s", "t"),
@@ -55,7 +52,10 @@ class HingeLossElement(PairLossElement, name="hinge_loss"):
     def options(self) -> dict[str, Any]:
         return super().options() | ({} if self.margin == 1.0 else {"margin": self.margin})
 
-    def check(self, s: Variable, t: Variable) -> None:  # type: ignore[override]
+    def rule_of(self, reduction: str) -> Rule:
+        return _hinge_rule(reduction, self.margin)
+
+    def check(self, s: Variable, t: Variable, *_: Variable) -> None:
         super().check(s, t)
         if t.requires_grad:
             raise OptionError(
@@ -66,30 +66,26 @@ class HingeLossElement(PairLossElement, name="hinge_loss"):
         wrong = (values != 1) & (values != -1)
         if wrong if isinstance(wrong, bool) else wrong.any():
             raise OptionError("hinge_loss: targets are 1 or -1; got others. Use 2 * y - 1")
-        if not s.shape:
-            self.rule = _hinge_rule("sum", self.margin)
 
     def forward(self, s: Any, t: Any) -> Any:
         product = self.device.elementwise("multiply", t, s)
         (margin,) = constants(s, (self.margin,))
         excess = self.device.elementwise("subtract", margin, product)
         losses = self.device.elementwise("relu", excess)
-        return self.reduced(losses, getattr(losses, "size", 1))
+        return self.reduced(losses)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         s, t = self.saved("s"), self.saved("t")
-        share = self.share(signal, math.prod(s.shape))
-        if share.shape != s.shape:
-            share = broadcast_to(share, s.shape)
         excess = subtract(s.constant(self.margin), multiply(t, s))
-        return negative(multiply(ReluGradElement()(share, excess), t)), None
+        short = ReluGradElement()(self.each(signal, s.shape), excess)
+        return negative(multiply(short, t)), None
 
 
 # -- many classes --------------------------------------------------------------------
 
 
 def _multi_margin_rule(reduction: str, margin: float = 1.0) -> Rule:
-    forward, latex, share, latex_share = REDUCTIONS[reduction]
+    forward, latex, share, latex_share = OVER_EXAMPLES[reduction]
     number = numeral(margin)
     wins = f"[{{x}}[k] > {{x}}[{{labels}}] - {number}]"
     latex_wins = f"[x_k > x_l - {number}]"
@@ -127,12 +123,12 @@ class MultiMarginLossElement(ClassLossElement, name="multi_margin_loss"):
         self.device.kernel("multi_margin_loss_forward", x.dtype).function(
             score_rows(self.device, x), label_vector(labels), self.margin, losses
         )
-        return self.reduced(losses, len(losses))
+        return self.reduced(losses)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         x, labels = self.saved("x"), self.saved("labels")
         element = MultiMarginLossGradElement(self.reduction == "none", self.margin)
-        return element(self.share(signal, x.shape[0]), x, labels), None
+        return element(self.share(signal, labels.shape), x, labels), None
 
 
 class MultiMarginLossGradElement(ClassLossGradientElement, name="multi_margin_loss_grad"):

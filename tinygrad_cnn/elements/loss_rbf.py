@@ -5,7 +5,7 @@ from typing import Any
 from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activation import numeral
 from tinygrad_cnn.elements.join import concatenate
-from tinygrad_cnn.elements.loss import REDUCTIONS, ClassLossElement, label_vector
+from tinygrad_cnn.elements.loss import OVER_EXAMPLES, ClassLossElement, class_weights, label_vector
 from tinygrad_cnn.elements.loss_cross_entropy import CrossEntropyGradElement
 from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import constants, finite_number, lifted
@@ -15,7 +15,7 @@ from tinygrad_cnn.variable import Variable
 
 
 def _rbf_rule(reduction: str, j: float = 0.1) -> Rule:
-    forward, latex, share, latex_share = REDUCTIONS[reduction]
+    forward, latex, share, latex_share = OVER_EXAMPLES[reduction]
     number = numeral(-j)
     return Rule(
         ("s", "labels"),
@@ -56,19 +56,19 @@ class RBFLossElement(ClassLossElement, name="rbf_loss"):
         self.device.kernel("cross_entropy_forward", s.dtype).function(
             layout.contiguous(xp.concatenate((s, column), axis=1)),
             label_vector(labels),
-            self.device.empty((0,), s.dtype),
+            class_weights(self.device, None, s.dtype),
             -1,
             0.0,
             losses,
             shares,
         )
-        return self.reduced(losses, len(losses))
+        return self.reduced(losses)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         s, labels = self.saved("s"), self.saved("labels")
         column = broadcast_to(s.constant(-self.j), (s.shape[0], 1))
         element = CrossEntropyGradElement(self.reduction == "none")
-        share = self.share(signal, s.shape[0])
+        share = self.share(signal, labels.shape)
         to_all = element(share, concatenate((s, column), 1), labels)
         return IndexElement((slice(None), slice(0, s.shape[1])))(to_all), None
 

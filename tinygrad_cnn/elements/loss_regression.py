@@ -7,7 +7,6 @@ from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.absolute import AbsoluteGradElement
 from tinygrad_cnn.elements.arithmetic import multiply, negative, subtract
 from tinygrad_cnn.elements.loss import PairLossElement
-from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import lifted
 from tinygrad_cnn.variable import Variable
 
@@ -16,11 +15,6 @@ class _DifferenceElement(PairLossElement):
     """Common part of the losses of ``prediction - target``."""
 
     saves = {"a": ("a", "y"), "y": ("a", "y")}
-
-    def check(self, a: Variable, y: Variable) -> None:  # type: ignore[override]
-        super().check(a, y)
-        if not a.shape:  # the mean of one number is the number
-            self.rule = self.rules["sum"]
 
     def squares(self, a: Any, y: Any) -> Any:
         """Return (y - a)² of each element."""
@@ -37,9 +31,13 @@ class _DifferenceElement(PairLossElement):
         return to_a if want_a else None, negative(to_a) if want_y else None
 
 
-def _difference_rule(forward: str, latex: str, factor: str, latex_factor: str) -> Rule:
-    """Return the rule of a loss whose error signals are a factor times δ(J) ∘ (y - a)."""
-    signal, latex_signal = "{δJ} ∘ ({y} - {a})", r"\delta(J) \circ (y - a)"
+def _difference_rule(
+    forward: str, latex: str, factor: str, latex_factor: str, sign: bool = False
+) -> Rule:
+    """Return the rule of a loss with error signals a factor times δ(J) ∘ (y - a), or its sign."""
+    around, latex_around = ("sign", r"\operatorname{sign}") if sign else ("", "")
+    signal = f"{{δJ}} ∘ {around}({{y}} - {{a}})"
+    latex_signal = rf"\delta(J) \circ {latex_around}(y - a)"
     return Rule(
         ("a", "y"),
         ("J",),
@@ -70,12 +68,12 @@ class MeanSquaredErrorElement(_DifferenceElement, name="mse_loss"):
 
     def forward(self, a: Any, y: Any) -> Any:
         squares = self.squares(a, y)
-        return self.reduced(squares, getattr(squares, "size", 1))
+        return self.reduced(squares)
 
-    def to_prediction(self, signal: Variable) -> Variable:
+    def to_prediction(self, signal: Any) -> Variable:
         a, y = self.saved("a"), self.saved("y")
         count = max(math.prod(a.shape), 1) if self.reduction == "mean" else 1
-        return multiply(subtract(a, y), signal * (2.0 / count))  # type: ignore[operator]
+        return multiply(subtract(a, y), signal * (2.0 / count))
 
 
 class SquaredErrorElement(_DifferenceElement, name="squared_error"):
@@ -98,53 +96,39 @@ class SquaredErrorElement(_DifferenceElement, name="squared_error"):
         half = self._scale(getattr(a, "shape", ())) / 2.0
         return total * half if isinstance(total, float) else total * total.dtype.type(half)
 
-    def to_prediction(self, signal: Variable) -> Variable:
+    def to_prediction(self, signal: Any) -> Variable:
         a, y = self.saved("a"), self.saved("y")
-        return multiply(subtract(a, y), signal * self._scale(a.shape))  # type: ignore[operator]
+        return multiply(subtract(a, y), signal * self._scale(a.shape))
 
     def _scale(self, shape: tuple[int, ...]) -> float:
         examples = shape[0] if shape else 1
         return 1.0 / max(examples, 1) if self.reduction == "mean" else 1.0
 
 
-def _l1_rule(forward: str, latex: str, share: str, latex_share: str) -> Rule:
-    signal, latex_signal = "{δJ} ∘ sign({y} - {a})", r"\delta(J) \circ \operatorname{sign}(y - a)"
-    return Rule(
-        ("a", "y"),
-        ("J",),
-        forward,
-        {"a": f"-{share}{signal}", "y": f"{share}{signal}"},
-        latex,
-        {
-            "a": rf"\delta(a) = -{latex_share} {latex_signal}",
-            "y": rf"\delta(y) = {latex_share} {latex_signal}",
-        },
-    )
-
-
 class L1LossElement(_DifferenceElement, name="l1_loss"):
     """Mean, over all m elements, of the absolute difference."""
 
     rules = {
-        "mean": _l1_rule(
-            "Σ |{y} - {a}| / m", r"J = \frac{1}{m} \sum |y - a|", "1 / m ∘ ", r"\tfrac{1}{m}"
+        "mean": _difference_rule(
+            "Σ |{y} - {a}| / m",
+            r"J = \frac{1}{m} \sum |y - a|",
+            "1 / m ∘ ",
+            r"\tfrac{1}{m}",
+            sign=True,
         ),
-        "sum": _l1_rule("Σ |{y} - {a}|", r"J = \sum |y - a|", "", ""),
-        "none": _l1_rule("|{y} - {a}|", "J = |y - a|", "", ""),
+        "sum": _difference_rule("Σ |{y} - {a}|", r"J = \sum |y - a|", "", "", sign=True),
+        "none": _difference_rule("|{y} - {a}|", "J = |y - a|", "", "", sign=True),
     }
     rule = rules["mean"]
     convention = "the derivative at y = a is 0"
 
     def forward(self, a: Any, y: Any) -> Any:
         distances = self.device.elementwise("abs", self.device.elementwise("subtract", y, a))
-        return self.reduced(distances, getattr(distances, "size", 1))
+        return self.reduced(distances)
 
     def to_prediction(self, signal: Variable) -> Variable:
         a, y = self.saved("a"), self.saved("y")
-        share = self.share(signal, math.prod(a.shape))
-        if share.shape != a.shape:
-            share = broadcast_to(share, a.shape)
-        return AbsoluteGradElement()(share, subtract(a, y))
+        return AbsoluteGradElement()(self.each(signal, a.shape), subtract(a, y))
 
 
 # -- functions -----------------------------------------------------------------------
@@ -181,6 +165,11 @@ def mse_loss(a: Any, y: Any, reduction: str = "mean") -> Any:
     -----
     ``δ(a) = -2 / m ∘ δ(J) ∘ (y - a)`` and ``δ(y) = -δ(a)``; without the 1 / m for "sum" and
     "none".
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern recognition and machine learning", Springer 2006, equation
+       1.2, where it is half the sum.
 
     Examples
     --------
@@ -221,6 +210,11 @@ def squared_error(a: Any, y: Any, reduction: str = "sum") -> Any:
     Notes
     -----
     ``δ(a) = -δ(J) ∘ (y - a)`` and ``δ(y) = -δ(a)``, divided by N for the mean.
+
+    References
+    ----------
+    .. [1] D. E. Rumelhart, G. E. Hinton, R. J. Williams, "Learning representations by
+       back-propagating errors", Nature 323, 1986, equation 3.
 
     Examples
     --------
@@ -264,6 +258,11 @@ def l1_loss(a: Any, y: Any, reduction: str = "mean") -> Any:
     -----
     ``δ(a) = -1 / m ∘ δ(J) ∘ sign(y - a)`` and ``δ(y) = -δ(a)``, 0 where y = a; without the
     1 / m for "sum" and "none".
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern recognition and machine learning", Springer 2006, equation 1.91
+       with q = 1.
 
     Examples
     --------

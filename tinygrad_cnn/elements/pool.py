@@ -10,7 +10,7 @@ the pixels of the window. The poolings stand in modules of their own:
 `pool_adaptive`  averages over a grid, and over all pixels
 `pool_power`     Lp
 `pool_windows`   any function of the values under a window
-`pool_line`      maximum and average along one axis
+`pool1d`         maximum and average along one axis
 ===============  ====================================================================
 """
 

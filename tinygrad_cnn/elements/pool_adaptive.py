@@ -8,11 +8,13 @@ import numpy as np
 
 from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.elements.pool_mean import AvgPool2dGradElement, Spans, over_spans, span_table
-from tinygrad_cnn.elements.requirements import one_float_type
+from tinygrad_cnn.elements.requirements import is_integer, one_float_type
 from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
+
+GridSize = tuple[int | None, int | None]  # (down, across) in cells; None for that of the image
 
 
 @lru_cache(maxsize=256)
@@ -35,7 +37,7 @@ class AdaptiveAvgPool2dElement(ArrayElement, name="adaptive_avg_pool2d"):
         {"x": r"\delta(x)_k = \sum_{\text{cells} \ni k} \frac{1}{m} \delta(y)"},
     )
 
-    def __init__(self, output_size: tuple[int | None, int | None]) -> None:
+    def __init__(self, output_size: GridSize) -> None:
         self.output_size = output_size
 
     def options(self) -> dict[str, Any]:
@@ -81,7 +83,18 @@ class GlobalAvgPool2dElement(ArrayElement, name="global_avg_pool2d"):
         return element(reshape(signal, (*signal.shape, 1, 1)))
 
 
-def _grid(operation: str, x: Variable, output_size: tuple[int | None, int | None]) -> Spans:
+def grid_size(operation: str, output_size: Any) -> GridSize:
+    """Return the size of a grid as (down, across)."""
+    both = tuple(output_size) if isinstance(output_size, Sequence) else (output_size,) * 2
+    if len(both) != 2 or not all(size is None or is_integer(size, 1) for size in both):
+        raise OptionError(
+            f"{operation}: output_size is an integer of at least 1 or None, or two of "
+            f"them (down, across); got {output_size!r}"
+        )
+    return both[0], both[1]
+
+
+def _grid(operation: str, x: Variable, output_size: GridSize) -> Spans:
     """Refuse what is no batch of images with pixels; return the spans of a grid of cells."""
     if len(x.shape) != 4:
         raise ShapeError(f"{operation}: x is (N, C, H, W); got {x.shape}")
@@ -142,16 +155,7 @@ def adaptive_avg_pool2d(x: Any, output_size: int | Sequence[int | None] | None) 
     >>> tg.functional.adaptive_avg_pool2d(x, (None, 2)).tolist()
     [[[[1.5, 4.0]]]]
     """
-    several = tuple(output_size) if isinstance(output_size, Sequence) else (output_size,) * 2
-    valid = len(several) == 2 and all(
-        size is None or (isinstance(size, int | np.integer) and size >= 1) for size in several
-    )
-    if not valid:
-        raise OptionError(
-            "adaptive_avg_pool2d: output_size is an integer of at least 1 or None, or two of "
-            f"them (down, across); got {output_size!r}"
-        )
-    return AdaptiveAvgPool2dElement((several[0], several[1]))(x)
+    return AdaptiveAvgPool2dElement(grid_size("adaptive_avg_pool2d", output_size))(x)
 
 
 def global_avg_pool2d(x: Any) -> Any:

@@ -14,7 +14,6 @@ from tinygrad_cnn.elements.extremes import is_shared
 from tinygrad_cnn.elements.pool import PoolElement, Size, pool_window
 from tinygrad_cnn.elements.pool_ties import MaxPool2dSharedElement
 from tinygrad_cnn.elements.requirements import integers, lifted, one_float_type
-from tinygrad_cnn.elements.window import pair
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
@@ -309,14 +308,12 @@ def _size_before(window: Window, shape: Shape, asked: Shape | None) -> Pair:
     """Return the size of the images before a pooling."""
     w = window
     usual = ((shape[2] - 1) * w.sh - 2 * w.ph + w.kh, (shape[3] - 1) * w.sw - 2 * w.pw + w.kw)
-    if asked is None:
-        return usual
-    sizes = integers("max_unpool2d", "sizes of the output", asked)
+    sizes = usual if asked is None else integers("max_unpool2d", "sizes of the output", asked)
     steps = zip(sizes[-2:], usual, (w.sh, w.sw), strict=False)
-    near = all(abs(size - known) < step for size, known, step in steps)
+    near = all(size > 0 and abs(size - known) < step for size, known, step in steps)
     if len(sizes) not in (2, 4) or (len(sizes) == 4 and sizes[:2] != shape[:2]) or not near:
         raise ShapeError(
-            "max_unpool2d: output_size is (OH, OW) or (N, C, OH, OW), less than one stride from "
-            f"{usual[0]}x{usual[1]}; got {sizes} for x {shape}"
+            "max_unpool2d: output_size is (OH, OW) or (N, C, OH, OW), at least one pixel and less "
+            f"than one stride from {usual[0]}x{usual[1]}; got {sizes} for x {shape}"
         )
-    return pair("max_unpool2d", "output_size", sizes[-2:], 1)
+    return sizes[-2], sizes[-1]

@@ -4,6 +4,7 @@ Each output belongs to a span of rows and a span of columns. A span is (first, e
 pixels are first … end - 1, and the sum is divided by the product of the two sizes, m.
 """
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ import numpy as np
 
 from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.elements.pool import PoolElement, Size, pool_window
+from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
@@ -175,6 +177,14 @@ class SumPool2dGradElement(_SpanGradElement, name="sum_pool2d_grad"):
 AvgPool2dElement.gradient, SumPool2dElement.gradient = AvgPool2dGradElement, SumPool2dGradElement
 
 
+def require_divisor(operation: str, divisor: Any) -> None:
+    """Refuse what cannot divide an average; None stands for the usual divisor."""
+    if divisor is not None and (divisor == 0 or not is_integer(divisor, -math.inf)):
+        raise OptionError(
+            f"{operation}: divisor_override is an integer other than 0; got {divisor!r}"
+        )
+
+
 # -- functions -----------------------------------------------------------------------
 
 
@@ -238,12 +248,7 @@ def avg_pool2d(
     [[[[1.0, 2.0], [3.0, 6.0]]]]
     """
     window = pool_window("avg_pool2d", kernel_size, stride, padding)
-    if divisor_override is not None and (
-        not isinstance(divisor_override, int | np.integer) or divisor_override == 0
-    ):
-        raise OptionError(
-            f"avg_pool2d: divisor_override is an integer other than 0; got {divisor_override!r}"
-        )
+    require_divisor("avg_pool2d", divisor_override)
     return AvgPool2dElement(window, ceil_mode, count_include_pad, divisor_override)(x)
 
 

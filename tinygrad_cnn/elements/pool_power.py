@@ -1,7 +1,5 @@
 """Lp pooling: the p-norm of the values under a window, between the sum and the maximum."""
 
-import math
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,8 @@ from tinygrad_cnn.elements.pool import PoolElement, Size, pool_window
 from tinygrad_cnn.elements.pool_windows import WindowsElement, WindowsGradElement
 from tinygrad_cnn.elements.powers import power
 from tinygrad_cnn.elements.reduce import sum
+from tinygrad_cnn.elements.requirements import finite_number
 from tinygrad_cnn.elements.shape import unsqueeze
-from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.variable import Variable
@@ -116,20 +114,20 @@ class LpPool2dGradElement(PoolElement, name="lp_pool2d_grad"):
         return to_signal if want_signal else None, to_x, to_norm
 
 
-def _constant(like: Variable, values: Any) -> Variable:
-    return like.lift(values.astype(like.dtype))  # type: ignore[attr-defined]
+def _constant(like: Any, values: Any) -> Any:
+    return like.lift(values.astype(like.dtype))
 
 
-def _with_ones_for_zeros(norm: Variable) -> Variable:
+def _with_ones_for_zeros(norm: Any) -> Any:
     zeros = np.equal(norm._value, 0)
     return add(norm, _constant(norm, zeros)) if zeros.any() else norm
 
 
-def _power(ratio: Variable, exponent: float) -> Variable:
+def _power(ratio: Any, exponent: float) -> Any:
     """Raise to a power; a constant 1 for the power 0, and no infinity where the ratio is 0."""
     if exponent < 0:
         ratio = _with_ones_for_zeros(ratio)
-    return power(ratio, ratio.constant(exponent))  # type: ignore[attr-defined]
+    return power(ratio, ratio.constant(exponent))
 
 
 # -- function ------------------------------------------------------------------------
@@ -196,10 +194,6 @@ def lp_pool2d(
     >>> x.grad.tolist()
     [[[[6.0, -8.0], [0.0, 0.0]]]]
     """
-    if not isinstance(norm_type, Real) or not 1 <= norm_type < math.inf:
-        raise OptionError(
-            f"lp_pool2d: norm_type, the power p, is a finite number of at least 1; got "
-            f"{norm_type!r}. For the largest absolute value: max_pool2d"
-        )
+    p = finite_number("lp_pool2d", "norm_type, the power p,", norm_type, 1.0)
     window = pool_window("lp_pool2d", kernel_size, stride, padding)
-    return LpPool2dElement(float(norm_type), window, ceil_mode)(x)
+    return LpPool2dElement(p, window, ceil_mode)(x)

@@ -92,6 +92,9 @@ class MaxPool2dSharedGradElement(_SharedElement, name="max_pool2d_shared_grad"):
         return self.run("max_pool2d_share", signal, x, y, x.shape)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_signal, _, _ = self.wanted  # the shares are constant in x, away from ties
+        if not want_signal:
+            return None, None, None
         element = MaxPool2dSharedGatherElement(self.window, False, self.ties)
         return element(signal, self.saved("x"), self.saved("m")), None, None
 
@@ -116,5 +119,8 @@ class MaxPool2dSharedGatherElement(_SharedElement, name="max_pool2d_shared_gathe
         return self.run("max_pool2d_collect", signal, x, y, y.shape)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
+        want_values, _, _ = self.wanted
+        if not want_values:
+            return None, None, None
         element = MaxPool2dSharedGradElement(self.window, False, self.ties)
         return element(signal, self.saved("x"), self.saved("m")), None, None

@@ -7,6 +7,7 @@ from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.elements.pool import PoolElement, Size, pool_window
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Shape
+from tinygrad_cnn.hooks import require_callable
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.variable import Variable
@@ -138,7 +139,9 @@ def pool2d(
     ------
     ShapeError
         If the function returns something else, or as in :func:`max_pool2d`.
-    DTypeError, OptionError
+    DTypeError
+        If the function cannot be called, or as in :func:`max_pool2d`.
+    OptionError
         As in :func:`max_pool2d`.
 
     Notes
@@ -158,6 +161,7 @@ def pool2d(
     >>> round(x.grad[0, 0, 1, 1].item(), 3)
     0.999
     """
+    require_callable("pool2d", function)
     window = pool_window("pool2d", kernel_size, stride, padding, dilation)
     given = WindowsElement(window, ceil_mode)(x)
     result = function(given)

@@ -110,6 +110,7 @@ class CheckpointElement(FunctionElement, name="checkpoint"):
                 for variable, wanted in zip(given[: self._count], self.wanted, strict=False)
             ]
             outputs = _variables(self._function(*leaves))
+        self._refuse_other_outputs(outputs)
         targets = [variable.node for variable in (*leaves, *given[self._count :])]
         roots = [
             (output, signal)
@@ -118,6 +119,17 @@ class CheckpointElement(FunctionElement, name="checkpoint"):
         ]
         found = signals_at(targets, roots, create_graph, create_graph, stop=set(targets))
         return tuple(found.get(target) for target in targets)
+
+    def _refuse_other_outputs(self, outputs: list[Variable]) -> None:
+        first = [None if (node := ref()) is None else node.shape for ref in self.outputs]
+        again = [output.shape for output in outputs]
+        fits = len(first) == len(again)
+        if not fits or any(a not in (None, b) for a, b in zip(first, again, strict=True)):
+            raise GraphError(
+                "checkpoint: the function returns in its second run what it did in the first; "
+                f"got shapes {again} instead of {first}. What it does may depend on its inputs "
+                "and the default generator alone"
+            )
 
     def _start(self, variable: Variable, wanted: bool, create_graph: bool) -> Variable:
         """Return an argument of the second run: a value from which the way back starts anew."""
@@ -193,10 +205,11 @@ def checkpoint(
     Raises
     ------
     DTypeError
-        If the function returns something else than Tensors and Scalars.
+        If it is no function, or returns something else than Tensors and Scalars.
     GraphError
-        If the function reads a value that requires a gradient and was not declared, or has
-        changed in place by the time of the second run.
+        If the function reads a value that requires a gradient and was not declared, or that has
+        changed in place by the time of the second run; on the way back, if it then returns
+        something else than in the first.
     OptionError
         If there is neither an input nor a parameter.
 
@@ -222,6 +235,7 @@ def checkpoint(
     ('checkpoint', 0)
     >>> y.backward()
     """
+    hooks.require_callable("checkpoint", function)
     owner = function if isinstance(function, HasModules) else getattr(function, "__self__", None)
     owner = owner if isinstance(owner, HasModules) else None
     if parameters is None:
@@ -281,11 +295,13 @@ def checkpoint_sequential(functions: Iterable[Any], segments: int, x: Any) -> An
     0.4398
     """
     listed = list(functions)
-    if not 1 <= segments <= len(listed):
+    if segments not in range(1, len(listed) + 1) or not isinstance(segments, int):
         raise OptionError(
             "checkpoint_sequential: there are 1 to as many segments as modules; got "
-            f"{segments} for {len(listed)}"
+            f"{segments!r} for {len(listed)}"
         )
+    for function in listed:
+        hooks.require_callable("checkpoint_sequential", function)
     length = len(listed) // segments
     for first in range(0, length * (segments - 1), length):
         x = checkpoint(_Segment(listed[first : first + length]), x)

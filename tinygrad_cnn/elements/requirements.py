@@ -3,7 +3,7 @@
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -100,19 +100,29 @@ def broadcast_shape(operation: str, *shapes: Shape) -> Shape:
 # -- numbers -------------------------------------------------------------------------
 
 
+def is_integer(given: Any, least: float) -> bool:
+    """Tell whether an option is an integer of at least `least`; truth values are none."""
+    return isinstance(given, Integral) and not isinstance(given, bool) and int(given) >= least
+
+
+def _is_finite(given: Any) -> bool:
+    return isinstance(given, Real) and not isinstance(given, bool) and math.isfinite(given)
+
+
 def finite_number(
     operation: str, option: str, given: Any, least: float = -math.inf, most: float = math.inf
 ) -> float:
     """Return an option that is a finite number, from `least` to `most`, as a float."""
-    if not isinstance(given, Real) or not least <= float(given) <= most or not math.isfinite(given):
-        bounds = f" from {least:g} to {most:g}" if math.isfinite(most) else ""
+    if not _is_finite(given) or not least <= given <= most:
+        bounds = f" of at least {least:g}" if math.isfinite(least) else ""
+        bounds = f" from {least:g} to {most:g}" if math.isfinite(most) else bounds
         raise OptionError(f"{operation}: {option} is a finite number{bounds}; got {given!r}")
     return float(given)
 
 
 def positive_number(operation: str, option: str, given: Any) -> float:
     """Return an option that is a finite number above 0 as a float."""
-    if not isinstance(given, Real) or not 0.0 < float(given) < math.inf:
+    if not _is_finite(given) or not given > 0:
         raise OptionError(f"{operation}: {option} is a finite number above 0; got {given!r}")
     return float(given)
 

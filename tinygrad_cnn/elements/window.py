@@ -1,9 +1,9 @@
 """Options of sliding windows: what may be given, what fits, and how it is printed."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
+from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels.geometry import Pair, Window
@@ -20,7 +20,7 @@ Margins = tuple[Pair, Pair] | str
 def pair(operation: str, option: str, value: int | Sequence[int], least: int) -> Pair:
     """Return an option as (down, across), both at least `least`."""
     both = tuple(value) if isinstance(value, Sequence) else (value, value)
-    if len(both) != 2 or not all(_is_integer(v, least) for v in both):
+    if len(both) != 2 or not all(is_integer(v, least) for v in both):
         raise OptionError(
             f"{operation}: {option} is an integer of at least {least}, or two of them "
             f"(down, across); got {value}"
@@ -31,9 +31,28 @@ def pair(operation: str, option: str, value: int | Sequence[int], least: int) ->
 def single(operation: str, option: str, value: int | Sequence[int], least: int) -> Pair:
     """Return an option of one dimension as that of an image one pixel high."""
     one = tuple(value) if isinstance(value, Sequence) else (value,)
-    if len(one) != 1 or not _is_integer(one[0], least):
+    if len(one) != 1 or not is_integer(one[0], least):
         raise OptionError(f"{operation}: {option} is an integer of at least {least}; got {value}")
     return (0 if least == 0 else 1), int(one[0])
+
+
+def group_count(operation: str, groups: Any) -> int:
+    """Return into how many groups channels are divided."""
+    if not is_integer(groups, 1):
+        raise OptionError(f"{operation}: groups is an integer of at least 1; got {groups!r}")
+    return int(groups)
+
+
+def extra_pixels(operation: str, output_padding: Any, stride: Pair, dilation: Pair) -> Pair:
+    """Return what a transposed convolution adds to its output, (down, across)."""
+    extra = pair(operation, "output_padding", output_padding, 0)
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise OptionError(
+            f"{operation}: output_padding is below the stride or the dilation, since it "
+            "chooses among the sizes that a convolution would reduce to that of x; got "
+            f"output_padding {extra}, stride {stride} and dilation {dilation}"
+        )
+    return extra
 
 
 def margins(operation: str, padding: Padding) -> Margins:
@@ -70,13 +89,9 @@ def _by_word(operation: str, padding: str) -> Margins:
     return "same" if padding == "same" else ((0, 0), (0, 0))
 
 
-def _is_integer(value: Any, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
-
-
 def _is_margin(side: Any) -> bool:
     ends = side if isinstance(side, Sequence) else (side, side)
-    return len(ends) == 2 and all(_is_integer(end, 0) for end in ends)
+    return len(ends) == 2 and all(is_integer(end, 0) for end in ends)
 
 
 def _near_and_far(side: Any) -> Pair:

@@ -33,7 +33,15 @@ from typing import Any
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
-from tinygrad_cnn.models.building import Chain, Step, draw_normal, map_size, one_of, scaled
+from tinygrad_cnn.models.building import (
+    Chain,
+    Step,
+    map_size,
+    one_of,
+    require_pixels,
+    scaled,
+)
+from tinygrad_cnn.models.initial_weights import draw_normal
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.nn import Module, init
 from tinygrad_cnn.tensor import Tensor
@@ -48,16 +56,6 @@ def response_norm() -> Module:
 
     The paper multiplies the sum of the squares by α; :class:`~tinygrad_cnn.nn.LocalResponseNorm`,
     as PyTorch's, by α / n: so 5e-4 is what stands there.
-
-    Returns
-    -------
-    Module
-        Maps images (N, 3, side, side) to scores (N, num_classes).
-
-    Examples
-    --------
-    >>> alexnet(width=1 / 16, side=67).count_parameters()
-    343904
     """
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
@@ -88,10 +86,20 @@ def alexnet(
     dropout : float
         Share of inputs of fc7 and fc8 that is dropped, after fc6 and fc7.
 
+    Returns
+    -------
+    Module
+        Maps images (N, 3, side, side) to scores (N, num_classes).
+
     Raises
     ------
     OptionError
         If an option makes no sense, or images are too small.
+
+    Examples
+    --------
+    >>> alexnet(width=1 / 16, side=67).count_parameters()
+    343904
     """
     one_of("alexnet", "norm", norm, NORM_PLACES)
     c1, c2, c3, c4, c5 = (scaled(c, width, groups) for c in (96, 256, 384, 384, 256))
@@ -159,6 +167,7 @@ class AlexNetTorchvision(Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        require_pixels("alexnet_torchvision", "pooled", pooled)
         c1, c2, c3, c4, c5 = (scaled(c, width) for c in (64, 192, 384, 256, 256))
         hidden = scaled(4096, width)
         self.features = nn.Sequential(

@@ -33,9 +33,10 @@ average runs over 6x6 as the paper says; He's weights.
 from typing import Any
 
 from tinygrad_cnn import nn
-from tinygrad_cnn.models.building import Chain, one_of, scaled, weighty
+from tinygrad_cnn.models.building import Chain, one_of, scaled
+from tinygrad_cnn.models.initial_weights import draw_he
 from tinygrad_cnn.models.registry import Network, register
-from tinygrad_cnn.nn import Module, init
+from tinygrad_cnn.nn import Module
 
 KINDS = ("base", "strided", "convpool", "allcnn")
 # Kernel sizes of the convolutions of a part.
@@ -109,9 +110,7 @@ def all_cnn(
     convolve(num_classes, 1)
     layers |= {"average": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
     model = Chain(layers)
-    for _, layer in weighty(model):
-        init.kaiming_normal_(layer.weight)
-        init.zeros_(layer.bias)
+    draw_he(model)
     return model
 
 

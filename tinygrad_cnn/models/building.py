@@ -1,12 +1,12 @@
-"""What builders share: chains of named layers, scaled widths, sizes of maps, initial weights."""
+"""What builders share: chains of named layers, scaled widths, sizes of maps, checks of options."""
 
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tinygrad_cnn import nn
+from tinygrad_cnn.elements.requirements import positive_number
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.nn import Module, init
+from tinygrad_cnn.nn import Module
 
 
 class Chain(Module):
@@ -19,6 +19,7 @@ class Chain(Module):
 
     Examples
     --------
+    >>> from tinygrad_cnn import nn
     >>> chain = Chain({"conv1": nn.Conv2d(1, 2, 3), "relu1": nn.ReLU()})
     >>> [name for name, _ in chain.named_parameters()]
     ['conv1.weight', 'conv1.bias']
@@ -39,12 +40,18 @@ class Chain(Module):
 def scaled(channels: int, width: float, multiple: int = 1) -> int:
     """Return so many channels times `width`, at least one, rounded to a multiple.
 
+    Raises
+    ------
+    OptionError
+        If the width is not a finite number above 0.
+
     Examples
     --------
     >>> scaled(96, 1.0), scaled(96, 1 / 16), scaled(96, 1 / 100, multiple=2)
     (96, 6, 2)
     """
-    return max(1, round(channels * width / multiple)) * multiple
+    factor = positive_number("models", "width", width)
+    return max(1, round(channels * factor / multiple)) * multiple
 
 
 class Step(NamedTuple):
@@ -62,13 +69,14 @@ def map_size(network: str, side: int, *steps: Step) -> int:
     Raises
     ------
     OptionError
-        If a window does not fit.
+        If the side is no number of pixels, or a window does not fit.
 
     Examples
     --------
     >>> map_size("alexnet", 227, Step(11, 4), Step(3, 2))
     27
     """
+    require_pixels(network, "side", side)
     size = side
     for kernel, stride, padding, up in steps:
         room = size + 2 * padding - kernel
@@ -81,23 +89,47 @@ def map_size(network: str, side: int, *steps: Step) -> int:
     return size
 
 
+def is_whole(value: Any, least: int) -> bool:
+    """Tell whether a value is an integer from `least` up; a truth value is none.
+
+    Examples
+    --------
+    >>> is_whole(3, 1), is_whole(0, 1), is_whole(3.0, 1), is_whole(True, 1)
+    (True, False, False, False)
+    """
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def are_whole(values: Any, least: int) -> bool:
+    """Tell whether values are one or more integers from `least` up.
+
+    Examples
+    --------
+    >>> are_whole((2, 3), 1), are_whole((2, 0), 1), are_whole((), 1), are_whole(2, 1)
+    (True, False, False, False)
+    """
+    listed = isinstance(values, tuple | list) and len(values) > 0
+    return listed and all(is_whole(value, least) for value in values)
+
+
+def require_pixels(network: str, option: str, value: Any) -> None:
+    """Refuse what is no number of pixels."""
+    if not is_whole(value, 1):
+        raise OptionError(f"{network}: {option} is a positive number of pixels; got {value!r}")
+
+
+def require_gate(network: str, gate: Any) -> None:
+    """Refuse what cannot make a gate."""
+    if gate is not None and not callable(gate):
+        raise OptionError(
+            f"{network}: gate is a function that makes a module for so many channels; got {gate!r}"
+        )
+
+
 def one_of(network: str, option: str, value: Any, known: Any) -> Any:
     """Return a value that is among the known ones, or refuse it."""
-    if value not in known:
+    if value not in tuple(known):
         raise OptionError(
             f"{network}: {option} is one of {', '.join(map(str, known))}; got {value!r}"
         )
     return value
-
-
-def weighty(model: Module) -> list[tuple[str, Any]]:
-    """Return (path, layer) of the convolutions and affine layers of a network."""
-    return [(p, m) for p, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-
-
-def draw_normal(model: Module, std: float) -> None:
-    """Draw all weights from N(0, std²) and set biases to zero."""
-    for _, layer in weighty(model):
-        init.normal_(layer.weight, 0.0, std)
-        if layer.bias is not None:
-            init.zeros_(layer.bias)

@@ -38,7 +38,7 @@ from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
 from tinygrad_cnn.elements.recompute import checkpoint_sequential
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.models.building import one_of, scaled
+from tinygrad_cnn.models.building import is_whole, one_of, scaled
 from tinygrad_cnn.models.initial_weights import draw_filters, draw_he
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.models.resnet import SHORTCUTS, shortcut_of
@@ -165,17 +165,16 @@ class CifarResNet(Module):
     ) -> None:
         super().__init__()
         one_of("cifar_resnet", "shortcut", shortcut, SHORTCUTS)
-        blocks, rest = divmod(depth - 2, 6)
-        if rest or blocks < 1:
-            raise OptionError(f"cifar_resnet: depth is 6n + 2 with n at least 1; got {depth}")
-        if recompute < 0:
-            raise OptionError(f"cifar_resnet: recompute is a number of blocks; got {recompute}")
+        if not is_whole(depth, 8) or (depth - 2) % 6:
+            raise OptionError(f"cifar_resnet: depth is 6n + 2 with n at least 1; got {depth!r}")
+        if not is_whole(recompute, 0):
+            raise OptionError(f"cifar_resnet: recompute is a number of blocks; got {recompute!r}")
         channels = scaled(16, width)
         self.conv1 = nn.Conv2d(3, channels, 3, padding=1, bias=False)
         self.bn1 = None if preactivation else nn.BatchNorm2d(channels)
         for number, base in enumerate((16, 32, 64), start=1):
             made: list[Module] = []
-            for position in range(blocks):
+            for position in range((depth - 2) // 6):
                 stride = 2 if number > 1 and not position else 1
                 inner = scaled(base, width)
                 if preactivation:
@@ -205,7 +204,8 @@ class CifarResNet(Module):
         return self.linear(F.flatten(self.avgpool(x), 1))
 
 
-# Depths, and those of the tiny twins.
+# Depths, and those of the tiny twins. A twin that trains in seconds has one to four blocks in each
+# stage: resnet20 and resnet32 share one, as do resnet44 and resnet56.
 for _depth, _few in ((20, 8), (32, 8), (44, 14), (56, 14), (110, 20), (1202, 26)):
     for _name, _options in (
         (f"resnet{_depth}", {"depth": _depth}),

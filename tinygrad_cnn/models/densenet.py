@@ -20,8 +20,8 @@ bc190_40     40      80     31, 31, 31      25,624,430  25.6M (L = 190)
 
 The paper's table 1 writes k = 48 for its 161 layers; the ImageNet nets start with a 7x7
 convolution and a maximum over 3x3, both of stride 2, those for CIFAR with a 3x3 convolution.
-Names of parameters are torchvision's. In the names of CIFAR nets BC stands for bottleneck and
-compression.
+Names of parameters are torchvision's, and filters start as He's. In the names of CIFAR nets BC
+stands for bottleneck and compression.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from typing import Any
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.models.building import Chain, one_of
+from tinygrad_cnn.models.building import Chain, are_whole, one_of
 from tinygrad_cnn.models.initial_weights import draw_he
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.nn import Module
@@ -132,10 +132,10 @@ class DenseNet(Module):
     ) -> None:
         super().__init__()
         one_of("densenet", "stem", stem, STEMS)
-        if not layers or min(layers) < 1:
-            raise OptionError(f"densenet: layers names at least one for each block; got {layers}")
-        if not 0.0 < compression <= 1.0:
-            raise OptionError(f"densenet: compression lies in (0, 1]; got {compression}")
+        if not are_whole(layers, 1):
+            raise OptionError(f"densenet: layers names at least one for each block; got {layers!r}")
+        if not isinstance(compression, int | float) or not 0.0 < compression <= 1.0:
+            raise OptionError(f"densenet: compression lies in (0, 1]; got {compression!r}")
         channels = first
         parts: dict[str, Module]
         if stem == "cifar":

@@ -16,7 +16,8 @@ total                                                    3,898
 
 A convolution here is the true one, with the filter turned by 180 degrees; the outputs are
 squashed, and what is minimised is ½‖y − a‖² / batch against one-hot targets. Weights start as
-Xavier's, biases at zero.
+Xavier's, biases at zero. The toolbox tells of about 11 % error on MNIST after one epoch, and of
+1.2 % after a hundred.
 """
 
 from typing import Any
@@ -25,9 +26,10 @@ import numpy as np
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
-from tinygrad_cnn.models.building import Chain, weighty
+from tinygrad_cnn.models.building import Chain
+from tinygrad_cnn.models.initial_weights import draw_xavier
 from tinygrad_cnn.models.registry import Network, register
-from tinygrad_cnn.nn import Module, init
+from tinygrad_cnn.nn import Module
 from tinygrad_cnn.tensor import Tensor
 
 
@@ -70,9 +72,7 @@ def dlt_cnn(num_classes: int = 10) -> Module:
             "squash5": nn.Sigmoid(),
         }
     )
-    for _, layer in weighty(model):
-        init.xavier_uniform_(layer.weight)
-        init.zeros_(layer.bias)
+    draw_xavier(model)
     return model
 
 

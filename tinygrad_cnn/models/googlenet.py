@@ -32,9 +32,11 @@ Auxiliary classifiers stand behind 4a and 4d: average over 5x5 with stride 3, a 
 to 128 maps, 1,024 hidden units, dropout 70 %, 1,000 outputs; with them 13,378,280 parameters.
 Their losses count 0.3 each in training, and they are left out afterwards.
 
-The paper gives neither initial weights nor the constants of the normalisation. Here weights are
-He's, biases of convolutions start at 0.2, which keeps rectifiers awake, and the normalisation
-has n = 5, α = 1e-4, β = 0.75, k = 1.
+The paper gives neither initial weights nor the constants of the normalisation. Both are those of
+the reproduction that the Caffe project published: weights of variance 1 / fan-in, biases of
+convolutions at 0.2, which keeps rectifiers awake; n = 5, α = 1e-4, β = 0.75, k = 1. He's weights,
+twice as large in variance, would add up with these biases over 22 layers to scores far from 0;
+they are right behind gates, which halve all maps.
 """
 
 from collections.abc import Callable
@@ -42,9 +44,9 @@ from typing import Any, NamedTuple
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
-from tinygrad_cnn.models.building import scaled
+from tinygrad_cnn.models.building import require_gate, scaled
 from tinygrad_cnn.models.inception import Inception
-from tinygrad_cnn.models.initial_weights import draw_he
+from tinygrad_cnn.models.initial_weights import weighty
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.nn import Module, init
 from tinygrad_cnn.tensor import Tensor
@@ -108,16 +110,19 @@ class AuxiliaryHead(Module):
     def __init__(self, in_channels: int, num_classes: int, width: float = 1.0) -> None:
         super().__init__()
         maps, hidden = scaled(128, width), scaled(1024, width)
-        # On maps of 14x14 that is the paper's average over 5x5 with stride 3.
-        self.avgpool = nn.AdaptiveAvgPool2d(4)
         self.conv = nn.Conv2d(in_channels, maps, 1)
         self.fc1 = nn.Linear(maps * 4 * 4, hidden)
         self.dropout = nn.Dropout(0.7)
         self.fc2 = nn.Linear(hidden, num_classes)
 
     def forward(self, x: Tensor) -> Any:
-        """Map (N, C, 14, 14) to scores (N, num_classes)."""
-        x = F.relu(self.conv(self.avgpool(x)))
+        """Map (N, C, 14, 14) to scores (N, num_classes).
+
+        Maps of other sizes, which the paper does not have, are averaged over 4x4 even parts.
+        """
+        large = x.shape[2:] == (14, 14)
+        x = F.avg_pool2d(x, 5, 3) if large else F.adaptive_avg_pool2d(x, 4)
+        x = F.relu(self.conv(x))
         return self.fc2(self.dropout(F.relu(self.fc1(F.flatten(x, 1)))))
 
 
@@ -136,6 +141,11 @@ class GoogLeNet(Module):
     gate : callable, optional
         Given the number of channels, returns a module that stands behind each inception
         module.
+
+    Raises
+    ------
+    OptionError
+        If an option makes no sense.
     """
 
     def __init__(
@@ -146,6 +156,7 @@ class GoogLeNet(Module):
         gate: Callable[[int], Module] | None = None,
     ) -> None:
         super().__init__()
+        require_gate("googlenet", gate)
         channels, reduced, widened = (scaled(c, width) for c in (64, 64, 192))
         self.conv1 = nn.Conv2d(3, channels, 7, stride=2, padding=3)
         self.pool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
@@ -171,10 +182,15 @@ class GoogLeNet(Module):
         self.dropout = nn.Dropout(0.4)
         self.fc = nn.Linear(channels, num_classes)
         self.gated = gate is not None
-        draw_he(self)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
-                init.constant_(layer.bias, FIRST_BIAS)
+        self._draw_weights()
+
+    def _draw_weights(self) -> None:
+        for path, layer in weighty(self):
+            if path.startswith("gate"):  # has initial weights of its own
+                continue
+            init.kaiming_uniform_(layer.weight, nonlinearity="relu" if self.gated else "linear")
+            if layer.bias is not None:
+                init.constant_(layer.bias, FIRST_BIAS if isinstance(layer, nn.Conv2d) else 0.0)
 
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 3, 224, 224) to scores (N, num_classes), or three of them."""
@@ -203,7 +219,7 @@ register(
         "Szegedy et al., CVPR 2015",
         input_shape=(3, 224, 224),
         num_classes=1000,
-        twin={"width": 1 / 8},
+        twin={"width": 1 / 5},
         twin_input=(3, 32, 32),
         loss=auxiliary_loss,
     )

@@ -7,9 +7,11 @@ C. Szegedy et al., "Going deeper with convolutions", CVPR 2015, table 1; S. Ioff
 - batch normalisation (ε = 0.001) in place of every bias, and no local response normalisation;
 - 3x3 filters where the paper has 5x5, which its authors' conversion made of it;
 - the last pool takes 2x2, dropout before the last layer 20 %;
+- auxiliary classifiers average over 4x4 even parts, windows of 4x4 where the paper has 5x5;
 - 6,624,904 parameters, with auxiliary classifiers 13,004,888.
 
-Names of parameters are torchvision's.
+Names of parameters are torchvision's. Weights start as He's; torchvision draws them from
+N(0, 0.01²), cut off at two deviations.
 """
 
 from typing import Any

@@ -1,7 +1,8 @@
 """The two networks of the lectures' laboratory on MNIST ("Lab 11").
 
 "Lab" of the Korean lecture decks: Xavier weights, ReLU, maximum pooling, cross entropy, Adam
-with rate 0.001, batches of 100, 15 epochs.
+with rate 0.001, batches of 100, 15 epochs. The deck's script trains on pixels from 0 to 1 and
+tests on pixels from 0 to 255; they have to be of one range.
 
 ======  ==========================  ==========  ==========
 layer   two convolutions            output      parameters
@@ -33,9 +34,10 @@ at zero, which the deck leaves open. Dropout is off unless asked for.
 """
 
 from tinygrad_cnn import nn
-from tinygrad_cnn.models.building import Chain, Step, map_size, one_of, scaled, weighty
+from tinygrad_cnn.models.building import Chain, Step, map_size, one_of, scaled
+from tinygrad_cnn.models.initial_weights import draw_xavier
 from tinygrad_cnn.models.registry import Network, register
-from tinygrad_cnn.nn import Module, init
+from tinygrad_cnn.nn import Module
 
 
 def lab11(
@@ -98,9 +100,7 @@ def lab11(
             layers["dropout4"] = nn.Dropout(dropout)
         layers["fc5"] = nn.Linear(hidden, num_classes)
     model = Chain(layers)
-    for _, layer in weighty(model):
-        init.xavier_uniform_(layer.weight)
-        init.zeros_(layer.bias)
+    draw_xavier(model)
     return model
 
 

@@ -28,9 +28,10 @@ ask for.
 """
 
 from tinygrad_cnn import nn
-from tinygrad_cnn.models.building import Chain, scaled, weighty
+from tinygrad_cnn.models.building import Chain, scaled
+from tinygrad_cnn.models.initial_weights import draw_he
 from tinygrad_cnn.models.registry import Network, register
-from tinygrad_cnn.nn import Module, init
+from tinygrad_cnn.nn import Module
 
 
 def nin(num_classes: int = 10, width: float = 1.0, dropout: float = 0.5) -> Module:
@@ -84,9 +85,7 @@ def nin(num_classes: int = 10, width: float = 1.0, dropout: float = 0.5) -> Modu
             "flatten": nn.Flatten(),
         }
     )
-    for _, layer in weighty(model):
-        init.kaiming_normal_(layer.weight)
-        init.zeros_(layer.bias)
+    draw_he(model)
     return model
 
 

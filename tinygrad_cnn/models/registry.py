@@ -7,8 +7,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from tinygrad_cnn.errors import OptionError, UnknownNameError
 from tinygrad_cnn.functional import cross_entropy
+from tinygrad_cnn.models.building import is_whole
 from tinygrad_cnn.nn import Module, without_memory
 
 Builder = Callable[..., Module]
@@ -37,7 +40,8 @@ class Network:
     twin_input : (int, int, int)
         (C, H, W) of the images the twin takes.
     loss : callable
-        ``loss(what the network returned in training, labels)``: what its paper minimises.
+        ``loss(outputs, labels)``: what its paper minimises, one number. `outputs` is what the
+        network returns, be it several scores; `labels` are integers, shape (N,).
     """
 
     name: str
@@ -57,6 +61,7 @@ class Network:
 
         Without `allocate`, its parameters have a shape and no memory.
         """
+        classes = self._classes(num_classes)
         known = inspect.signature(self.builder).parameters
         free = [name for name in known if name not in (*self.options, "num_classes")]
         for option in options:
@@ -65,14 +70,22 @@ class Network:
                     f"{self.name}: the known options are {', '.join(('num_classes', *free))}; got "
                     f"{option!r}"
                 )
-        classes = self.num_classes if num_classes is None else num_classes
         with nullcontext() if allocate else without_memory():
             return self.builder(num_classes=classes, **{**self.options, **options})
 
     def build_twin(self, num_classes: int | None = None) -> Module:
         """Build the tiny twin: same topology; width, depth and resolution scaled down."""
-        classes = self.num_classes if num_classes is None else num_classes
+        classes = self._classes(num_classes)
         return self.builder(num_classes=classes, **{**self.options, **self.twin})
+
+    def _classes(self, given: int | None) -> int:
+        if given is None:
+            return self.num_classes
+        if isinstance(given, np.integer):  # such as labels.max() + 1
+            given = int(given)
+        if not is_whole(given, 1):
+            raise OptionError(f"{self.name}: num_classes is a positive integer; got {given!r}")
+        return given
 
 
 NETWORKS: dict[str, Network] = {}
@@ -109,7 +122,7 @@ def find(name: str) -> Network:
     >>> find("lenet5").input_shape
     (1, 32, 32)
     """
-    if name not in NETWORKS:
+    if not isinstance(name, str) or name not in NETWORKS:
         close = difflib.get_close_matches(str(name), names(), n=3, cutoff=0.75)
         hint = f". Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise UnknownNameError(
@@ -141,7 +154,8 @@ def build(
     UnknownNameError
         If there is no network of that name.
     OptionError
-        If the builder does not know an option, or refuses its value.
+        If `num_classes` is not a positive integer, or the builder does not know an option or
+        refuses its value.
 
     Examples
     --------
@@ -165,5 +179,12 @@ def build_twin(name: str, num_classes: int | None = None) -> Module:
     ------
     UnknownNameError
         If there is no network of that name.
+    OptionError
+        If `num_classes` is not a positive integer.
+
+    Examples
+    --------
+    >>> build_twin("vgg16", 10).count_parameters() < 300_000
+    True
     """
     return find(name).build_twin(num_classes)

@@ -16,26 +16,22 @@ se_googlenet  behind each inception module           7,478,655    480,103
 Without biases, which the paper's notation leaves out, the gates of se_resnet50 hold
 (2 / r) Σ N C² = 2,514,944 weights, its "2.5 million"; 16,048 biases come on top. The authors
 put gates on BN-Inception, a later GoogLeNet with batch normalisation; se_googlenet has them on
-the first.
+the first. Gates of se_googlenet start as their layers do, those of the other two as He's, like the
+filters around them.
 """
 
-from typing import Any
-
-from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.models.building import scaled
+from tinygrad_cnn.models.building import is_whole
 from tinygrad_cnn.models.googlenet import GoogLeNet, auxiliary_loss
-from tinygrad_cnn.models.initial_weights import draw_he
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.models.resnet import ResNet
+from tinygrad_cnn.models.vgg import VGG
 from tinygrad_cnn.nn import Module
-from tinygrad_cnn.tensor import Tensor
 
-__all__ = ["SEVGG16", "Gates", "se_googlenet", "se_resnet50"]
+__all__ = ["Gates", "se_googlenet", "se_resnet50", "se_vgg16"]
 
 PAPER = "Hu et al., CVPR 2018"
-PARTS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convolutions
 
 
 class Gates:
@@ -53,8 +49,8 @@ class Gates:
     """
 
     def __init__(self, reduction: int) -> None:
-        if reduction < 1:
-            raise OptionError(f"senet: reduction is a positive integer; got {reduction}")
+        if not is_whole(reduction, 1):
+            raise OptionError(f"senet: reduction is a positive integer; got {reduction!r}")
         self.reduction = reduction
 
     def __call__(self, channels: int) -> Module:
@@ -107,8 +103,14 @@ def se_googlenet(
     return GoogLeNet(num_classes, aux, width, gate=Gates(reduction))
 
 
-class SEVGG16(Module):
-    """VGG-16 with batch normalisation, and a gate behind each rectifier of a convolution.
+def se_vgg16(
+    num_classes: int = 1000,
+    reduction: int = 16,
+    width: float = 1.0,
+    pooled: int = 7,
+    dropout: float = 0.5,
+) -> Module:
+    """Build VGG-16 with batch normalisation and a gate behind each rectifier of a convolution.
 
     Parameters
     ----------
@@ -116,54 +118,10 @@ class SEVGG16(Module):
         Number of outputs.
     reduction : int
         The paper's r.
-    width : float
-        Factor of all channels and hidden units.
-    pooled : int, in pixels
-        Side of the maps that the classifier sees.
-    dropout : float
-        Share of the hidden units of the classifier that is dropped.
+    width, pooled, dropout
+        See :class:`~tinygrad_cnn.models.vgg.VGG`.
     """
-
-    def __init__(
-        self,
-        num_classes: int = 1000,
-        reduction: int = 16,
-        width: float = 1.0,
-        pooled: int = 7,
-        dropout: float = 0.5,
-    ) -> None:
-        super().__init__()
-        gate = Gates(reduction)
-        layers: list[Module] = []
-        before = 3
-        for base, convolutions in PARTS:
-            channels = scaled(base, width)
-            for _ in range(convolutions):
-                layers += [
-                    nn.Conv2d(before, channels, 3, padding=1),
-                    nn.BatchNorm2d(channels),
-                    nn.ReLU(),
-                    gate(channels),
-                ]
-                before = channels
-            layers.append(nn.MaxPool2d(2, 2))
-        hidden = scaled(4096, width)
-        self.features = nn.Sequential(*layers)
-        self.avgpool = nn.AdaptiveAvgPool2d(pooled)
-        self.classifier = nn.Sequential(
-            nn.Linear(before * pooled**2, hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, num_classes),
-        )
-        draw_he(self)
-
-    def forward(self, x: Tensor) -> Any:
-        """Map images (N, 3, 224, 224) to scores (N, num_classes)."""
-        return self.classifier(F.flatten(self.avgpool(self.features(x)), 1))
+    return VGG(num_classes, "D", "batch", width, pooled, dropout, gate=Gates(reduction))
 
 
 register(
@@ -180,11 +138,11 @@ register(
 register(
     Network(
         "se_vgg16",
-        SEVGG16,
+        se_vgg16,
         PAPER,
         input_shape=(3, 224, 224),
         num_classes=1000,
-        twin={"width": 1 / 16, "pooled": 1, "reduction": 1},
+        twin={"width": 1 / 12, "pooled": 1, "reduction": 1},
         twin_input=(3, 32, 32),
     )
 )
@@ -195,7 +153,7 @@ register(
         PAPER,
         input_shape=(3, 224, 224),
         num_classes=1000,
-        twin={"width": 1 / 8, "reduction": 4},
+        twin={"width": 1 / 6, "reduction": 4},
         twin_input=(3, 32, 32),
         loss=auxiliary_loss,
     )

@@ -31,15 +31,16 @@ convolution, N(0, 0.01²) for the fully connected layers. The paper draws A from
 starts the deeper ones from a trained A. Batch normalisation is torchvision's addition.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
 from tinygrad_cnn.models.alexnet import response_norm
-from tinygrad_cnn.models.building import one_of, scaled
+from tinygrad_cnn.models.building import one_of, require_gate, require_pixels, scaled
+from tinygrad_cnn.models.initial_weights import draw_filters, draw_normal
 from tinygrad_cnn.models.registry import Network, register
-from tinygrad_cnn.nn import Module, init
+from tinygrad_cnn.nn import Module
 from tinygrad_cnn.tensor import Tensor
 
 PARTS = (64, 128, 256, 512, 512)  # channels
@@ -72,6 +73,9 @@ class VGG(Module):
         Side of the maps that the classifier sees.
     dropout : float
         Share of the hidden units of the classifier that is dropped.
+    gate : callable, optional
+        Given the number of channels, returns a module that stands behind the rectifier of
+        each convolution.
 
     Raises
     ------
@@ -87,13 +91,16 @@ class VGG(Module):
         width: float = 1.0,
         pooled: int = 7,
         dropout: float = 0.5,
+        gate: Callable[[int], Module] | None = None,
     ) -> None:
         super().__init__()
         one_of("vgg", "column", column, COLUMNS)
         one_of("vgg", "norm", norm, NORMS)
+        require_pixels("vgg", "pooled", pooled)
+        require_gate("vgg", gate)
         channels = [scaled(c, width) for c in PARTS]
         hidden = scaled(4096, width)
-        self.features = nn.Sequential(*_features(COLUMNS[column], channels, norm))
+        self.features = nn.Sequential(*_features(COLUMNS[column], channels, norm, gate))
         self.avgpool = nn.AdaptiveAvgPool2d(pooled)
         self.classifier = nn.Sequential(
             nn.Linear(channels[-1] * pooled**2, hidden),
@@ -104,25 +111,20 @@ class VGG(Module):
             nn.Dropout(dropout),
             nn.Linear(hidden, num_classes),
         )
-        self._draw_weights()
-
-    def _draw_weights(self) -> None:
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(layer, nn.Linear):
-                init.normal_(layer.weight, 0.0, 0.01)
-            else:
-                continue
-            if layer.bias is not None:
-                init.zeros_(layer.bias)
+        draw_filters(self)
+        draw_normal(self.classifier, 0.01)
 
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 3, 224, 224) to scores (N, num_classes)."""
         return self.classifier(F.flatten(self.avgpool(self.features(x)), 1))
 
 
-def _features(column: Sequence[Sequence[int]], channels: Sequence[int], norm: str) -> list[Module]:
+def _features(
+    column: Sequence[Sequence[int]],
+    channels: Sequence[int],
+    norm: str,
+    gate: Callable[[int], Module] | None,
+) -> list[Module]:
     layers: list[Module] = []
     before = 3
     for kernels, out in zip(column, channels, strict=True):
@@ -131,6 +133,8 @@ def _features(column: Sequence[Sequence[int]], channels: Sequence[int], norm: st
             if norm == "batch":
                 layers.append(nn.BatchNorm2d(out))
             layers.append(nn.ReLU())
+            if gate is not None:
+                layers.append(gate(out))
             if norm == "local_response" and before == 3:
                 layers.append(response_norm())
             before = out

@@ -22,6 +22,7 @@ __all__ = ["read_weights"]
 
 Array = npt.NDArray[Any]
 _PARALLEL_PREFIX = "module."  # what PyTorch's DataParallel puts before every name
+_SAVE_ALONE = "Save the state dictionary alone: torch.save(model.state_dict(), path)"
 _RUNNING, _COUNTED = ".running_var", ".num_batches_tracked"
 
 
@@ -115,19 +116,21 @@ def _state_dictionary(content: Any, key: str | None) -> dict[str, StoredTensor]:
     if not _holds_tensors(content) and key is None and isinstance(content, dict):
         found = [name for name, value in content.items() if _holds_tensors(value)]
         if len(found) != 1:
+            several = f"{len(found)} ({', '.join(map(_short, found[:5]))})" if found else "none"
             raise RefusedError(
                 "the file holds one dictionary of tensors",
-                f"{len(found)} ({', '.join(map(str, found[:5]))}) among {_keys(content)}",
-                "Name it: read_weights(path, key=...)",
+                f"{several} in {_keys(content)}",
+                "Name it, if it lies further inward: read_weights(path, key=...)",
             )
         content = content[found[0]]
     if not _holds_tensors(content):
-        raise RefusedError("the file holds a dictionary of tensors", _keys(content))
+        raise RefusedError("the file holds a dictionary of tensors", _keys(content), _SAVE_ALONE)
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, StoredTensor):
             raise RefusedError(
                 "a state dictionary holds tensors by name and nothing else",
                 f"{type(value).__name__} at {_short(name)}",
+                _SAVE_ALONE,
             )
     return content
 
@@ -137,8 +140,10 @@ def _holds_tensors(value: Any) -> bool:
 
 
 def _keys(value: Any) -> str:
-    if not isinstance(value, dict):
-        return f"a {type(value).__name__}"
+    if isinstance(value, StoredTensor):
+        return "a single tensor"
+    if not isinstance(value, dict) or not value:
+        return "an empty dictionary" if value == {} else f"a {type(value).__name__}"
     more = ", ..." if len(value) > 5 else ""
     return f"a dictionary of {', '.join(map(_short, list(value)[:5]))}{more}"
 

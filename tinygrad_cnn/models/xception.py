@@ -24,7 +24,8 @@ the size changes. The figure's total as Keras counts it is 22,910,480: its 54,52
 and variances included. The paper says 22,855,952.
 
 Where sides are even, pools of stride 2 begin at the first pixel and reach over the last, as
-TensorFlow pads; so weights from Keras would compute the same. ε is Keras's 0.001.
+TensorFlow pads; so weights from Keras would compute the same. ε is Keras's 0.001. The paper does
+not say how weights start; here they are He's.
 """
 
 from typing import Any
@@ -32,7 +33,7 @@ from typing import Any
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.models.building import scaled
+from tinygrad_cnn.models.building import is_whole, scaled
 from tinygrad_cnn.models.initial_weights import draw_he
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.nn import Module
@@ -140,8 +141,8 @@ class Xception(Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        if middle < 1:
-            raise OptionError(f"xception: the middle flow has at least one block; got {middle}")
+        if not is_whole(middle, 1):
+            raise OptionError(f"xception: the middle flow has at least one block; got {middle!r}")
         c32, c64, c128, c256, c728, c1024, c1536, c2048 = (
             scaled(c, width) for c in (32, 64, 128, 256, 728, 1024, 1536, 2048)
         )

@@ -30,7 +30,8 @@ import math
 
 from tinygrad_cnn import nn
 from tinygrad_cnn.models.alexnet import response_norm
-from tinygrad_cnn.models.building import Chain, Step, draw_normal, map_size, scaled
+from tinygrad_cnn.models.building import Chain, Step, map_size, scaled
+from tinygrad_cnn.models.initial_weights import draw_normal
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.nn import Module
 

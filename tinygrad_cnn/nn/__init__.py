@@ -38,11 +38,11 @@ from tinygrad_cnn.nn.pool import (
     MaxPool2d,
     MaxUnpool2d,
     Pool2d,
-    Subsampling2d,
     SumPool2d,
 )
 from tinygrad_cnn.nn.rbf import RBFOutput
 from tinygrad_cnn.nn.squeeze_excitation import SqueezeExcitation
+from tinygrad_cnn.nn.subsampling import Subsampling2d
 from tinygrad_cnn.nn.summary import Summary, summary
 
 __all__ = [

@@ -3,13 +3,22 @@
 from typing import Any
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.activation_smooth import sharpness
+from tinygrad_cnn.elements.requirements import finite_number, positive_number
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.nn.module import Module
 from tinygrad_cnn.tensor import Tensor
 
 
 class Sigmoid(Module):
-    """a = 1 / (1 + exp(-z))."""
+    """a = 1 / (1 + exp(-z)); see :func:`tinygrad_cnn.functional.sigmoid`.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> Sigmoid()(tg.Tensor([0.0])).tolist()
+    [0.5]
+    """
 
     def forward(self, z: Tensor) -> Any:
         """Apply to each element."""
@@ -17,7 +26,14 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """a = tanh(z)."""
+    """a = tanh(z); see :func:`tinygrad_cnn.functional.tanh`.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> Tanh()(tg.Tensor([0.0])).tolist()
+    [0.0]
+    """
 
     def forward(self, z: Tensor) -> Any:
         """Apply to each element."""
@@ -25,7 +41,14 @@ class Tanh(Module):
 
 
 class ScaledTanh(Module):
-    """a = 1.7159 tanh(2/3 z)."""
+    """a = 1.7159 tanh(2/3 z); see :func:`tinygrad_cnn.functional.scaled_tanh`.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> [round(a, 3) for a in ScaledTanh()(tg.Tensor([-1.0, 1.0])).tolist()]
+    [-1.0, 1.0]
+    """
 
     def forward(self, z: Tensor) -> Any:
         """Apply to each element."""
@@ -33,7 +56,7 @@ class ScaledTanh(Module):
 
 
 class ReLU(Module):
-    """a = max(0, z).
+    """a = max(0, z); see :func:`tinygrad_cnn.functional.relu`.
 
     Parameters
     ----------
@@ -50,7 +73,7 @@ class ReLU(Module):
 
     def __init__(self, inplace: bool = False, *, at_zero: float = 0.0) -> None:
         super().__init__()
-        self.at_zero = at_zero
+        self.at_zero = finite_number("ReLU", "at_zero", at_zero, 0.0, 1.0)
 
     def forward(self, z: Tensor) -> Any:
         """Apply to each element."""
@@ -61,7 +84,7 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """a = max(0, z) + negative_slope min(0, z).
+    """a = max(0, z) + negative_slope min(0, z); see :func:`tinygrad_cnn.functional.leaky_relu`.
 
     Parameters
     ----------
@@ -78,7 +101,7 @@ class LeakyReLU(Module):
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
-        self.negative_slope = negative_slope
+        self.negative_slope = finite_number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, z: Tensor) -> Any:
         """Apply to each element."""
@@ -89,7 +112,7 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """a = z above 0, else alpha (exp(z) - 1).
+    """a = z above 0, else alpha (exp(z) - 1); see :func:`tinygrad_cnn.functional.elu`.
 
     Parameters
     ----------
@@ -106,7 +129,7 @@ class ELU(Module):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        self.alpha = alpha
+        self.alpha = finite_number("ELU", "alpha", alpha)
 
     def forward(self, z: Tensor) -> Any:
         """Apply to each element."""
@@ -117,7 +140,7 @@ class ELU(Module):
 
 
 class Softplus(Module):
-    """a = log(1 + exp(beta z)) / beta.
+    """a = log(1 + exp(beta z)) / beta; see :func:`tinygrad_cnn.functional.softplus`.
 
     Parameters
     ----------
@@ -134,7 +157,7 @@ class Softplus(Module):
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
-        self.beta, self.threshold = beta, threshold
+        self.beta, self.threshold = sharpness("Softplus", beta, threshold)
 
     def forward(self, z: Tensor) -> Any:
         """Apply to each element."""
@@ -145,7 +168,7 @@ class Softplus(Module):
 
 
 class Hardsigmoid(Module):
-    """a = max(0, min(1, slope z + 1/2)).
+    """a = max(0, min(1, slope z + 1/2)); see :func:`tinygrad_cnn.functional.hardsigmoid`.
 
     Parameters
     ----------
@@ -162,7 +185,7 @@ class Hardsigmoid(Module):
 
     def __init__(self, inplace: bool = False, *, slope: float = 1 / 6) -> None:
         super().__init__()
-        self.slope = slope
+        self.slope = positive_number("Hardsigmoid", "slope", slope)
 
     def forward(self, z: Tensor) -> Any:
         """Apply to each element."""
@@ -187,7 +210,7 @@ class _AlongAxis(Module):
 
 
 class Softmax(_AlongAxis):
-    """y = exp(x) / Σ exp(x) along an axis.
+    """y = exp(x) / Σ exp(x) along an axis; see :func:`tinygrad_cnn.functional.softmax`.
 
     Parameters
     ----------
@@ -206,7 +229,7 @@ class Softmax(_AlongAxis):
 
 
 class LogSoftmax(_AlongAxis):
-    """y = x - log Σ exp(x) along an axis.
+    """y = x - log Σ exp(x) along an axis; see :func:`tinygrad_cnn.functional.log_softmax`.
 
     Parameters
     ----------

@@ -113,7 +113,14 @@ class ModuleList(Module):
 
 
 class Identity(Module):
-    """Return the input as it is; stands where a layer could."""
+    """Return the input as it is; stands where a layer could.
+
+    Examples
+    --------
+    >>> from tinygrad_cnn import nn
+    >>> nn.Identity()(3)
+    3
+    """
 
     def forward(self, x: Any) -> Any:
         """Return x."""
@@ -121,7 +128,14 @@ class Identity(Module):
 
 
 class Flatten(Module):
-    """Join all axes but the first: (N, C, H, W) to (N, C·H·W)."""
+    """Join all axes but the first: (N, C, H, W) to (N, C·H·W).
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.nn.Flatten()(tg.ones(2, 16, 5, 5)).shape
+    (2, 400)
+    """
 
     def forward(self, x: Tensor) -> Any:
         """Join the axes."""

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.elements.window import (
     Margins,
     Padding,
+    extra_pixels,
     margins,
     margins_across,
     pair,
@@ -19,7 +21,7 @@ from tinygrad_cnn.elements.window import (
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.nn import init, requirements
 from tinygrad_cnn.nn.module import Module, Parameter
-from tinygrad_cnn.nn.requirements import Size, require_positive
+from tinygrad_cnn.nn.requirements import Size, refuse_unbuilt, require_positive
 from tinygrad_cnn.tensor import Tensor
 
 
@@ -55,13 +57,6 @@ def _require_groups(layer: str, groups: int, in_channels: int, out_channels: int
         )
 
 
-def _require_zeros(layer: str, padding_mode: str) -> None:
-    if padding_mode != "zeros":
-        raise OptionError(
-            f"{layer}: padding_mode is 'zeros', another one is not built; got {padding_mode!r}"
-        )
-
-
 class Conv2d(_Conv):
     """A convolution layer; see :func:`tinygrad_cnn.functional.conv2d`.
 
@@ -81,6 +76,11 @@ class Conv2d(_Conv):
         What padding is made of.
     flip : bool
         Whether the filters are flipped: true convolution.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range, or groups does not divide the channels.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class Conv2d(_Conv):
     ) -> None:
         super().__init__()
         _require_groups("Conv2d", groups, in_channels, out_channels)
-        _require_zeros("Conv2d", padding_mode)
+        refuse_unbuilt("Conv2d", padding_mode=(padding_mode, "zeros"))
         window = pair("Conv2d", "kernel_size", kernel_size, 1)
         self.stride = pair("Conv2d", "stride", stride, 1)
         self.padding = margins("Conv2d", padding)
@@ -151,6 +151,11 @@ class Conv1d(_Conv):
     groups, bias, padding_mode, flip
         As of :class:`Conv2d`.
 
+    Raises
+    ------
+    OptionError
+        If an option is out of range, or groups does not divide the channels.
+
     Examples
     --------
     >>> from tinygrad_cnn import nn
@@ -174,7 +179,7 @@ class Conv1d(_Conv):
     ) -> None:
         super().__init__()
         _require_groups("Conv1d", groups, in_channels, out_channels)
-        _require_zeros("Conv1d", padding_mode)
+        refuse_unbuilt("Conv1d", padding_mode=(padding_mode, "zeros"))
         window = single("Conv1d", "kernel_size", kernel_size, 1)
         step = single("Conv1d", "stride", stride, 1)
         spread = single("Conv1d", "dilation", dilation, 1)
@@ -214,6 +219,11 @@ class ConvTranspose2d(_Conv):
     padding_mode : {"zeros"}
         What padding is made of.
 
+    Raises
+    ------
+    OptionError
+        If an option is out of range, or groups does not divide the channels.
+
     Notes
     -----
     Initial values are drawn as PyTorch does, with O / groups · KH · KW as `fan_in`.
@@ -241,12 +251,12 @@ class ConvTranspose2d(_Conv):
         super().__init__()
         name = "ConvTranspose2d"
         _require_groups(name, groups, in_channels, out_channels)
-        _require_zeros(name, padding_mode)
+        refuse_unbuilt(name, padding_mode=(padding_mode, "zeros"))
         window = pair(name, "kernel_size", kernel_size, 1)
         self.stride = pair(name, "stride", stride, 1)
         self.padding = pair(name, "padding", padding, 0)
-        self.output_padding = pair(name, "output_padding", output_padding, 0)
         self.dilation = pair(name, "dilation", dilation, 1)
+        self.output_padding = extra_pixels(name, output_padding, self.stride, self.dilation)
         self.groups = groups
         self._make((in_channels, out_channels // groups, *window), out_channels, bias)
 
@@ -276,6 +286,11 @@ class TableConv2d(Module):
         Number of input maps.
     kernel_size : int or (int, int), in pixels
 
+    Raises
+    ------
+    OptionError
+        If an output map names no input map, one that does not exist, or one twice.
+
     Notes
     -----
     The weight holds one filter for each connection, (connections, KH, KW); the filters of
@@ -286,15 +301,23 @@ class TableConv2d(Module):
     ----------
     .. [1] Y. LeCun et al., "Gradient-based learning applied to document recognition",
        Proc. IEEE 86(11), 1998, table I.
+
+    Examples
+    --------
+    >>> from tinygrad_cnn import nn
+    >>> nn.TableConv2d([(0, 1), (1, 2), (0, 1, 2)], 3, 5).weight.shape
+    (7, 5, 5)
     """
 
     def __init__(self, table: Sequence[Sequence[int]], in_channels: int, kernel_size: Size) -> None:
         super().__init__()
+        require_positive("TableConv2d", in_channels=in_channels, output_maps=len(table))
         for row in table:
-            if not row or len(set(row)) != len(row) or not all(0 <= c < in_channels for c in row):
+            named = isinstance(row, Sequence) and all(is_integer(c, 0) for c in row)
+            if not named or not row or len(set(row)) != len(row) or max(row) >= in_channels:
                 raise OptionError(
                     "TableConv2d: each output map names at least one input map, once, out of "
-                    f"0..{in_channels - 1}; got {tuple(row)}"
+                    f"0..{in_channels - 1}; got {row!r}"
                 )
         window = pair("TableConv2d", "kernel_size", kernel_size, 1)
         outputs = np.array([o for o, row in enumerate(table) for _ in row])

@@ -3,9 +3,8 @@
 from typing import Any
 
 from tinygrad_cnn import functional as F
-from tinygrad_cnn.elements.dropout import require_probability
+from tinygrad_cnn.elements.requirements import finite_number
 from tinygrad_cnn.nn.module import Module
-from tinygrad_cnn.nn.requirements import refuse_unbuilt
 from tinygrad_cnn.tensor import Tensor
 
 
@@ -16,8 +15,8 @@ class Dropout(Module):
     ----------
     p : float
         Probability that a value is dropped.
-    inplace
-        Stands where PyTorch has it; only False is built.
+    inplace : bool
+        As for :class:`ReLU`: the result is a new tensor in either case.
 
     Raises
     ------
@@ -39,9 +38,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        require_probability(type(self).__name__, p)
-        refuse_unbuilt(type(self).__name__, inplace=(inplace, False))
-        self.p = p
+        self.p = finite_number(type(self).__name__, "p", p, 0.0, 1.0)
 
     def forward(self, x: Tensor) -> Any:
         """Drop each value with probability p, and scale the others by 1 / (1 - p)."""
@@ -58,8 +55,8 @@ class Dropout2d(Dropout):
     ----------
     p : float
         Probability that a channel of an image is dropped.
-    inplace
-        Stands where PyTorch has it; only False is built.
+    inplace : bool
+        As for :class:`ReLU`: the result is a new tensor in either case.
 
     References
     ----------

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.elements.requirements import finite_number
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.random import default_generator
@@ -49,12 +50,27 @@ def _fill(tensor: T, draw: Callable[[], Any]) -> T:
 def uniform_(
     tensor: T, a: float | Array = 0.0, b: float | Array = 1.0, generator: Generator = None
 ) -> T:
-    """Fill with numbers drawn evenly between a and b, each with its own if these are arrays."""
+    """Fill with numbers drawn evenly between a and b, each with its own if these are arrays.
+
+    Raises
+    ------
+    OptionError
+        If a is above b.
+    """
+    if np.any(np.asarray(a) > b):
+        raise OptionError(f"uniform_: a is at most b; got {a} and {b}")
     return _fill(tensor, lambda: (generator or default_generator()).uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None) -> T:
-    """Fill with normally distributed numbers."""
+    """Fill with normally distributed numbers.
+
+    Raises
+    ------
+    OptionError
+        If the deviation is negative.
+    """
+    std = finite_number("normal_", "std", std, 0.0)
     return _fill(tensor, lambda: (generator or default_generator()).normal(mean, std, tensor.shape))
 
 
@@ -245,6 +261,7 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -
     .. [1] X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward
        neural networks", AISTATS 2010, equation 16.
     """
+    gain = finite_number("xavier_uniform_", "gain", gain)
     bound = gain * math.sqrt(6.0 / (_fan(tensor, "fan_in") + _fan(tensor, "fan_out")))
     return uniform_(tensor, -bound, bound, generator)
 
@@ -257,6 +274,7 @@ def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator = None) ->
     .. [1] X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward
        neural networks", AISTATS 2010, equation 12.
     """
+    gain = finite_number("xavier_normal_", "gain", gain)
     std = gain * math.sqrt(2.0 / (_fan(tensor, "fan_in") + _fan(tensor, "fan_out")))
     return normal_(tensor, 0.0, std, generator)
 

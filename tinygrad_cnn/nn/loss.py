@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.loss import require_reduction
+from tinygrad_cnn.elements.requirements import finite_number
 from tinygrad_cnn.nn.module import Module
+from tinygrad_cnn.nn.requirements import refuse_unbuilt
 from tinygrad_cnn.tensor import Tensor
 
 
@@ -16,6 +19,7 @@ class _Loss(Module):
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
+        require_reduction(type(self).__name__, options["reduction"])
         for name, _ in self._usual:
             setattr(self, name, options[name])
 
@@ -26,10 +30,15 @@ class _Loss(Module):
 
 
 def _array(weight: Any) -> Any:
-    """Return weights as an array of its own, which a state dictionary may fill."""
+    """Return weights as an array of its own, which a state dictionary may fill.
+
+    Plain numbers become float32, as in a Tensor.
+    """
     if weight is None:
         return None
-    return np.array(weight.numpy() if isinstance(weight, Tensor) else weight)
+    if not isinstance(weight, Tensor | np.ndarray):
+        weight = Tensor(weight).float()
+    return np.array(weight)
 
 
 class CrossEntropyLoss(_Loss):
@@ -66,9 +75,8 @@ class CrossEntropyLoss(_Loss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(
-            ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
-        )
+        smoothing = finite_number("CrossEntropyLoss", "label_smoothing", label_smoothing, 0.0, 1.0)
+        super().__init__(ignore_index=ignore_index, reduction=reduction, label_smoothing=smoothing)
         self.register_buffer("weight", _array(weight))
 
     def forward(self, x: Tensor, labels: Any) -> Any:
@@ -178,7 +186,7 @@ class HingeLoss(_Loss):
     reduction: str
 
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
-        super().__init__(margin=margin, reduction=reduction)
+        super().__init__(margin=finite_number("HingeLoss", "margin", margin), reduction=reduction)
 
     def forward(self, s: Tensor, t: Any) -> Any:
         """Compare scores with classes 1 and -1 of the same shape."""
@@ -209,6 +217,8 @@ class MultiMarginLoss(_Loss):
     reduction: str
 
     def __init__(self, p: int = 1, margin: float = 1.0, *, reduction: str = "mean") -> None:
+        refuse_unbuilt("MultiMarginLoss", p=(p, 1))
+        margin = finite_number("MultiMarginLoss", "margin", margin)
         super().__init__(p=p, margin=margin, reduction=reduction)
 
     def forward(self, x: Tensor, labels: Any) -> Any:
@@ -237,7 +247,7 @@ class RBFLoss(_Loss):
     reduction: str
 
     def __init__(self, j: float = 0.1, *, reduction: str = "mean") -> None:
-        super().__init__(j=j, reduction=reduction)
+        super().__init__(j=finite_number("RBFLoss", "j", j), reduction=reduction)
 
     def forward(self, s: Tensor, labels: Any) -> Any:
         """Compare scores (N, K), penalties with their signs changed, with labels (N,)."""

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.device import is_without_memory, shape_alone
-from tinygrad_cnn.errors import CheckpointError, OptionError
-from tinygrad_cnn.graph import no_grad, scope
-from tinygrad_cnn.hooks import Handle
+from tinygrad_cnn.errors import CheckpointError, OptionError, TinygradCnnError
+from tinygrad_cnn.graph import current_scope, no_grad, scope
+from tinygrad_cnn.hooks import Handle, require_callable
 from tinygrad_cnn.optim.state_input import as_stored
 from tinygrad_cnn.tensor import Tensor
 
@@ -84,13 +84,21 @@ class Module:
         token = _innermost.set(self)
         try:
             with nullcontext() if outermost else scope(self._label):
-                output = self.forward(*inputs)
+                output = self._forward_or_say_where(*inputs)
         finally:
             _innermost.reset(token)
         for hook in tuple(vars(self).get("_forward_hooks", {}).values()):
             replaced = hook(self, inputs, output)
             output = output if replaced is None else replaced
         return output
+
+    def _forward_or_say_where(self, *inputs: Any) -> Any:
+        try:
+            return self.forward(*inputs)
+        except TinygradCnnError as error:
+            if (path := current_scope()) and not getattr(error, "__notes__", None):
+                error.add_note(f"in the layer {path}, {self!r}")  # of a network, which one
+            raise
 
     def register_forward_hook(self, hook: ForwardHook) -> Handle:
         """Call ``hook(module, inputs, output)`` after each run; return a handle.
@@ -106,6 +114,7 @@ class Module:
         ...     z = layer(tg.zeros(4, 3))
         (4, 2)
         """
+        require_callable("register_forward_hook", hook)
         return Handle.to(vars(self).setdefault("_forward_hooks", {}), hook)
 
     def _name_parameters(self) -> None:
@@ -175,8 +184,13 @@ class Module:
         Raises
         ------
         OptionError
-            If the name is taken by something else.
+            If the name is taken by something else, or cannot be that of an attribute.
         """
+        if not name or "." in name:
+            raise OptionError(
+                "register_buffer: a name is an attribute's, dots are between those of modules; "
+                f"got {name!r}"
+            )
         buffers = vars(self).setdefault("_buffers", {})
         if name in vars(self) and name not in buffers:
             raise OptionError(

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.local_response_norm import formula
+from tinygrad_cnn.elements.requirements import finite_number
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import is_recomputing
 from tinygrad_cnn.nn.module import Array, Module, Parameter
@@ -31,7 +33,11 @@ class _BatchNorm(Module):
     ) -> None:
         super().__init__()
         require_positive(type(self).__name__, num_features=num_features)
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.num_features = num_features
+        self.eps = finite_number(type(self).__name__, "eps", eps, 0.0)
+        if momentum is not None:
+            momentum = finite_number(type(self).__name__, "momentum", momentum)
+        self.momentum = momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
@@ -58,13 +64,10 @@ class _BatchNorm(Module):
                 f"{type(self).__name__}: x is {self.takes} with C = {self.num_features}; "
                 f"got {x.shape}"
             )
-        share, counter = self.momentum or 0.0, self.num_batches_tracked
-        if self.training and counter is not None:
-            if not is_recomputing():
-                counter += 1
-            if self.momentum is None:  # the plain average of all batches
-                share = 1.0 / max(int(counter), 1)
-        return F.batch_norm(
+        counter, share = self.num_batches_tracked, self.momentum
+        if share is None:  # the plain average of all batches
+            share = 0.0 if counter is None else 1.0 / (int(counter) + 1)
+        y = F.batch_norm(
             x,
             self.running_mean,
             self.running_var,
@@ -74,6 +77,9 @@ class _BatchNorm(Module):
             share,
             self.eps,
         )
+        if self.training and counter is not None and not is_recomputing():
+            counter += 1
+        return y
 
     def options(self) -> str:
         words = [str(self.num_features)]
@@ -109,7 +115,7 @@ class BatchNorm2d(_BatchNorm):
     Raises
     ------
     OptionError
-        If num_features is not a positive integer.
+        If num_features is not a positive integer, eps negative, or momentum no number.
 
     References
     ----------
@@ -165,7 +171,7 @@ class LocalResponseNorm(Module):
     Raises
     ------
     OptionError
-        If size is not a positive integer.
+        If size is not a positive integer, or another option no finite number.
 
     Notes
     -----
@@ -186,8 +192,8 @@ class LocalResponseNorm(Module):
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
-        require_positive("LocalResponseNorm", size=size)
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        numbers = formula("LocalResponseNorm", size, alpha, beta, k)
+        self.size, self.alpha, self.beta, self.k = numbers
 
     def forward(self, x: Tensor) -> Any:
         """Divide each value by a power of the energy around it."""

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.elements.extremes import is_shared
 from tinygrad_cnn.elements.pool import pool_window
-from tinygrad_cnn.nn import init
-from tinygrad_cnn.nn.module import Module, Parameter
-from tinygrad_cnn.nn.requirements import Size, require_positive, single
+from tinygrad_cnn.elements.pool_adaptive import grid_size
+from tinygrad_cnn.elements.pool_mean import require_divisor
+from tinygrad_cnn.elements.requirements import finite_number
+from tinygrad_cnn.hooks import require_callable
+from tinygrad_cnn.nn.module import Module
+from tinygrad_cnn.nn.requirements import Size, single
 from tinygrad_cnn.tensor import Tensor
 
 
@@ -54,6 +55,17 @@ class MaxPool2d(_Pool):
         Round the output size up.
     ties : {"first", "last", "split", "all"}
         Who receives the error signal among equal values.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.nn.MaxPool2d(3, 2)(tg.ones(1, 96, 55, 55)).shape
+    (1, 96, 27, 27)
     """
 
     def __init__(
@@ -104,6 +116,19 @@ class MaxUnpool2d(_Pool):
     ----------
     kernel_size, stride, padding : int or (int, int), in pixels
         Those of the pooling.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> x = tg.Tensor([[[[1.0, 5.0], [3.0, 2.0]]]])
+    >>> y, indices = tg.nn.MaxPool2d(2, return_indices=True)(x)
+    >>> tg.nn.MaxUnpool2d(2)(y, indices).tolist()
+    [[[[0.0, 5.0], [0.0, 0.0]]]]
     """
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
@@ -131,6 +156,17 @@ class AvgPool2d(_Pool):
         Count the border in the divisor.
     divisor_override : int, optional
         Divide by this number, whatever a window holds.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.nn.AvgPool2d(2)(tg.Tensor([[[[1.0, 2.0], [3.0, 6.0]]]])).tolist()
+    [[[[3.0]]]]
     """
 
     def __init__(
@@ -144,6 +180,7 @@ class AvgPool2d(_Pool):
     ) -> None:
         super().__init__()
         self._keep(kernel_size, stride, padding)
+        require_divisor("AvgPool2d", divisor_override)
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
         self.divisor_override = divisor_override
 
@@ -176,6 +213,17 @@ class SumPool2d(_Pool):
         The window, its step (by default the window) and the border of zeros.
     ceil_mode : bool
         Round the output size up.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.nn.SumPool2d(2)(tg.Tensor([[[[1.0, 2.0], [3.0, 6.0]]]])).tolist()
+    [[[[12.0]]]]
     """
 
     def __init__(
@@ -208,6 +256,17 @@ class LPPool2d(_Pool):
         The window and its step (by default the window).
     ceil_mode : bool
         Round the output size up.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.nn.LPPool2d(2, 2)(tg.Tensor([[[[3.0, -4.0], [0.0, 0.0]]]])).tolist()
+    [[[[5.0]]]]
     """
 
     def __init__(
@@ -219,6 +278,7 @@ class LPPool2d(_Pool):
     ) -> None:
         super().__init__()
         self._keep(kernel_size, stride, 0)
+        finite_number("LPPool2d", "norm_type, the power p,", norm_type, 1.0)
         self.norm_type, self.ceil_mode = norm_type, ceil_mode
 
     def forward(self, x: Tensor) -> Any:
@@ -237,10 +297,22 @@ class AdaptiveAvgPool2d(Module):
     output_size : int or (int or None, int or None), in cells
         The grid, (down, across); None keeps the size of the image. With 1 it is the global
         average of each channel.
+
+    Raises
+    ------
+    OptionError
+        If a size is below 1.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> tg.nn.AdaptiveAvgPool2d((6, 6))(tg.ones(1, 256, 9, 13)).shape
+    (1, 256, 6, 6)
     """
 
     def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
         super().__init__()
+        grid_size("AdaptiveAvgPool2d", output_size)
         self.output_size = output_size
 
     def forward(self, x: Tensor) -> Any:
@@ -262,6 +334,20 @@ class Pool2d(_Pool):
         As of :class:`MaxPool2d`; the border reads as zeros.
     ceil_mode : bool
         Round the output size up.
+
+    Raises
+    ------
+    DTypeError
+        If the function cannot be called.
+    OptionError
+        If an option is out of range.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> spread = tg.nn.Pool2d(lambda w: tg.functional.max(w, -1) - tg.functional.min(w, -1), 2)
+    >>> spread(tg.Tensor([[[[1.0, 2.0], [3.0, 6.0]]]])).tolist()
+    [[[[5.0]]]]
     """
 
     def __init__(
@@ -274,6 +360,7 @@ class Pool2d(_Pool):
         ceil_mode: bool = False,
     ) -> None:
         super().__init__()
+        require_callable("Pool2d", function)
         self.function = function
         self._keep(kernel_size, stride, padding, dilation)
         self.dilation, self.ceil_mode = dilation, ceil_mode
@@ -288,43 +375,3 @@ class Pool2d(_Pool):
 
     def _further(self) -> dict[str, tuple[Any, Any]]:
         return {"dilation": (single(self.dilation), 1), "ceil_mode": (self.ceil_mode, False)}
-
-
-class Subsampling2d(Module):
-    """LeCun's trainable subsampling: coefficient · (sum of the window) + bias, per channel.
-
-    Parameters
-    ----------
-    channels : int
-    kernel_size : int, in pixels
-        Windows do not overlap.
-
-    References
-    ----------
-    .. [1] Y. LeCun et al., "Gradient-based learning applied to document recognition",
-       Proc. IEEE 86(11), 1998, section II-B, layer S2.
-
-    Examples
-    --------
-    >>> from tinygrad_cnn import nn
-    >>> nn.Subsampling2d(6, 2).count_parameters()
-    12
-    """
-
-    def __init__(self, channels: int, kernel_size: int) -> None:
-        super().__init__()
-        require_positive("Subsampling2d", channels=channels, kernel_size=kernel_size)
-        self.kernel_size = kernel_size
-        self.weight = Parameter(np.empty((channels, 1, 1), np.float32))
-        self.bias = Parameter(np.empty((channels, 1, 1), np.float32))
-        self.fan_in = kernel_size * kernel_size
-        init.fan_in_uniform_(self.weight, self.fan_in)
-        init.fan_in_uniform_(self.bias, self.fan_in)
-
-    def forward(self, x: Tensor) -> Any:
-        """Map (N, C, H, W) to (N, C, H / kernel, W / kernel)."""
-        mean = F.avg_pool2d(x, self.kernel_size)
-        return mean * (self.weight * self.kernel_size**2) + self.bias
-
-    def options(self) -> str:
-        return f"{self.weight.shape[0]}, {self.kernel_size}"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.errors import OptionError
 
 Size = int | tuple[int, int]
@@ -10,7 +11,7 @@ Size = int | tuple[int, int]
 def require_positive(layer: str, **sizes: int) -> None:
     """Refuse sizes that are not positive integers."""
     for option, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
+        if not is_integer(size, 1):
             raise OptionError(f"{layer}: {option} is a positive integer; got {size!r}")
 
 
@@ -19,7 +20,7 @@ def refuse_unbuilt(layer: str, **options: tuple[Any, Any]) -> None:
     for option, (given, built) in options.items():
         if given != built:
             raise OptionError(
-                f"{layer}: {option} is {built}, another one is not built yet; got {given!r}. "
+                f"{layer}: {option} is {built!r}, another one is not built; got {given!r}. "
                 "Leave it out, and give the options behind it by name"
             )
 

@@ -11,7 +11,7 @@ from tinygrad_cnn import hooks
 from tinygrad_cnn.creation import zeros
 from tinygrad_cnn.element import FunctionElement, byte_size
 from tinygrad_cnn.elements.requirements import integers
-from tinygrad_cnn.errors import DTypeError, ShapeError
+from tinygrad_cnn.errors import DTypeError, ShapeError, unknown_name
 from tinygrad_cnn.graph import Node, Shape, enable_grad
 from tinygrad_cnn.memory import SavedBytes, saved_bytes
 from tinygrad_cnn.nn.module import Module, Parameter, running_module
@@ -120,8 +120,11 @@ class Summary:
         return sum(row.activation_bytes for row in self.rows)
 
     def __getitem__(self, path: str) -> Row:
-        """Return the last row of a path."""
-        return next(row for row in reversed(self.rows) if row.path == path)
+        """Return the last row of a path, such as ``"layer1.0.conv1"``."""
+        found = {row.path: row for row in self.rows}
+        if path not in found:
+            raise unknown_name("summary", path, found)
+        return found[path]
 
     def __str__(self) -> str:
         from rich.box import SIMPLE_HEAD
@@ -151,15 +154,15 @@ class Summary:
                 *(_count(n) for n in (row.grad_weight, row.activation_bytes)),
                 "" if row.receptive_field is None else _times(row.receptive_field),
             )
-        console = Console(file=io.StringIO(), width=400, color_system=None, markup=False)
+        text = io.StringIO()
+        console = Console(file=text, width=400, color_system=None, markup=False)
         console.print(table)
         frozen = self.parameters - self.trainable
         console.print(
             f"{self.trainable:,} trained parameters{f', {frozen:,} fixed' if frozen else ''}; kept "
             f"for the walk back: {self.saved.activations:,} bytes"
         )
-        lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-        return "\n".join(line.rstrip() for line in lines if line.strip())
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines() if line.strip())
 
 
 def _times(shape: Sequence[int]) -> str:

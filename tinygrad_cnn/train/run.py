@@ -108,10 +108,11 @@ def new_run(
     if seed < 0:
         raise OptionError(f"run: a seed is a whole number from 0 up; got {seed}")
     display = Display(quiet=True) if display is None else display
-    random.manual_seed(seed)
-    network = models.build(model, **(model_options or {}))
+    models.find(model)  # an unknown name is told before a missing recipe is
     recipe = recipe_for(model, data) if recipe is None else recipe
     recipe = recipe.with_options(**(recipe_options or {}))
+    random.manual_seed(seed)
+    network = models.build(model, **(model_options or {}))
     configuration = RunConfiguration(
         model, data, recipe, seed, dict(model_options or {}), split, data_dir
     )

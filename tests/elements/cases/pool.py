@@ -111,7 +111,7 @@ CASES: tuple[Case, ...] = (
     ),
     *(
         case(
-            name.replace("1d", "2d"), f"line-{id}", getattr(F, name), (apart(2, 2, 5),),
+            name.replace("1d", "2d"), f"pool1d-{id}", getattr(F, name), (apart(2, 2, 5),),
             getattr(oracles, name), options, batched=(0,),
         )
         for name in ("max_pool1d", "avg_pool1d")
@@ -122,7 +122,7 @@ CASES: tuple[Case, ...] = (
         )
     ),
     case(
-        "max_pool2d", "line-dilated", F.max_pool1d, (apart(1, 2, 6),), oracles.max_pool1d,
+        "max_pool2d", "pool1d-dilated", F.max_pool1d, (apart(1, 2, 6),), oracles.max_pool1d,
         {"kernel_size": 2, "stride": 1, "dilation": 3}, batched=(0,),
     ),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """What gradients as return values, and checkpoints, refuse."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,14 @@ def changed_before_the_second_run() -> None:
     loss.backward()
 
 
+def another_result_in_the_second_run(*results: Any) -> Callable[[], None]:
+    def walk() -> None:
+        rest = list(results)
+        checkpoint(lambda x: rest.pop(0)(x), leaf(2)).sum().backward()
+
+    return walk
+
+
 def undeclared() -> Any:
     w = leaf(2)
     return checkpoint(lambda x: x * w, zeros(2))
@@ -36,6 +45,12 @@ REFUSALS: tuple[Refusal, ...] = (
     refusal("grad-by-nothing", lambda: grad(leaf(2).sum(), []), OptionError, "there are inputs"),
     refusal("grad-of-array", lambda: grad(leaf(2).sum(), np.ones(2)), DTypeError,
             "grad: .*got float64"),
+    refusal("grad-of-none", lambda: grad(None, leaf(2)), DTypeError, "grad: .*got NoneType"),
+    refusal("grad-by-number", lambda: grad(leaf(2).sum(), 3), DTypeError, "grad: .*got int"),
+    refusal("grad-signal-number", lambda: grad(leaf(2) * 2, leaf(2), 1.0), DTypeError,
+            "error signal of output 0 .*got float"),
+    refusal("grad-signal-array", lambda: grad(leaf(2) * 2, leaf(2), np.ones(2)), DTypeError,
+            "error signal of output 0 .*got ndarray"),
     refusal("grad-constant-output", lambda: grad(zeros(), leaf(2)), GraphError,
             r"output 0 of shape \(\) that does not"),
     refusal("grad-constant-input", lambda: grad(leaf(2).sum(), zeros(3)), GraphError,
@@ -49,11 +64,25 @@ REFUSALS: tuple[Refusal, ...] = (
     refusal("grad-signal-shape", lambda: grad(leaf(2) * 2, leaf(2), zeros(3)), ShapeError,
             r"error signal of output 0 .*got \(3,\) for \(2,\)"),
     refusal("grad-twice", walked_twice, GraphError, "freed by its first walk"),
+    refusal("hvp-function", lambda: hvp(3, leaf(2), zeros(2)), DTypeError,
+            "hessian_vector_product: it takes a function; got int"),
     refusal("hvp-vectors", lambda: hvp(lambda x: x.sum(), leaf(2), [zeros(2), zeros(2)]),
             OptionError, "got 2 vectors for 1"),
     refusal("hvp-shape", lambda: hvp(lambda x: x.sum(), leaf(2), zeros(3)), ShapeError,
             r"vector 0 .*got \(3,\) for \(2,\)"),
     refusal("hvp-number", lambda: hvp(lambda x: 3.0, leaf(2), zeros(2)), DTypeError, "got float"),
+    refusal("checkpoint-function", lambda: checkpoint(None, leaf(2)), DTypeError,
+            "checkpoint: it takes a function; got NoneType"),
+    refusal("checkpoint-fewer", another_result_in_the_second_run(
+                lambda x: x * x, lambda x: (x, x)), GraphError,
+            r"second run .*got shapes \[\(2,\), \(2,\)\] instead of \[\(2,\)\]"),
+    refusal("checkpoint-smaller", another_result_in_the_second_run(
+                lambda x: x * x, lambda x: x.sum()), GraphError,
+            r"second run .*got shapes \[\(\)\] instead of \[\(2,\)\]"),
+    refusal("checkpoint-half-segments", lambda: tg.checkpoint_sequential([abs, abs], 1.5, leaf(2)),
+            OptionError, "got 1.5 for 2"),
+    refusal("checkpoint-no-functions", lambda: tg.checkpoint_sequential([1, 2], 2, leaf(2)),
+            DTypeError, "checkpoint_sequential: it takes a function; got int"),
     refusal("checkpoint-nothing", lambda: checkpoint(lambda: 1), OptionError,
             "neither an input nor a parameter"),
     refusal("checkpoint-number", lambda: checkpoint(lambda x: 3.0, leaf(2)), DTypeError,

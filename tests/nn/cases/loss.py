@@ -29,6 +29,12 @@ CASES = (
         "CrossEntropyLoss()",
     ),
     Case(
+        lambda: nn.CrossEntropyLoss([1.0, 2.0, 0.5]),
+        (ROWS, ()),
+        lambda _, x, labels: F.cross_entropy(x, labels, WEIGHTS),
+        "CrossEntropyLoss()",
+    ),
+    Case(
         lambda: nn.CrossEntropyLoss(reduction="sum"),
         (ROWS, ()),
         lambda _, x, labels: F.cross_entropy(x, labels, reduction="sum"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinygrad_cnn.elements.pool import Size
+from tinygrad_cnn.elements.pool import Size, pool_window
 from tinygrad_cnn.elements.pool_max import max_pool2d
 from tinygrad_cnn.elements.pool_mean import avg_pool2d
 from tinygrad_cnn.elements.requirements import require_variables
@@ -24,7 +24,9 @@ def _window(
 ) -> tuple[Pair, Pair, Pair]:
     kernel = single(operation, "kernel_size", kernel_size, 1)
     step = kernel if stride is None else single(operation, "stride", stride, 1)
-    return kernel, step, single(operation, "padding", padding, 0)
+    border = single(operation, "padding", padding, 0)
+    pool_window(operation, kernel, step, border)  # refuses under the name that was called
+    return kernel, step, border
 
 
 def max_pool1d(
@@ -38,12 +40,12 @@ def max_pool1d(
     *,
     ties: str = "first",
 ) -> Any:
-    """Keep the largest value under each window of a line.
+    """Keep the largest value under each window of a row.
 
     Parameters
     ----------
     x : Tensor, shape (N, C, L)
-        Lines.
+        Rows.
     kernel_size, stride, padding, dilation : int, in values
         As in :func:`max_pool2d`.
     ceil_mode, return_indices, ties
@@ -88,12 +90,12 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Any:
-    """Average the values under each window of a line.
+    """Average the values under each window of a row.
 
     Parameters
     ----------
     x : Tensor, shape (N, C, L)
-        Lines.
+        Rows.
     kernel_size, stride, padding : int, in values
         As in :func:`avg_pool2d`.
     ceil_mode, count_include_pad
