@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,19 @@ def one_numba_thread() -> Iterator[None]:
 def parity_needs_torch(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("parity"):
         pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="session")
+def published_file() -> Callable[[str], Path]:
+    """Find a file below TINYGRAD_CNN_DATA, or skip the test, one of `data`, that asks for it."""
+
+    def find(name: str) -> Path:
+        path = Path(os.environ["TINYGRAD_CNN_DATA"], name)
+        if not path.is_file():
+            pytest.skip(f"the folder that TINYGRAD_CNN_DATA names has no {name}")
+        return path
+
+    return find
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What the README shows runs, and gives what the README says."""
 
-import os
 import re
 import subprocess
 import sys
@@ -46,8 +45,8 @@ def test_the_neuron_prints_the_story_that_is_shown() -> None:
 
 
 @pytest.mark.data
-def test_published_weights_load_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(os.environ["TINYGRAD_CNN_DATA"]) / "weights")
+def test_published_weights_load_as_shown(monkeypatch: pytest.MonkeyPatch, published_file) -> None:
+    monkeypatch.chdir(published_file("weights/resnet20-12fca82f.th").parent)
     shown = "import tinygrad_cnn as tg\n" + WEIGHTS
     assert float(run(shown + "print(abs(model.conv1.weight.numpy()).max())")) > 0
 

@@ -14,6 +14,8 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import models, nn
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.models.all_cnn import all_cnn
+from tinygrad_cnn.models.nin import nin
 from tinygrad_cnn.optim import Adam
 
 BATCH, CLASSES, STEPS = 8, 4, 25
@@ -69,11 +71,34 @@ def test_a_twin_trains(name: str) -> None:
     train_and_see(name, seed=0)
 
 
-# Of few channels all rectifiers may happen to be dead; these twins are wide enough.
+# Where rectifiers are few, or cut the scores, all of a layer may happen to be dead at birth.
+NARROW = ("googlenet", "se_googlenet", "se_vgg16")
+RECTIFIED_SCORES = [name for name in models.names() if models.find(name).builder in (all_cnn, nin)]
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
-@pytest.mark.parametrize("name", ["googlenet", "se_googlenet", "se_vgg16"])
-def test_a_twin_of_many_narrow_branches_trains_from_any_seed(name: str, seed: int) -> None:
+@pytest.mark.parametrize("name", [*NARROW, *RECTIFIED_SCORES])
+def test_a_twin_that_rectifiers_could_kill_trains_from_any_seed(name: str, seed: int) -> None:
     train_and_see(name, seed)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", sorted({*models.names()} - {*NARROW, *RECTIFIED_SCORES}))
+def test_every_other_twin_trains_from_any_seed(name: str, seed: int) -> None:
+    train_and_see(name, seed)
+
+
+@pytest.mark.parametrize("name", RECTIFIED_SCORES)
+def test_rectified_scores_start_above_zero_and_alike(name: str) -> None:
+    """With He's weights the cross entropy starts at several times ln 10 = 2.3."""
+    images = tg.Tensor(np.random.default_rng(0).standard_normal((2, 3, 32, 32), np.float32))
+    for seed in range(2):
+        tg.manual_seed(seed)
+        with tg.no_grad():
+            opinions = models.build(name).eval()(images).numpy()
+        assert opinions.min() > 0
+        assert opinions.std() < 0.3
 
 
 def train_and_see(name: str, seed: int) -> None:

@@ -182,3 +182,10 @@ def test_the_ratio_of_alexnets_fully_connected_layers_to_its_convolutions() -> N
     assert f"{connected / convolutions:.1f}" == "15.6"
     original = by_layer(full_size("alexnet_original"))
     assert sum(n for path, n in original.items() if path.startswith("conv")) == 2_334_080
+
+
+def test_filters_of_the_original_alexnet_see_the_maps_of_one_of_two_groups() -> None:
+    shapes = {path: p.shape for path, p in full_size("alexnet_original").named_parameters()}
+    assert [shapes[f"conv{k}.weight"] for k in range(1, 6)] == [
+        (96, 3, 11, 11), (256, 48, 5, 5), (384, 256, 3, 3), (384, 192, 3, 3), (256, 192, 3, 3),
+    ]  # fmt: skip

@@ -1,9 +1,7 @@
 """Published weights are read in every form."""
 
-import os
 import struct
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,9 +156,8 @@ def test_bfloat16_in_safetensors_is_widened(tmp_path) -> None:
 
 
 @pytest.mark.data
-def test_the_published_resnet20_is_read_from_a_file_that_a_gpu_wrote() -> None:
-    path = Path(os.environ["TINYGRAD_CNN_DATA"], "weights", "resnet20-12fca82f.th")
-    read = read_weights(path)
+def test_the_published_resnet20_is_read_from_a_file_that_a_gpu_wrote(published_file) -> None:
+    read = read_weights(published_file("weights/resnet20-12fca82f.th"))
     counted = [name for name in read if name.endswith("num_batches_tracked")]
     assert len(counted) == 19  # which the file does not have
     assert len(read) == 97 + 19

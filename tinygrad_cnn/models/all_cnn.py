@@ -27,14 +27,17 @@ In strided_b the layer before a pool, which takes its stride, is the 1x1 convolu
 follows every convolution, also the last. The paper drops 20 % of the input and half
 of the values after each way down. Chosen here, where the tables are silent: borders that keep
 the size (pooling takes 32 to 16 to 8), none in the 3x3 convolution at the top, so that the last
-average runs over 6x6 as the paper says; He's weights.
+average runs over 6x6 as the paper says; He's weights, but for the last convolution: biases of
+1 and a thousandth of He's variance, so that the rectifier behind it lets the error signals of
+all classes through at first. With biases of zero it may cut all of a class's map, which is then
+never learnt.
 """
 
 from typing import Any
 
 from tinygrad_cnn import nn
 from tinygrad_cnn.models.building import Chain, one_of, scaled
-from tinygrad_cnn.models.initial_weights import draw_he
+from tinygrad_cnn.models.initial_weights import draw_he, draw_rectified_scores
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.nn import Module
 
@@ -111,6 +114,7 @@ def all_cnn(
     layers |= {"average": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
     model = Chain(layers)
     draw_he(model)
+    draw_rectified_scores(model)
     return model
 
 

@@ -23,13 +23,14 @@ total                                                  966,986
 The paper gives neither filter sizes nor channels: these are of the configuration that its
 authors published for CIFAR-10, with its names (cccp: cascaded cross channel parametric pooling)
 and its average in pool2. A rectifier follows every convolution, also the last (equation 2).
-Dropout of a half stands after pool1 and pool2. Weights start as He's, which the paper does not
-ask for.
+Dropout of a half stands after pool1 and pool2. The paper does not say how weights start; here
+as He's, but for cccp6: biases of 1 and a thousandth of He's variance, so that the rectifier
+behind it lets the error signals of all classes through at first.
 """
 
 from tinygrad_cnn import nn
 from tinygrad_cnn.models.building import Chain, scaled
-from tinygrad_cnn.models.initial_weights import draw_he
+from tinygrad_cnn.models.initial_weights import draw_he, draw_rectified_scores
 from tinygrad_cnn.models.registry import Network, register
 from tinygrad_cnn.nn import Module
 
@@ -86,6 +87,7 @@ def nin(num_classes: int = 10, width: float = 1.0, dropout: float = 0.5) -> Modu
         }
     )
     draw_he(model)
+    draw_rectified_scores(model)
     return model
 
 

@@ -229,8 +229,9 @@ class ResNet(Module):
         Blocks of each stage.
     shortcut : {"A", "B", "C", "none"}
         See :func:`shortcut_of`; "none" makes a plain network.
-    stride_in : {"1x1", "3x3"}
-        Of bottlenecks: which convolution takes the stride.
+    stride_in : {"1x1", "3x3"}, optional
+        Of bottlenecks, and refused for others: which convolution takes the stride; by default
+        the 3x3.
     width : float
         Factor of all channels.
     gate : callable, optional
@@ -249,21 +250,27 @@ class ResNet(Module):
         block: str = "basic",
         layers: Sequence[int] = (2, 2, 2, 2),
         shortcut: str = "B",
-        stride_in: str = "3x3",
+        stride_in: str | None = None,
         width: float = 1.0,
         gate: Callable[[int], Module] | None = None,
     ) -> None:
         super().__init__()
         one_of("resnet", "block", block, BLOCKS)
         one_of("resnet", "shortcut", shortcut, SHORTCUTS)
-        one_of("resnet", "stride_in", stride_in, STRIDES_IN)
+        if stride_in is not None:
+            one_of("resnet", "stride_in", stride_in, STRIDES_IN)
+            if block != "bottleneck":
+                raise OptionError(
+                    "resnet: stride_in chooses between the convolutions of bottlenecks, and basic "
+                    f"blocks have none of 1x1; got stride_in={stride_in!r}. Leave it out"
+                )
         if not are_whole(layers, 1) or len(layers) != 4:
             raise OptionError(
                 f"resnet: layers names at least one block for 4 stages; got {layers!r}"
             )
         require_gate("resnet", gate)
         kind = BLOCKS[block]
-        options = {"stride_in": stride_in} if kind is Bottleneck else {}
+        options = {"stride_in": stride_in or "3x3"} if kind is Bottleneck else {}
         channels = scaled(64, width)
         self.conv1 = nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)

@@ -27,6 +27,33 @@ def changed_before_the_second_run() -> None:
     loss.backward()
 
 
+def a_constant_changed_between_the_runs() -> None:
+    constant, w = tg.Tensor([2.0, 2.0]), tg.Tensor([1.0, 1.0], requires_grad=True)
+    loss = checkpoint(lambda w: w * constant, w).sum()
+    constant[...] = 50.0
+    loss.backward()
+
+
+def running_averages_changed_between_the_runs() -> None:
+    norm, x = tg.nn.BatchNorm1d(2).eval(), tg.Tensor([[1.0, 2.0]], requires_grad=True)
+    loss = checkpoint(norm, x).sum()
+    norm.running_var[...] = 99.0
+    loss.backward()
+
+
+def the_mode_of_a_hidden_module_changed_between_the_runs() -> None:
+    dropout, x = tg.nn.Dropout(0.5), tg.ones(64).requires_grad_()
+    loss = checkpoint(lambda x: dropout(x), x).sum()
+    dropout.eval()
+    loss.backward()
+
+
+def a_generator_went_on_between_the_runs() -> None:
+    generator, x = np.random.default_rng(0), tg.ones(64).requires_grad_()
+    dropout = tg.functional.dropout
+    checkpoint(lambda x: dropout(x, generator=generator), x).sum().backward()
+
+
 def another_result_in_the_second_run(*results: Any) -> Callable[[], None]:
     def walk() -> None:
         rest = list(results)
@@ -75,10 +102,18 @@ REFUSALS: tuple[Refusal, ...] = (
             "checkpoint: it takes a function; got NoneType"),
     refusal("checkpoint-fewer", another_result_in_the_second_run(
                 lambda x: x * x, lambda x: (x, x)), GraphError,
-            r"second run .*got shapes \[\(2,\), \(2,\)\] instead of \[\(2,\)\]"),
+            r"second run .*got shapes \[\(2,\), \(2,\)\], not \[\(2,\)\]"),
     refusal("checkpoint-smaller", another_result_in_the_second_run(
                 lambda x: x * x, lambda x: x.sum()), GraphError,
-            r"second run .*got shapes \[\(\)\] instead of \[\(2,\)\]"),
+            r"second run .*got shapes \[\(\)\], not \[\(2,\)\]"),
+    refusal("checkpoint-constant", a_constant_changed_between_the_runs, GraphError,
+            "checkpoint: .*second run .*got other values"),
+    refusal("checkpoint-averages", running_averages_changed_between_the_runs, GraphError,
+            "got other values.* a running average"),
+    refusal("checkpoint-mode", the_mode_of_a_hidden_module_changed_between_the_runs, GraphError,
+            "got other values.* the mode of a module"),
+    refusal("checkpoint-generator", a_generator_went_on_between_the_runs, GraphError,
+            "got other values.* a generator of your own"),
     refusal("checkpoint-half-segments", lambda: tg.checkpoint_sequential([abs, abs], 1.5, leaf(2)),
             OptionError, "got 1.5 for 2"),
     refusal("checkpoint-no-functions", lambda: tg.checkpoint_sequential([1, 2], 2, leaf(2)),
