@@ -15,7 +15,7 @@ the pixels of the window. The poolings stand in modules of their own:
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.requirements import one_float_type
@@ -31,6 +31,8 @@ Size = int | Sequence[int]
 class PoolElement(ArrayElement):
     """Common part: the window, its checks and how it is printed."""
 
+    called: ClassVar[str] = ""  # the function that refuses, where it has another name
+
     def __init__(self, window: Window, ceil_mode: bool = False) -> None:
         self.window, self.ceil_mode = window, ceil_mode
 
@@ -41,13 +43,14 @@ class PoolElement(ArrayElement):
 
     def check(self, x: Variable) -> None:
         """Refuse what is not a batch of images that the window fits into."""
+        called = self.called or self.name
         if len(x.shape) != 4:
-            raise ShapeError(f"{self.name}: x is (N, C, H, W); got {x.shape}")
-        one_float_type(self.name, x)
+            raise ShapeError(f"{called}: x is (N, C, H, W); got {x.shape}")
+        one_float_type(called, x)
         if self.ceil_mode:
             self.window = _rounded_up(self.window, *x.shape[2:])
-        check_window(self.name, self.window, x.shape)
-        _check_pixels(self.name, self.window, x.shape)
+        check_window(called, self.window, x.shape)
+        _check_pixels(called, self.window, x.shape)
 
     def pooled(self, shape: Shape) -> Shape:
         """Return the shape after pooling."""

@@ -49,6 +49,7 @@ class MaxPool2dSharedElement(_SharedElement, name="max_pool2d_shared"):
         {"x": r"\delta(x)_k = \sum_{\text{windows}} s \, \delta(y) \, [x_k = y]"},
     )
     saves = {"x": ("x", "y")}
+    called = "max_pool2d"
     convention = (
         "equal values share the error signal, with ties='all' each of them receives all of it; "
         "padding never wins"

@@ -27,6 +27,8 @@ REFUSALS: tuple[Refusal, ...] = (
     refusal("pool-rank", lambda: F.max_pool2d(zeros(4, 4), 2), ShapeError, r"x is \(N, C, H, W\)"),
     refusal("pool-integers", lambda: F.max_pool2d(ints(1, 1, 4, 4), 2), DTypeError, "got int64"),
     refusal("pool-window", pool(F.avg_pool2d, 5), ShapeError, "avg_pool2d: the window fits"),
+    refusal("pool-window-shared", lambda: F.max_pool2d(zeros(1, 1, 4, 4), 5, ties="split"),
+            ShapeError, "^max_pool2d: the window fits"),
     refusal("pool-no-rows", lambda: F.sum_pool2d(zeros(1, 1, 0, 4), 2, 1, 0, True), ShapeError,
             "sum_pool2d: the window fits"),
     refusal("pool-kernel", pool(F.max_pool2d, 0), OptionError, "kernel_size is an integer"),
