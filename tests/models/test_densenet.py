@@ -1,5 +1,8 @@
 """DenseNets: counts, shapes and names of torchvision and of the paper's tables."""
 
+import re
+
+import numpy as np
 import pytest
 
 from tinygrad_cnn import models
@@ -74,6 +77,19 @@ def test_the_state_has_torchvisions_names(name: str) -> None:
             channels //= 2
     state |= batch_norm("features.norm5", channels) | affine("classifier", 1000, channels)
     assert sorted(state_shapes(name)) == sorted(state.items())
+
+
+def test_the_names_of_published_files_are_known() -> None:
+    model, other = models.build_twin("densenet121"), models.build_twin("densenet121")
+    former = {
+        re.sub(r"(layer\d+\.)(norm|conv)(\d)", r"\1\2.\3", path): value
+        for path, value in model.state_dict().items()
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in former
+    assert "features.norm0.weight" in former
+    other.load_state_dict(former)
+    for path, value in model.state_dict().items():
+        np.testing.assert_array_equal(other.state_dict()[path], value, path)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ Names of parameters are torchvision's, and filters start as He's. In the names o
 stands for bottleneck and compression.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinygrad_cnn import functional as F
@@ -37,6 +38,8 @@ from tinygrad_cnn.nn import Module
 from tinygrad_cnn.tensor import Tensor
 
 __all__ = ["DenseBlock", "DenseLayer", "DenseNet"]
+
+_FORMER_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])(?=\.)")
 
 STEMS = ("imagenet", "cifar")
 BOTTLENECK = 4  # maps of the 1x1 convolution, in units of the growth
@@ -167,6 +170,15 @@ class DenseNet(Module):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(channels, num_classes)
         draw_he(self.features)
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Write values into parameters and buffers; see :meth:`Module.load_state_dict`.
+
+        The names that torchvision's published files still have, ``norm.1`` for ``norm1`` and
+        the like, are taken for the present ones.
+        """
+        named = {_FORMER_NAME.sub(r"\1\2", path): value for path, value in state.items()}
+        super().load_state_dict(named, strict)
 
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 3, 224, 224), or (N, 3, 32, 32), to scores (N, num_classes)."""
