@@ -50,9 +50,10 @@ def test_a_stride_takes_rows_out_of_the_matrix(generator: np.random.Generator) -
     np.testing.assert_array_equal(strided, dense.reshape(3, 3, 25)[::2, ::2].reshape(4, 25))
 
 
-def test_an_image_of_other_than_three_sizes_is_refused() -> None:
-    with pytest.raises(ShapeError, match=r"weight_matrix: an image is \(C, H, W\); got \(5, 5\)"):
-        weight_matrix(np.ones((1, 1, 2, 2)), (5, 5))  # type: ignore[arg-type]
+@pytest.mark.parametrize("shape", [(5, 5), (1, 0, 5), (1, 5, 2.5), "a.png", np.ones((1, 2, 2))])
+def test_an_image_of_other_than_three_sizes_is_refused(shape: Any) -> None:
+    with pytest.raises(ShapeError, match=r"weight_matrix: an image is \(C, H, W\), in pixels; got"):
+        weight_matrix(np.ones((1, 1, 2, 2)), shape)
 
 
 def test_the_picture_is_the_same_file_each_time(tmp_path: Path) -> None:

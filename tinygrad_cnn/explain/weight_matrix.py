@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.kernels.geometry import Pair
 from tinygrad_cnn.tensor import Tensor
@@ -74,8 +75,9 @@ def weight_matrix(
            [0., 2., 3., 5., 0.],
            [0., 0., 2., 3., 5.]])
     """
-    if len(image_shape) != 3:
-        raise ShapeError(f"weight_matrix: an image is (C, H, W); got {tuple(image_shape)}")
+    shape = image_shape if isinstance(image_shape, tuple | list) else ()
+    if len(shape) != 3 or not all(is_integer(size, 1) for size in shape):
+        raise ShapeError(f"weight_matrix: an image is (C, H, W), in pixels; got {image_shape!r:.60}")
     filters = weight.numpy() if isinstance(weight, Tensor) else np.asarray(weight)
     pixels = int(np.prod(image_shape))
     images = np.eye(pixels, dtype=filters.dtype).reshape(pixels, *image_shape)
