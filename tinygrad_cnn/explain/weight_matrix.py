@@ -77,7 +77,9 @@ def weight_matrix(
     """
     shape = image_shape if isinstance(image_shape, tuple | list) else ()
     if len(shape) != 3 or not all(is_integer(size, 1) for size in shape):
-        raise ShapeError(f"weight_matrix: an image is (C, H, W), in pixels; got {image_shape!r:.60}")
+        raise ShapeError(
+            f"weight_matrix: an image is (C, H, W), in pixels; got {str(image_shape):.60}"
+        )
     filters = weight.numpy() if isinstance(weight, Tensor) else np.asarray(weight)
     pixels = int(np.prod(image_shape))
     images = np.eye(pixels, dtype=filters.dtype).reshape(pixels, *image_shape)
