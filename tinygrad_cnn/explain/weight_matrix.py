@@ -78,7 +78,7 @@ def weight_matrix(
     shape = image_shape if isinstance(image_shape, tuple | list) else ()
     if len(shape) != 3 or not all(is_integer(size, 1) for size in shape):
         raise ShapeError(
-            f"weight_matrix: an image is (C, H, W), in pixels; got {str(image_shape):.60}"
+            f"weight_matrix: an image is (C, H, W), in pixels; got {image_shape!s:.60}"
         )
     filters = weight.numpy() if isinstance(weight, Tensor) else np.asarray(weight)
     pixels = int(np.prod(image_shape))
