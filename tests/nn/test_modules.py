@@ -338,3 +338,15 @@ def test_the_same_seed_draws_the_same_weights() -> None:
     tg.manual_seed(3)
     second = small().state_dict()
     assert all((first[name] == second[name]).all() for name in first)
+
+
+@pytest.mark.parametrize("kind", [lambda layers: nn.Sequential(*layers), nn.ModuleList])
+def test_a_part_of_a_container_shares_its_modules(kind: Any) -> None:
+    whole = kind([nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)])
+    part = whole[1:]
+    assert type(part) is type(whole)
+    assert list(part) == list(whole)[1:]
+    assert whole[-1] is whole[2]
+    assert [path for path, _ in part.named_parameters()] == ["1.weight", "1.bias"]
+    with pytest.raises(IndexError, match="it holds 3 modules; got position 3"):
+        whole[3]

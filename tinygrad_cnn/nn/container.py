@@ -1,7 +1,7 @@
 """Modules that hold others, or only move values around."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.errors import DTypeError
@@ -54,8 +54,21 @@ class Sequential(Module):
         for _, module in self.named_children():
             yield module
 
-    def __getitem__(self, position: int) -> Module:
-        return list(self)[position]
+    @overload
+    def __getitem__(self, position: int) -> Module: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> "Sequential": ...
+
+    def __getitem__(self, position: int | slice) -> "Module | Sequential":
+        modules = list(self)
+        if isinstance(position, slice):
+            return Sequential(*modules[position])
+        if not -len(modules) <= position < len(modules):
+            raise IndexError(
+                f"Sequential: it holds {len(modules)} modules; got position {position}"
+            )
+        return modules[position]
 
     def forward(self, x: Any) -> Any:
         """Run the modules in order."""
@@ -108,8 +121,21 @@ class ModuleList(Module):
         for _, module in self.named_children():
             yield module
 
-    def __getitem__(self, position: int) -> Module:
-        return list(self)[position]
+    @overload
+    def __getitem__(self, position: int) -> Module: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> "ModuleList": ...
+
+    def __getitem__(self, position: int | slice) -> "Module | ModuleList":
+        modules = list(self)
+        if isinstance(position, slice):
+            return ModuleList(modules[position])
+        if not -len(modules) <= position < len(modules):
+            raise IndexError(
+                f"ModuleList: it holds {len(modules)} modules; got position {position}"
+            )
+        return modules[position]
 
 
 class Identity(Module):
