@@ -16,7 +16,10 @@ Loops use one letter each: ``n`` image, ``o`` output channel, ``c`` input channe
 and column.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+from tinygrad_cnn.errors import OptionError
 
 Pair = tuple[int, int]
 
@@ -74,4 +77,49 @@ class Window(NamedTuple):
         return (
             (height + 2 * self.ph + self.eh - down) // self.sh + 1,
             (width + 2 * self.pw + self.ew - across) // self.sw + 1,
+        )
+
+
+# Where the images and the filters stand among the arrays of a pass, the result last.
+_IMAGES_AND_FILTERS = {"forward": (0, 1), "grad_input": (-1, 1), "grad_weight": (1, -1)}
+
+
+class Convolution(NamedTuple):
+    """A whole convolution layer: all that decides which variant of a kernel serves it.
+
+    Parameters
+    ----------
+    images, height, width, channels : int
+        Shape of the images (N, H, W, C).
+    filters : int
+        Output channels, of all groups.
+    window : Window
+    """
+
+    images: int
+    height: int
+    width: int
+    channels: int
+    filters: int
+    window: Window
+
+    @classmethod
+    def of(cls, operation: str, arrays: Sequence[Any], window: Window) -> Self:
+        """Read it off the arrays of one of the three passes, in the order of its kernels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> x, weight, grad = np.empty((2, 9, 9, 3)), np.empty((6, 3, 5, 5)), np.empty((2, 5, 5, 6))
+        >>> layer = Convolution.of("conv2d_grad_weight", (grad, x, weight), Window(5, 5))
+        >>> layer.images, layer.channels, layer.filters
+        (2, 3, 6)
+        """
+        for suffix, (image, weight) in _IMAGES_AND_FILTERS.items():
+            if operation.endswith(suffix):
+                images, height, width, channels = arrays[image].shape
+                filters = arrays[weight].shape[0]
+                return cls(images, height, width, channels, filters, window)
+        raise OptionError(
+            f"Convolution.of: a pass ends in {', '.join(_IMAGES_AND_FILTERS)}; got {operation!r}"
         )

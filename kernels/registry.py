@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.errors import MissingKernelError, OptionError
 
-Geometry = tuple[int, ...] | None
+Geometry = tuple[Any, ...] | None  # a Window, or of a convolution the whole layer
 Supports = Callable[[Geometry, np.dtype[Any]], str]
 
 # Where each operation lives: the modules of that name in kernels/<device>/, where a device

@@ -28,10 +28,15 @@ def _rows(dtype: type) -> tuple[Case, ...]:
 
 
 def rows(operation: str, dtype: type, kernel: Kernel | None = None) -> Iterator[Case]:
-    """Yield the cases of an operation with read-only arguments; short ones for plain loops."""
+    """Yield the cases of an operation with read-only arguments; of a kernel, those it serves.
+
+    Plain loops get the short ones.
+    """
     plain = kernel is not None and kernel.variant == "reference"
     for case in _rows(dtype):
         if case.operation == operation and not (plain and case.work > LONGEST_PLAIN_LOOP):
+            if kernel is not None and kernel.supports(case.geometry, np.dtype(dtype)):
+                continue
             for argument in case.arguments:
                 if isinstance(argument, np.ndarray):
                     argument.flags.writeable = False

@@ -23,7 +23,7 @@ from tinygrad_cnn.elements.window import (
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.kernels import layout
-from tinygrad_cnn.kernels.geometry import Pair, Window
+from tinygrad_cnn.kernels.geometry import Convolution, Pair, Window
 from tinygrad_cnn.variable import Variable
 
 
@@ -60,7 +60,8 @@ class ConvElement(ArrayElement):
 
     def run(self, operation: str, *operands: Any) -> None:
         """Run one of the three kernels; the last operand is filled."""
-        self.device.kernel(operation, operands[-1].dtype, self.window).function(
+        layer = Convolution.of(operation, operands, self.window)
+        self.device.kernel(operation, operands[-1].dtype, layer).function(
             *operands[:-1], self.window, operands[-1]
         )
 

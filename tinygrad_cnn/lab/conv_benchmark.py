@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import KernelMismatchError, OptionError
-from tinygrad_cnn.kernels.geometry import Window
+from tinygrad_cnn.kernels.geometry import Convolution, Window
 from tinygrad_cnn.kernels.registry import Kernel, variants
 
 Array = npt.NDArray[Any]
@@ -158,7 +158,8 @@ def _candidates(shape: ConvShape, operation: str, skip: Sequence[str]) -> list[_
     }[operation]
     candidates = []
     for kernel in variants(operation):
-        if kernel.variant in skip or kernel.supports(shape.window, x.dtype):
+        layer = Convolution.of(operation, (*operands, result), shape.window)
+        if kernel.variant in skip or kernel.supports(layer, x.dtype):
             continue
         out = np.full(result.shape, np.nan, np.float32)
         candidates.append(_Candidate(kernel, _call(kernel, operands, shape.window, out), out, []))

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_cnn.kernels.geometry import Convolution, Window
+
 
 @dataclass(frozen=True)
 class Case:
@@ -16,6 +18,15 @@ class Case:
     results: tuple[tuple[tuple[int, ...], Any], ...] = ()
     starts: tuple[np.ndarray, ...] = ()  # of operations that change arrays in place
     terms: int = 1  # length of the longest sum
+
+    @property
+    def geometry(self) -> Any:
+        """What decides which variant serves: of a convolution its layer, else the window."""
+        window = next((a for a in self.arguments if isinstance(a, Window)), None)
+        if window is None or not self.operation.startswith("conv2d_"):
+            return window
+        arrays = [a for a in self.arguments if isinstance(a, np.ndarray)]
+        return Convolution.of(self.operation, [*arrays, *self.outputs()], window)
 
     @property
     def work(self) -> int:
