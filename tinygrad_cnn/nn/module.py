@@ -63,6 +63,9 @@ class Module:
     """
 
     training: bool = True
+    #: Names of parts that forward runs directly one behind the other; one that is None is passed
+    #: over. :func:`~tinygrad_cnn.nn.fuse` may make neighbours in a chain one.
+    chains: tuple[tuple[str, ...], ...] = ()
     _label: str = ""  # the attribute of the outer module that holds this one
 
     def __setattr__(self, attribute: str, value: Any) -> None:
