@@ -138,8 +138,8 @@ class Scalar(Operand):
     def _accumulate(self, other: Self) -> None:
         self._value += other._value
 
-    def _shares_memory(self, other: Variable) -> bool:
-        return self is other
+    def _shares_memory(self, value: Any) -> bool:
+        return False  # numbers do not change
 
     def _is_writable(self) -> bool:
         return True

@@ -351,8 +351,8 @@ class Tensor(ArrayOperand):
     def _accumulate(self, other: Self) -> None:
         np.add(self._value, other._value, out=self._value)
 
-    def _shares_memory(self, other: Variable) -> bool:
-        return isinstance(other, Tensor) and np.may_share_memory(self._value, other._value)
+    def _shares_memory(self, value: Any) -> bool:
+        return isinstance(value, np.ndarray) and np.may_share_memory(self._value, value)
 
     def _is_writable(self) -> bool:
         return bool(self._value.flags.writeable)

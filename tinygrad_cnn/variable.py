@@ -260,7 +260,7 @@ class Variable:
         """Add `other` into this value's own memory."""
         raise NotImplementedError  # abstract
 
-    def _shares_memory(self, other: "Variable") -> bool:
+    def _shares_memory(self, value: Any) -> bool:
         raise NotImplementedError  # abstract
 
     def _is_writable(self) -> bool:

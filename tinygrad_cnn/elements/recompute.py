@@ -372,7 +372,7 @@ def _variables(result: Any) -> list[Variable]:
 
 def _apart_from(given: Iterable[Variable], output: Variable) -> Variable:
     """Return an output that shares no memory with an input."""
-    shared = any(output._shares_memory(variable) for variable in given)
+    shared = any(output is each or output._shares_memory(each._value) for each in given)
     return output._private_copy() if shared else output
 
 
