@@ -200,11 +200,13 @@ def lookup(
     MissingKernelError
         If there is none; the message lists what exists.
     """
-    chosen = _chosen.get() or {}
-    key = (operation, device, dtype, geometry, chosen.get(operation))
+    chosen = _chosen.get()
+    named = None if chosen is None else chosen.get(operation)
+    key = (operation, device, dtype, geometry, named)
     kernel = _answers.get(key)
     if kernel is None:
-        kernel = _answers[key] = _choose(operation, device, np.dtype(dtype), geometry, chosen)
+        dtype = np.dtype(dtype)
+        kernel = _answers[key] = _choose(operation, device, dtype, geometry, chosen or {})
     if (trace := _trace.get()) is not None:
         trace.append(kernel)
     return kernel
