@@ -71,18 +71,14 @@ def run(loop: int, x: int, y: int, z: int, out: int, array_type: int, fork: int)
 def run_otherwise(loop: int, x: Array, y: Array, z: Array, out: Array) -> bool:
     """Run a loop where `run` returned UNEVEN or LARGE; return whether this was possible."""
     table = np.empty(_OPERANDS + 3 * _WORDS, np.intp)
-    parts = _prepare(
-        loop, id(x), id(y), id(z), id(out), out.itemsize, id(table), tasks._FORK
-    )
+    parts = _prepare(loop, id(x), id(y), id(z), id(out), out.itemsize, id(table), tasks._FORK)
     if parts > 0:
         run_tasks(_PART_CODE.address, table.ctypes.data, parts)
     return parts >= 0
 
 
 @compiled()
-def _prepare(
-    loop: int, x: int, y: int, z: int, out: int, item: int, table: int, fork: int
-) -> int:
+def _prepare(loop: int, x: int, y: int, z: int, out: int, item: int, table: int, fork: int) -> int:
     """Run a small call and return 0, or return the number of parts of a large one, or -1."""
     place = data_of(table)
     if not _describe(loop, (x, y, z), out, item, place):
@@ -159,50 +155,43 @@ def _measure(operand: int, out: int, strides: int) -> int:
 @compiled()
 def _part(table: int, k: int) -> None:
     """Compute part k of the result."""
-    start = k * _PART
-    stop = min(start + _PART, word_at(table + 8 * _SIZE))
-    if word_at(table + 8 * _STEP) == _PART:
-        _run_blocks(table, start, stop, 0)
-    else:
-        _with_buffers(table, start, stop, np.empty(3 * _BLOCK + 8, np.float64))
+    values = 0 if word_at(table + 8 * _STEP) == _PART else 3 * _BLOCK + 8
+    _run_blocks(table, k * _PART, np.empty(values, np.float64))
 
 
 _PART_CODE = Code(_part)
 
 
 @compiled()
-def _with_buffers(table: int, start: int, stop: int, memory: Array) -> None:
+def _run_blocks(table: int, first: int, memory: Array) -> None:
+    """Compute a part that begins at `first`, block by block where operands need buffers."""
     buffers = place_of(memory)
-    _run_blocks(table, start, stop, buffers + (-buffers) % 64)
+    buffers += (-buffers) % 64
+    loop, item = word_at(table + 8 * _LOOP), word_at(table + 8 * _ITEM)
+    step, stop = word_at(table + 8 * _STEP), min(first + _PART, word_at(table + 8 * _SIZE))
+    x = table + 8 * _OPERANDS
+    y, z = x + 8 * _WORDS, x + 16 * _WORDS
+    for start in range(first, stop, step):
+        count, begins = min(step, stop - start), start == first
+        call_loop(
+            loop,
+            _values(table, x, buffers, start, count, begins),
+            _values(table, y, buffers + 8 * _BLOCK, start, count, begins),
+            _values(table, z, buffers + 16 * _BLOCK, start, count, begins),
+            word_at(table + 8 * _OUT) + start * item,
+            count,
+        )
 
 
 @compiled()
-def _run_blocks(table: int, start: int, stop: int, buffers: int) -> None:
-    """Compute out[start:stop], block by block where operands go through buffers."""
-    item, step = word_at(table + 8 * _ITEM), word_at(table + 8 * _STEP)
-    target = word_at(table + 8 * _OUT) + start * item
-    first = start
-    while start < stop:
-        count = min(step, stop - start)
-        x = _values(table, 0, buffers, start, count, start == first)
-        y = _values(table, 1, buffers, start, count, start == first)
-        z = _values(table, 2, buffers, start, count, start == first)
-        call_loop(word_at(table + 8 * _LOOP), x, y, z, target, count)
-        start += count
-        target += count * item
-
-
-@compiled()
-def _values(table: int, k: int, buffers: int, start: int, count: int, is_first: bool) -> int:
-    """Return where the values of operand k that belong to out[start:start+count] lie."""
-    own = table + 8 * (_OPERANDS + k * _WORDS)
+def _values(table: int, own: int, buffer: int, start: int, count: int, begins: bool) -> int:
+    """Return where the values of an operand that belong to out[start:start+count] lie."""
     item, period = word_at(table + 8 * _ITEM), word_at(own + 8 * _PERIOD)
-    buffer = buffers + 8 * _BLOCK * k
     if period == _EVEN:
         return word_at(own + 8 * _PLACE) + start * item
     if period == 0:
         _spread(table, own, buffer, start, count)
-    elif is_first:
+    elif begins:
         _spread(table, own, buffer, start, min(period, count))
         _repeat(buffer, period * item, count * item)
     return buffer

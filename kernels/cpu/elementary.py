@@ -79,9 +79,7 @@ def split(typing_context: Any, x: Any) -> Any:
         above = builder.sub(bits, ir.Constant(_WORD, 0x3F3504F3))  # √½; carries into the exponent
         n = builder.sitofp(builder.ashr(above, ir.Constant(_WORD, 23)), _SINGLE)
         m = builder.sub(bits, builder.and_(above, ir.Constant(_WORD, 0xFF800000)))
-        return context.make_tuple(
-            builder, signature.return_type, (n, builder.bitcast(m, _SINGLE))
-        )
+        return context.make_tuple(builder, signature.return_type, (n, builder.bitcast(m, _SINGLE)))
 
     return types.UniTuple(types.float32, 2)(types.float32), generate
 
@@ -146,7 +144,9 @@ def _reduced(x: Any) -> Any:
 @_straight
 def exp(x: Any) -> Any:
     """Return e^x; denormal results are rounded once, so they are right too."""
-    n, p = _reduced(choose(x > _EXP_LARGEST, _EXP_LARGEST, choose(x < _EXP_SMALLEST, _EXP_SMALLEST, x)))
+    n, p = _reduced(
+        choose(x > _EXP_LARGEST, _EXP_LARGEST, choose(x < _EXP_SMALLEST, _EXP_SMALLEST, x))
+    )
     half = (n * _HALF + _WHOLE) - _WHOLE  # 2^n itself may not be a float
     return (_ONE + p) * power_of_two(half) * power_of_two(n - half)
 

@@ -72,9 +72,7 @@ def call_task(typing_context: Any, task: Any, table: Any, k: Any) -> Any:
 
 
 @intrinsic
-def call_loop(
-    typing_context: Any, loop: Any, x: Any, y: Any, z: Any, out: Any, count: Any
-) -> Any:
+def call_loop(typing_context: Any, loop: Any, x: Any, y: Any, z: Any, out: Any, count: Any) -> Any:
     """call_loop(loop, x, y, z, out, count): call the code at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
