@@ -90,6 +90,39 @@ MODULES: dict[str, tuple[str, ...]] = {
         "abs",
         "abs_grad",
     ),
+    "arithmetic": (
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "negative",
+        "exp",
+        "log",
+        "sqrt",
+        "abs",
+        "abs_grad",
+    ),
+    "rectifiers": (
+        "relu",
+        "relu_grad",
+        "relu_grad_at_zero",
+        "leaky_relu",
+        "leaky_relu_grad",
+        "hardsigmoid",
+        "hardsigmoid_grad",
+    ),
+    "smooth": (
+        "sigmoid",
+        "sigmoid_grad",
+        "tanh",
+        "tanh_grad",
+        "scaled_tanh",
+        "scaled_tanh_grad",
+        "elu",
+        "elu_grad",
+        "softplus",
+        "softplus_slope",
+    ),
     "distances": ("squared_distances", "squared_distances_grad"),
     "softmax": ("softmax", "log_softmax", "cross_entropy_forward", "cross_entropy_grad"),
     "loss": (
@@ -178,7 +211,7 @@ def variants(operation: str, device: str = "cpu") -> tuple[Kernel, ...]:
     Examples
     --------
     >>> [kernel.variant for kernel in variants("sigmoid")]
-    ['numpy', 'reference']
+    ['direct', 'numpy', 'reference']
     """
     if (operation, device) not in _loaded:
         for folder in _FOLDERS.get(device, ()):

@@ -142,7 +142,8 @@ def specialisations() -> None:
             kernel(*case.arguments, *case.outputs())
             kernel(*writable, *case.outputs())
     for module, name, function in compiled_functions():
-        print(f"{module.__name__}.{name}", len(function.nopython_signatures))
+        single = ["float32" in str(signature) for signature in function.nopython_signatures]
+        print(f"{module.__name__}.{name}", single.count(True), single.count(False))
 
 
 if __name__ == "__main__":
