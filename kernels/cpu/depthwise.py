@@ -204,7 +204,9 @@ def _run(
     channels, _, kh, kw = weight.shape
     packed = np.zeros((kh * kw, plan.padded_channels), out.dtype)
     packed[:, :channels] = weight.reshape(channels, kh * kw).T
-    start = np.zeros(plan.padded_channels, out.dtype)
+    # What sums start from; the last value is the one that none falls below.
+    start = np.zeros(plan.padded_channels + 1, out.dtype)
+    start[-1] = -np.inf
     if bias is not None:
         start[:channels] = bias
     if not x.size:
@@ -257,6 +259,6 @@ def _slide_panel(
         for c in range(first, min(first + plan.panel, plan.channels), plan.lanes):
             multiply_channels(
                 plan.lanes, counts, address(x, source + c), a_rows, a_strides,
-                address(packed, tap + c), b_strides, address(start, c),
-                address(out, target + c), out_rows, used, plan.channels - c,
+                address(packed, tap + c), b_strides, address(start, c), start[-1],
+                address(out, target + c), out_rows, plan.channels - c,
             )  # fmt: skip
