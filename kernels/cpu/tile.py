@@ -46,6 +46,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -148,10 +149,11 @@ def _make_tile(
                 builder.store(registers.load(origin), totals[m, v])
             left_rows = [builder.gep(a, [_entry(builder, a_rows, m)]) for m in range(rows)]
 
-            with _nest(builder, counts) as indices:
-                at_a = _dot(builder, indices, a_strides)
-                at_b = builder.gep(b, [_dot(builder, indices, b_strides)])
-                right = [load(builder.gep(at_b, [step.type(v * width)])) for v in range(vectors)]
+            with _nest(builder, counts, a_strides, b_strides) as (at_a, at_b):
+                right = [
+                    load(builder.gep(b, [builder.add(at_b, step.type(v * width))]))
+                    for v in range(vectors)
+                ]
                 for m, row in enumerate(left_rows):
                     at = builder.gep(row, [at_a])
                     left = load(at) if by_channel else registers.spread(builder.load(at))
@@ -188,22 +190,49 @@ def _entry(builder: Any, table: Any, m: int) -> Any:
     return builder.load(cgutils.gep_inbounds(builder, table, m))
 
 
-def _dot(builder: Any, indices: Sequence[Any], strides: Any) -> Any:
-    """Return Σ index · stride."""
-    terms = [builder.mul(k, builder.extract_value(strides, d)) for d, k in enumerate(indices)]
-    return builder.add(builder.add(terms[0], terms[1]), terms[2])
+@contextmanager
+def _nest(builder: Any, counts: Any, *strides: Any) -> Iterator[list[Any]]:
+    """Open three nested loops, and yield the offsets that the strides add up to in them.
+
+    What is built inside the ``with`` block becomes the body of the innermost.
+    """
+    with ExitStack() as loops:
+        offsets = [counts.type.elements[0](0)] * len(strides)
+        for d in range(3):
+            steps = [builder.extract_value(stride, d) for stride in strides]
+            count = builder.extract_value(counts, d)
+            offsets = loops.enter_context(_loop(builder, count, offsets, steps))
+        yield offsets
 
 
 @contextmanager
-def _nest(builder: Any, counts: Any) -> Iterator[list[Any]]:
-    """Open three nested loops; their bodies are what is built inside the ``with`` block."""
-    with ExitStack() as loops:
-        yield [
-            loops.enter_context(
-                cgutils.for_range(builder, builder.extract_value(counts, d))
-            ).index
-            for d in range(3)
-        ]  # fmt: skip
+def _loop(
+    builder: Any, count: Any, offsets: Sequence[Any], steps: Sequence[Any]
+) -> Iterator[list[Any]]:
+    """Open a loop in which each offset grows by a step.
+
+    LLVM would keep a pointer to the next value of each row beside that to the present one,
+    twice as many as there are registers. Passing the offsets through an instruction that it
+    cannot see into (an empty one) keeps it from that.
+    """
+    before, integer = builder.block, count.type
+    head, body, after = (builder.append_basic_block(name) for name in ("head", "body", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    left, *here = [builder.phi(integer) for _ in (count, *offsets)]
+    for phi, value in zip((left, *here), (count, *offsets), strict=True):
+        phi.add_incoming(value, before)
+    builder.cbranch(builder.icmp_signed(">", left, integer(0)), body, after)
+    builder.position_at_end(body)
+    opaque = ir.InlineAsm(ir.FunctionType(integer, [integer]), "", "=r,0")
+    here = [builder.call(opaque, [offset]) for offset in here]
+    yield here
+    following = [builder.add(offset, step) for offset, step in zip(here, steps, strict=True)]
+    phis = head.instructions[: 1 + len(offsets)]
+    for phi, value in zip(phis, (builder.sub(left, integer(1)), *following), strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
 
 
 _double = _make_tile(vectors=2, part=1)
