@@ -52,6 +52,14 @@ def affine_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
     correlate(plan, x, weight, bias, out)
 
 
+@implements("affine_relu_forward", device="cpu", variant="tile")
+def affine_relu_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
+    """As `affine_forward`, but what is less than 0 becomes 0 before a tile stores it."""
+    rows, columns = out.shape
+    plan = _plan(rows, x.shape[1], columns, "right", True, out.dtype)
+    correlate(plan, x, weight, bias, out)
+
+
 @implements("affine_grad_input", device="cpu", variant="tile")
 def affine_grad_input(grad: Array, weight: Array, out: Array) -> None:
     """out[n,d] = Σ_e weight[e,d] · grad[n,e]."""
@@ -83,6 +91,13 @@ def affine_forward_blas(x: Array, weight: Array, bias: Array, out: Array) -> Non
     with np.errstate(invalid="ignore", over="ignore"):
         np.matmul(x, weight.T, out=out)
         out += bias
+
+
+@implements("affine_relu_forward", device="cpu", variant="blas", rank=10)
+def affine_relu_forward_blas(x: Array, weight: Array, bias: Array, out: Array) -> None:
+    """out = max(0, x · weightᵀ + bias)."""
+    affine_forward_blas(x, weight, bias, out)
+    np.maximum(out, 0, out=out)
 
 
 @implements("affine_grad_input", device="cpu", variant="blas", rank=10)

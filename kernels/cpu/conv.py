@@ -85,9 +85,19 @@ def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Ar
     With groups c runs over the channels of the group that o belongs to.
     """
     if is_depthwise(weight, window):
-        slide_channels(x, weight, bias, window, out)
+        slide_channels(x, weight, bias, window, False, out)
         return
     plan = _forward_plan(x.shape, weight.shape, out.shape, window, False, out.dtype)
+    correlate(plan, x, weight, bias, out)
+
+
+@implements("conv2d_relu_forward", device="cpu", variant="direct")
+def conv2d_relu_forward(x: Array, weight: Array, bias: Array, window: Window, out: Array) -> None:
+    """As `conv2d_forward`, but what is less than 0 becomes 0 before a tile stores it."""
+    if is_depthwise(weight, window):
+        slide_channels(x, weight, bias, window, True, out)
+        return
+    plan = _forward_plan(x.shape, weight.shape, out.shape, window, True, out.dtype)
     correlate(plan, x, weight, bias, out)
 
 

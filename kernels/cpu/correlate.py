@@ -308,7 +308,12 @@ def _one_task(
     if packing:
         places = table[plan.places : plan.steps]
         pack_panel(
-            task, read_fields(Packing, table, len(plan)), weight, places, table[plan.steps :], packed
+            task,
+            read_fields(Packing, table, len(plan)),
+            weight,
+            places,
+            table[plan.steps :],
+            packed,
         )
     else:
         _multiply_block(task, plan, table, x, packed, start, out)

@@ -175,7 +175,9 @@ def _make_tile(
                     for cell, place in places.items():
                         registers.store(results[cell], place)
                 with at_the_edge:
-                    limits = [builder.sub(used_columns, step.type(v * width)) for v in range(vectors)]
+                    limits = [
+                        builder.sub(used_columns, step.type(v * width)) for v in range(vectors)
+                    ]
                     masks = [registers.first(limit) for limit in limits]
                     for (m, v), place in places.items():
                         registers.store_first(results[m, v], place, masks[v])
