@@ -49,7 +49,6 @@ def matrices(outputs: int, taps: int, points: Sequence[Fraction]) -> tuple[Matri
     >>> [[int(value) for value in row] for row in transform]
     [[-1, 0, 1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]]
     """
-    count = outputs + taps - 1
     last = (Fraction(0),)
     a = [[p**i for p in points] + [Fraction(i == outputs - 1)] for i in range(outputs)]
     g, b = [], []
@@ -62,7 +61,6 @@ def matrices(outputs: int, taps: int, points: Sequence[Fraction]) -> tuple[Matri
         b.append(_polynomial(others) + last)
     g.append(tuple(Fraction(u == taps - 1) for u in range(taps)))
     b.append(_polynomial(points))
-    assert all(len(row) == count for row in b)
     return tuple(map(tuple, a)), tuple(g), tuple(b)
 
 
@@ -248,6 +246,95 @@ def make_guarded_transform(matrix: Matrix) -> Any:
         return signature, generate
 
     return transform
+
+
+def make_result_transform(matrix: Matrix) -> Any:
+    """Return an intrinsic that maps a square of sums to the pixels of a result.
+
+    ::
+
+        transform(source, source_stride, start, floor, target, row_stride, column_stride,
+                  rows, columns, channels)
+
+    reads the n x n sums that :func:`make_transform` would write in that order, adds the
+    vector at `start` to every element of matrix · sums · matrixᵀ, raises what lies below
+    `floor` to it, and writes element (i, j) to ``target + i·row_stride + j·column_stride``
+    where i < rows and j < columns: of a vector the first `channels` values. A NaN stays.
+    """
+
+    @intrinsic
+    def transform(
+        typing_context: Any,
+        source: Any,
+        source_stride: Any,
+        start: Any,
+        floor: Any,
+        target: Any,
+        row_stride: Any,
+        column_stride: Any,
+        rows: Any,
+        columns: Any,
+        channels: Any,
+    ) -> Any:
+        signature = types.void(
+            source, types.intp, start, source.dtype, target, *(types.intp,) * 5
+        )  # fmt: skip
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            source, source_stride, start, floor, target, row_stride, column_stride, *used = (
+                arguments
+            )
+            registers = registers_of(builder, source)
+            size, count = len(matrix), len(matrix[0])
+            row = builder.mul(source_stride, source_stride.type(count))
+            places = square_of(builder, source, row, source_stride, count)
+            sums = [[registers.load(place) for place in row] for row in places]
+            begin, least = registers.load(start), registers.spread(floor)
+            values = [
+                [_at_least(builder, least, builder.fadd(value, begin)) for value in row]
+                for row in apply_on_both_sides(registers, matrix, sums)
+            ]
+            places = square_of(builder, target, row_stride, column_stride, size)
+            _store_used(registers, values, places, used)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return transform
+
+
+def _at_least(builder: Any, floor: Any, value: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", floor, value), floor, value)
+
+
+def _store_used(
+    registers: Registers,
+    values: Sequence[Sequence[Any]],
+    places: Sequence[Sequence[Any]],
+    used: Sequence[Any],
+) -> None:
+    """Build the stores of the first rows, columns and channels of a square."""
+    builder, size = registers.builder, len(values)
+    rows, columns, channels = used
+    limits = (size, size, registers.vector.count)
+    enough = [
+        builder.icmp_signed(">=", count, count.type(limit))
+        for count, limit in zip(used, limits, strict=True)
+    ]
+    whole = builder.and_(builder.and_(enough[0], enough[1]), enough[2])
+    with builder.if_else(whole) as (inside, at_the_edge):
+        with inside:
+            for i, j in np.ndindex(size, size):
+                registers.store(values[i][j], places[i][j])
+        with at_the_edge:
+            mask = registers.first(channels)
+            for i, j in np.ndindex(size, size):
+                is_used = builder.and_(
+                    builder.icmp_signed(">", rows, rows.type(i)),
+                    builder.icmp_signed(">", columns, columns.type(j)),
+                )
+                with builder.if_then(is_used):
+                    registers.store_first(values[i][j], places[i][j], mask)
 
 
 def registers_of(builder: Any, address: Any) -> Registers:
