@@ -158,7 +158,8 @@ def _make_tile(
                     at = builder.gep(row, [at_a])
                     left = load(at) if by_channel else registers.spread(builder.load(at))
                     for v in range(vectors):
-                        total = registers.multiply_add(left, right[v], totals[m, v])
+                        total = builder.load(totals[m, v])
+                        total = registers.multiply_add(left, right[v], total)
                         builder.store(total, totals[m, v])
 
             least = registers.spread(floor)
