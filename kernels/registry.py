@@ -42,6 +42,7 @@ Supports = Callable[[Geometry, np.dtype[Any]], str]
 MODULES: dict[str, tuple[str, ...]] = {
     "conv": ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight", "channel_sum"),
     "im2col": ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight"),
+    "winograd_weight_gradient": ("conv2d_grad_weight",),
     "pool_max": ("max_pool2d_forward", "max_pool2d_scatter", "max_pool2d_gather"),
     "pool_ties": ("max_pool2d_share", "max_pool2d_collect"),
     "pool_mean": ("mean_pool2d_forward", "mean_pool2d_grad_input"),
