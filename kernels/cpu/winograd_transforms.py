@@ -112,7 +112,8 @@ def _pairs(rows: Sequence[Sequence[Fraction]]) -> list[tuple[int, int]]:
         for other in range(k + 1, len(rows)):
             entries = [(a, b) for a, b in zip(row, rows[other], strict=True) if a or b]
             alike = {a == b for a, b in entries} == {True, False}
-            if alike and all(abs(a) == abs(b) for a, b in entries):
+            new = not any({k, other} & set(pair) for pair in pairs)
+            if new and alike and all(abs(a) == abs(b) for a, b in entries):
                 pairs.append((k, other))
     return pairs
 
