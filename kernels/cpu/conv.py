@@ -149,7 +149,7 @@ def conv2d_grad_weight(grad: Array, x: Array, window: Window, out: Array) -> Non
     if is_depthwise(out, window):
         correlate_channels(grad, x, window, out)
         return
-    correlate_pixels(read_only(grad), grad.shape, read_only(x), x.shape, window, out)
+    correlate_pixels(grad, x, window, out)
 
 
 @implements("channel_sum", device="cpu", variant="direct")
