@@ -73,7 +73,7 @@ def make_product(positions: int, vectors: int) -> Any:
                             value = builder.load(builder.gep(channel, [index(t * width + k)]))
                             value = registers.spread(value)
                             for total, factor in zip(row, factors, strict=True):
-                                grown = registers.multiply_add(value, factor, builder.load(total))
+                                grown = registers.multiply_add(value, factor, total)
                                 builder.store(grown, total)
             for v in range(vectors):
                 place = builder.gep(sums, [builder.mul(stride, index(v))])

@@ -138,7 +138,7 @@ def _add(registers: Registers, total: Any, factor: Fraction, value: Any) -> Any:
         return registers.builder.fadd(total, value)
     if factor == -1:
         return registers.builder.fsub(total, value)
-    return registers.multiply_add(registers.constant(factor), value, total)
+    return registers.multiply_add_value(registers.constant(factor), value, total)
 
 
 def apply_on_both_sides(

@@ -63,10 +63,11 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         weight = values(o, channels, window.kh, window.kw)
         grad = values(n, oh, ow, o)
         taps = window.kh * window.kw
-        yield Case(
-            "conv2d_forward", label, (x, weight, bias, window), ((grad.shape, dtype),),
-            terms=taps * channels,
-        )  # fmt: skip
+        for operation in ("conv2d_forward", "conv2d_relu_forward"):
+            yield Case(
+                operation, label, (x, weight, bias, window), ((grad.shape, dtype),),
+                terms=taps * channels,
+            )  # fmt: skip
         yield Case(
             "conv2d_grad_input", label, (grad, weight, window), ((x.shape, dtype),),
             terms=taps * filters,
