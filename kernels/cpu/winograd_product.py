@@ -12,6 +12,7 @@ number of rows of a register tile)::
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -85,3 +86,33 @@ def make_product(positions: int, vectors: int) -> Any:
         return signature, generate
 
     return product
+
+
+@intrinsic
+def fetch_to_write(typing_context: Any, place: Any) -> Any:
+    """fetch_to_write(address): have the processor bring a line of memory that will be written."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _fetch(builder, arguments[0], 1)
+        return context.get_dummy_value()
+
+    return types.void(place), generate
+
+
+@intrinsic
+def fetch_to_read(typing_context: Any, place: Any) -> Any:
+    """fetch_to_read(address): have the processor bring a line of memory that will be read."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _fetch(builder, arguments[0], 0)
+        return context.get_dummy_value()
+
+    return types.void(place), generate
+
+
+def _fetch(builder: Any, place: Any, write: int) -> None:
+    number = ir.IntType(32)
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(prefetch, [builder.bitcast(place, byte), number(write), number(3), number(1)])
