@@ -71,10 +71,8 @@ def _plan(
         left,
         channel_vectors,
         filter_vectors,
-        weight_offset=8 if backward else 0,
         weight_filter=9 if backward else 9 * channels,
         weight_channel=9 * filters if backward else 9,
-        weight_tap=-1 if backward else 1,
         down=down,
         across=across,
         tiles=tiles,
@@ -91,7 +89,9 @@ def _plan(
         zeros=zeros,
         scratch_values=zeros + REACH * channels + LANES,
     )
-    return plan_array(plan), plan.scratch_values
+    taps = np.arange(9)[::-1] if backward else np.arange(9)
+    steps = np.arange(LANES) * plan.weight_filter
+    return plan_array(plan, steps, taps * LANES * LANES), plan.scratch_values
 
 
 def _convolve(

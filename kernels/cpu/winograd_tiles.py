@@ -22,6 +22,7 @@ import numba
 import numpy as np
 
 from tinygrad_cnn.kernels.cpu.memory import LINE_BYTES, address, aligned, clear_run, read_fields
+from tinygrad_cnn.kernels.cpu.transpose import transpose_square
 from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
 from tinygrad_cnn.kernels.cpu.winograd_matrices import POINTS_OF_4, matrices
 from tinygrad_cnn.kernels.cpu.winograd_product import fetch_to_read, fetch_to_write, make_product
@@ -65,11 +66,9 @@ class Plan(NamedTuple):
     left: int
     channel_vectors: int
     filter_vectors: int
-    # where filter o, channel c, tap k lies: offset + o·filter + c·channel + k·tap
-    weight_offset: int
+    # how far apart the taps of neighbouring filters lie, and those of neighbouring channels
     weight_filter: int
     weight_channel: int
-    weight_tap: int
     # the tiles
     down: int
     across: int
@@ -88,6 +87,12 @@ class Plan(NamedTuple):
     start: int
     zeros: int
     scratch_values: int
+
+
+# Behind the fields of a plan there are two tables: the first multiples of weight_filter, and
+# where each tap of a filter goes.
+_STEPS = len(Plan._fields)
+_TAPS = _STEPS + LANES
 
 
 @compiled()
@@ -144,7 +149,7 @@ def _one_task(
     plan = read_fields(Plan, table, 0)
     if stage == 0:
         values = aligned(np.empty(9 * _SQUARE + LINE_BYTES, np.float32))
-        _transform_filters(task, plan, weight, values, scratch)
+        _transform_filters(task, plan, table, weight, values, scratch)
         return
     size = POSITIONS * plan.block * LANES
     pieces = aligned(np.empty(size * plan.channel_vectors + LINE_BYTES, np.float32))
@@ -162,7 +167,7 @@ def _one_task(
 
 @compiled()
 def _transform_filters(
-    vector: int, plan: Plan, weight: Array, values: Array, scratch: Array
+    vector: int, plan: Plan, table: Array, weight: Array, values: Array, scratch: Array
 ) -> None:
     """Transform a vector of filters, first turned so that they lie side by side."""
     filters = min(LANES, plan.filters - vector * LANES)
@@ -170,12 +175,18 @@ def _transform_filters(
         channels = min(LANES, plan.channels - block * LANES)
         if filters < LANES or channels < LANES:
             values[:] = 0
-        for o in range(filters):
-            for c in range(channels):
-                at = plan.weight_offset + (vector * LANES + o) * plan.weight_filter
-                at += (block * LANES + c) * plan.weight_channel
-                for tap in range(9):
-                    values[(tap * LANES + c) * LANES + o] = weight[at + tap * plan.weight_tap]
+        for c in range(channels):
+            at = vector * LANES * plan.weight_filter
+            at += (block * LANES + c) * plan.weight_channel
+            for k in range(0, 9, LANES):
+                transpose_square(
+                    address(weight, at + k),
+                    address(table, _STEPS),
+                    filters,
+                    min(LANES, 9 - k),
+                    address(values, c * LANES),
+                    address(table, _TAPS + k),
+                )
         row = (vector * plan.channel_vectors + block) * LANES
         for c in range(LANES):
             source = address(values, c * LANES)

@@ -12,6 +12,10 @@ from tinygrad_cnn.kernels.cpu.registers import Registers
 from tinygrad_cnn.kernels.cpu.vectors import VECTOR_BYTES
 from tinygrad_cnn.kernels.cpu.winograd_matrices import Matrix, apply_on_both_sides
 
+#: Whether the processor has instructions that read a part of a vector. Without them all
+#: channels of a vector are read, so there must be as many.
+MASKED = VECTOR_BYTES > 16
+
 
 def make_piece_transform(matrix: Matrix, target_stride: int) -> Any:
     """Return the intrinsic that maps a square piece of an image, which may lie partly outside.
@@ -58,18 +62,24 @@ def make_piece_transform(matrix: Matrix, target_stride: int) -> Any:
                 for k in range(size)
             ]
             steps = [builder.mul(column_stride, column_stride.type(q)) for q in range(size)]
-            places, masks = [], []
-            for k in range(size):
-                row = builder.gep(source, [builder.mul(row_stride, row_stride.type(k))])
-                places.append(builder.select(inside[k], row, zeros))
-                some = builder.select(inside[size + k], channels, channels.type(0))
-                masks.append(registers.first(some))
+            rows = [
+                builder.gep(source, [builder.mul(row_stride, row_stride.type(r))])
+                for r in range(size)
+            ]
+            places = [builder.select(inside[r], row, zeros) for r, row in enumerate(rows)]
+            masks = [
+                registers.first(builder.select(inside[size + q], channels, channels.type(0)))
+                for q in range(size)
+            ]
 
             def load(r: int, q: int) -> Any:
-                return registers.load_first(builder.gep(places[r], [steps[q]]), masks[q])
+                place = builder.gep(places[r], [steps[q]])
+                if MASKED:
+                    return registers.load_first(place, masks[q])
+                return registers.load(builder.select(inside[size + q], place, zeros))
 
-            rows = apply_on_both_sides(registers, matrix, load)
-            _store_in_order(registers, rows, target, channels.type(target_stride))
+            results = apply_on_both_sides(registers, matrix, load)
+            _store_in_order(registers, results, target, channels.type(target_stride))
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             source, row_stride, column_stride, rows, columns, *rest = arguments
