@@ -1,16 +1,38 @@
-"""Convolution with 3x3 filters by Winograd's algorithm: a fourth of the multiplications.
+"""Convolution with 3x3 filters by Winograd's algorithm, in a fourth of the multiplications.
 
-DOC
+A filter that slides over a piece of 6x6 pixels gives a tile of 4x4 results. Directly that
+takes 16 · 9 = 144 multiplications for each pair of channels. Transformed by small constant
+matrices (:mod:`~tinygrad_cnn.kernels.cpu.winograd_matrices`), piece and filter are multiplied
+position by position: 36 multiplications, and another small transform gives the tile. Over
+all channels and tiles the products at one position are a matrix product, so nearly all of
+the work runs on register tiles (Lavin and Gray 2016, "Fast Algorithms for Convolutional
+Neural Networks", algorithm 1). The gradient of the input is the same convolution, of the
+error signal by the filters turned by 180°.
+
+What it costs:
+
+- **Rounding.** The transforms add values of different size, so the result differs from the
+  exact one by about 10⁻⁶ to 10⁻⁵ of the largest value, ten times as much as the direct sum.
+- **NaN and infinity spread over a tile.** The pixels 1 to 4 of a piece enter all 16 results,
+  also those whose 3x3 window does not hold them; and since infinities of both signs meet,
+  an infinity becomes a NaN. One in a filter reaches all pixels of its output channel. With
+  ``kernels.use(conv2d_forward="direct")`` they stay in place.
+- **Transforms.** They are worth it where each transformed value is used often: where there
+  are several channels and filters, and tiles enough for the filters' own transform. Small
+  layers are left to the variant "direct"; :func:`_objection` is the rule.
+
+F(2x2,3x3), with 16 multiplications for 4 results, is not here: images of two pixels need just
+as many directly, as the variant "direct" leaves padding out, and on larger ones F(4x4,3x3)
+needs fewer or as many.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from tinygrad_cnn.kernels.buffer_pool import empty
 from tinygrad_cnn.kernels.cpu.memory import plan_array, read_only
-from tinygrad_cnn.kernels.cpu.vectors import VECTOR_BYTES
 from tinygrad_cnn.kernels.cpu.winograd_tiles import (
     LANES,
     POSITIONS,
@@ -20,8 +42,8 @@ from tinygrad_cnn.kernels.cpu.winograd_tiles import (
     Plan,
     convolve,
 )
+from tinygrad_cnn.kernels.cpu.winograd_transforms import MASKED
 from tinygrad_cnn.kernels.geometry import Convolution, Window
-from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
@@ -32,7 +54,8 @@ _LARGE_BLOCK = 9 * ROWS  # ... more tiles meet each filter that is brought
 _TASKS = 32  # at most, and at least half of it where ...
 _SET = 8  # ... that many vectors of filters are left for each
 _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
-_TRANSFORM = 16  # multiply-adds that cost as much as to transform one value of a filter
+# Multiply-adds that cost as much as to transform one value: of a filter, of a piece or a tile.
+_FILTER_TRANSFORM, _TILE_TRANSFORM = 20, 6
 
 _ALL, _POSITIVE = np.float32(-np.inf), np.float32(0)
 _NO_BIAS = np.empty(0, np.float32)
@@ -40,7 +63,7 @@ _NO_BIAS = np.empty(0, np.float32)
 
 @lru_cache(maxsize=256)
 def _plan(
-    source: tuple[int, ...], target: tuple[int, ...], top: int, left: int, backward: bool
+    source: tuple[int, ...], target: tuple[int, ...], padding: tuple[int, int], backward: bool
 ) -> tuple[Array, int]:
     """Return the plan of one layer, and how many values of scratch it needs."""
     images, height, width, channels = source
@@ -67,8 +90,7 @@ def _plan(
         out_height,
         out_width,
         filters,
-        top,
-        left,
+        *padding,
         channel_vectors,
         filter_vectors,
         weight_filter=9 if backward else 9 * channels,
@@ -77,7 +99,7 @@ def _plan(
         across=across,
         tiles=tiles,
         block=block,
-        filter_fork=int(values * _TRANSFORM > _FORK),
+        filter_fork=int(values * _FILTER_TRANSFORM > _FORK),
         fork=int(values * tiles > _FORK),
         tasks=parts * sets,
         blocks_each=blocks_each,
@@ -95,9 +117,15 @@ def _plan(
 
 
 def _convolve(
-    x: Array, weight: Array, bias: Array, top: int, left: int, backward: bool, floor: Any, out: Array
+    x: Array,
+    weight: Array,
+    bias: Array,
+    padding: tuple[int, int],
+    backward: bool,
+    floor: Any,
+    out: Array,
 ) -> None:
-    plan, values = _plan(x.shape, out.shape, top, left, backward)
+    plan, values = _plan(x.shape, out.shape, padding, backward)
     if out.size:
         scratch = empty((values,), np.float32)
         convolve(
@@ -105,20 +133,73 @@ def _convolve(
         )
 
 
-def _supports(geometry: Any, dtype: np.dtype[Any]) -> str:
+def _objection(backward: bool, layer: Any, dtype: np.dtype[Any]) -> str:
+    """Return "" where this variant serves and wins, else why not.
+
+    It counts multiply-adds, with those that a transform costs by the processor's measure.
+    """
+    if dtype != np.float32:
+        return "it serves float32"
+    if not isinstance(layer, Convolution):
+        return "it has to know the whole layer"
+    if layer.window[:4] != (3, 3, 1, 1) or layer.window[6:8] != (1, 1) or layer.window.groups > 1:
+        return "it serves 3x3 filters with stride, dilation and groups of 1"
+    channels, filters = -(-layer.channels // LANES) * LANES, -(-layer.filters // LANES) * LANES
+    if min(layer.channels, layer.filters) < LANES:
+        return f"it serves {LANES} channels and filters or more"
+    if not MASKED and (channels, filters) != (layer.channels, layer.filters):
+        return f"it serves multiples of {LANES} channels and filters on this processor"
+    outputs = layer.window.output_size(layer.height, layer.width)
+    height, width = (layer.height, layer.width) if backward else outputs
+    tiles = layer.images * -(-height // SIZE) * -(-width // SIZE)
+    multiplied = (-(-tiles // ROWS) * ROWS + _FILTER_TRANSFORM) * channels * filters
+    transformed = tiles * _TILE_TRANSFORM * (channels + filters)
+    direct = layer.images * layer.channels * filters
+    for size, count, padding in zip(
+        (layer.height, layer.width), outputs, layer.window[4:6], strict=True
+    ):
+        direct *= _pairs(size, count, padding)
+    if direct <= POSITIONS * (multiplied + transformed):
+        return "its transforms would cost more than they save"
     return ""
 
 
+def _pairs(size: int, outputs: int, padding: int) -> int:
+    """Return how often a tap of three meets a pixel, along one axis."""
+    return sum(max(0, min(outputs, size + padding - u) - max(0, padding - u)) for u in range(3))
+
+
+@implements(
+    "conv2d_forward",
+    device="cpu",
+    variant="winograd",
+    rank=-10,
+    supports=partial(_objection, False),
+)
 def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Array) -> None:
-    """As the variant "direct"."""
-    _convolve(x, weight, bias, window.ph, window.pw, False, _ALL, out)
+    """out[n,i,j,o] = bias[o] + Σ_u,v,c x[n, i+u-ph, j+v-pw, c] · weight[o,c,u,v]."""
+    _convolve(x, weight, bias, window[4:6], False, _ALL, out)
 
 
+@implements(
+    "conv2d_relu_forward",
+    device="cpu",
+    variant="winograd",
+    rank=-10,
+    supports=partial(_objection, False),
+)
 def conv2d_relu_forward(x: Array, weight: Array, bias: Array, window: Window, out: Array) -> None:
     """As `conv2d_forward`, but what is less than 0 becomes 0 before it is stored."""
-    _convolve(x, weight, bias, window.ph, window.pw, False, _POSITIVE, out)
+    _convolve(x, weight, bias, window[4:6], False, _POSITIVE, out)
 
 
+@implements(
+    "conv2d_grad_input",
+    device="cpu",
+    variant="winograd",
+    rank=-10,
+    supports=partial(_objection, True),
+)
 def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) -> None:
-    """The same convolution by turned filters, channels and filters exchanged, padding 2 - p."""
-    _convolve(grad, weight, _NO_BIAS, 2 - window.ph, 2 - window.pw, True, _ALL, out)
+    """Convolve with turned filters, channels and filters exchanged, and padding 2 - p."""
+    _convolve(grad, weight, _NO_BIAS, (2 - window.ph, 2 - window.pw), True, _ALL, out)

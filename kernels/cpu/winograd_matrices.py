@@ -122,7 +122,7 @@ def _sum(registers: Registers, row: Sequence[Fraction], values: Sequence[Any]) -
     )
     factor, total = terms[0]
     if factor != 1:
-        total = registers.builder.fmul(registers.constant(factor), total)
+        total = registers.builder.fmul(registers.constant(float(factor)), total)
     for factor, value in terms[1:]:
         total = _add(registers, total, factor, value)
     return total
@@ -134,7 +134,7 @@ def _add(registers: Registers, total: Any, factor: Fraction, value: Any) -> Any:
         return registers.builder.fadd(total, value)
     if factor == -1:
         return registers.builder.fsub(total, value)
-    return registers.multiply_add_value(registers.constant(factor), value, total)
+    return registers.multiply_add_value(registers.constant(float(factor)), value, total)
 
 
 def apply_on_both_sides(
@@ -161,6 +161,6 @@ def _groups(matrix: Matrix) -> list[list[int]]:
     """Return rows that are made together: so many pairs ±p as registers hold, then the rest."""
     pairs = [list(pair) for pair in _pairs(matrix)]
     if _MANY_REGISTERS:
-        pairs = [sum(pairs, [])] if pairs else []
+        pairs = [[i for pair in pairs for i in pair]] if pairs else []
     rest = [i for i in range(len(matrix)) if not any(i in pair for pair in pairs)]
     return [*pairs, rest] if rest else pairs

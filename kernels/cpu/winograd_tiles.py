@@ -16,7 +16,7 @@ While the processor multiplies, its memory would have nothing to do. So the line
 is going to write, and those that the next block reads, are fetched between the products.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np

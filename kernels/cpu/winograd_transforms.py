@@ -83,9 +83,7 @@ def make_piece_transform(matrix: Matrix, target_stride: int) -> Any:
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             source, row_stride, column_stride, rows, columns, *rest = arguments
-            limits = [
-                builder.extract_value(pair, k) for pair in (rows, columns) for k in range(2)
-            ]
+            limits = [builder.extract_value(pair, k) for pair in (rows, columns) for k in range(2)]
             _call(builder, build, source, row_stride, column_stride, *limits, *rest)
             return context.get_dummy_value()
 
