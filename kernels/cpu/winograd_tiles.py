@@ -18,10 +18,9 @@ is going to write, and those that the next block reads, are fetched between the 
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import LINE_BYTES, address, aligned, clear_run, read_fields
+from tinygrad_cnn.kernels.cpu.memory import LINE_BYTES, address, clear_run
 from tinygrad_cnn.kernels.cpu.transpose import transpose_square
 from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
 from tinygrad_cnn.kernels.cpu.winograd_matrices import POINTS_OF_4, matrices
@@ -41,7 +40,7 @@ LANES = lanes(np.float32)
 ROWS = TILE_ROWS  # tiles in a group
 _CELL = ROWS * LANES  # values of a group at one position
 _STACK = POSITIONS * _CELL  # ... at all of them
-_SQUARE = LANES * LANES
+SQUARE = LANES * LANES
 _LINE = LINE_BYTES // 4
 
 RESULT, FILTER, PIECE = matrices(SIZE, 3, POINTS_OF_4)
@@ -91,82 +90,12 @@ class Plan(NamedTuple):
 
 # Behind the fields of a plan there are two tables: the first multiples of weight_filter, and
 # where each tap of a filter goes.
-_STEPS = len(Plan._fields)
-_TAPS = _STEPS + LANES
+STEPS = len(Plan._fields)
+TAPS = STEPS + LANES
 
 
 @compiled()
-def convolve(
-    table: Array, x: Array, weight: Array, bias: Array, floor: float, scratch: Array, out: Array
-) -> None:
-    """Fill `out` by a plan; the arrays are flat, `bias` may be empty.
-
-    Sums below `floor` become it. `scratch` is aligned and has the size that the plan says.
-    """
-    plan = read_fields(Plan, table, 0)
-    for k in range(plan.start, plan.scratch_values):
-        scratch[k] = 0
-    for o in range(bias.size):
-        scratch[plan.start + o] = bias[o]
-    for stage in range(2):
-        tasks = plan.tasks if stage else plan.filter_vectors
-        fork = plan.fork if stage else plan.filter_fork
-        _share(stage, fork, tasks, table, x, weight, floor, scratch, out)
-
-
-@compiled(parallel=True)
-def _share(
-    stage: int,
-    fork: int,
-    tasks: int,
-    table: Array,
-    x: Array,
-    weight: Array,
-    floor: float,
-    scratch: Array,
-    out: Array,
-) -> None:
-    """Run the tasks of one of the two stages; both here, since parallel code compiles slowly."""
-    if fork:
-        for task in numba.prange(tasks):
-            _one_task(stage, np.intp(task), table, x, weight, floor, scratch, out)
-    else:
-        for task in range(tasks):
-            _one_task(stage, task, table, x, weight, floor, scratch, out)
-
-
-@compiled()
-def _one_task(
-    stage: int,
-    task: int,
-    table: Array,
-    x: Array,
-    weight: Array,
-    floor: float,
-    scratch: Array,
-    out: Array,
-) -> None:
-    plan = read_fields(Plan, table, 0)
-    if stage == 0:
-        values = aligned(np.empty(9 * _SQUARE + LINE_BYTES, np.float32))
-        _transform_filters(task, plan, table, weight, values, scratch)
-        return
-    size = POSITIONS * plan.block * LANES
-    pieces = aligned(np.empty(size * plan.channel_vectors + LINE_BYTES, np.float32))
-    sums = aligned(np.empty(size * plan.set_vectors + LINE_BYTES, np.float32))
-    some, part = task // plan.sets, task % plan.sets
-    first = part * plan.set_vectors
-    last = min(first + plan.set_vectors, plan.filter_vectors)
-    for block in range(some * plan.blocks_each, min((some + 1) * plan.blocks_each, plan.blocks)):
-        begin = block * plan.block
-        tiles = min(plan.block, plan.tiles - begin)
-        _transform_pieces(begin, tiles, plan, x, scratch, pieces)
-        _multiply(begin, tiles, first, last, plan, x, pieces, scratch, sums, out)
-        _transform_results(begin, tiles, first, last, plan, sums, scratch, floor, out)
-
-
-@compiled()
-def _transform_filters(
+def transform_filters(
     vector: int, plan: Plan, table: Array, weight: Array, values: Array, scratch: Array
 ) -> None:
     """Transform a vector of filters, first turned so that they lie side by side."""
@@ -181,17 +110,17 @@ def _transform_filters(
             for k in range(0, 9, LANES):
                 transpose_square(
                     address(weight, at + k),
-                    address(table, _STEPS),
+                    address(table, STEPS),
                     filters,
                     min(LANES, 9 - k),
                     address(values, c * LANES),
-                    address(table, _TAPS + k),
+                    address(table, TAPS + k),
                 )
         row = (vector * plan.channel_vectors + block) * LANES
         for c in range(LANES):
             source = address(values, c * LANES)
             target = address(scratch, (row + c) * LANES)
-            _transform_filter(source, 3 * _SQUARE, _SQUARE, target, plan.position_values)
+            _transform_filter(source, 3 * SQUARE, SQUARE, target, plan.position_values)
 
 
 @compiled()
@@ -212,7 +141,7 @@ def _next(place: tuple[int, int, int], plan: Plan) -> tuple[int, int, int]:
 
 
 @compiled()
-def _transform_pieces(
+def transform_pieces(
     begin: int, tiles: int, plan: Plan, x: Array, scratch: Array, pieces: Array
 ) -> None:
     place = _place(begin, plan)
@@ -238,7 +167,7 @@ def _transform_pieces(
 
 
 @compiled()
-def _multiply(
+def multiply(
     begin: int,
     tiles: int,
     first: int,
@@ -251,7 +180,7 @@ def _multiply(
     out: Array,
 ) -> None:
     """Multiply a block at all positions, by two vectors of filters at a time."""
-    panel = plan.channel_vectors * _SQUARE
+    panel = plan.channel_vectors * SQUARE
     fetched, rows = 0, tiles * SIZE
     here, there = _place(begin, plan), _place(begin + plan.block, plan)
     for p in range(POSITIONS):
@@ -294,7 +223,7 @@ def _fetch(
 
 
 @compiled()
-def _transform_results(
+def transform_results(
     begin: int,
     tiles: int,
     first: int,
