@@ -47,6 +47,7 @@ from tinygrad_cnn.kernels.layout import Array
 _BLOCK_VALUES = 48 * 1024  # input values under a block: about 200 KB of float32
 _BLOCK_PIXELS = 512  # output pixels of a block, at most
 _SMALL = 128  # pixels of an image so small that blocks hold as many images as a tile has rows
+_CACHED_VALUES = 6 * 1024  # values in panels that stay in the first-level cache
 _TASKS = 16  # fewer blocks than this are cut by panels too
 _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
 _FORK_PACKING = 256 * 1024  # values of a filter below which one thread packs it
@@ -111,6 +112,7 @@ class BlockPlan(NamedTuple):
     panel_values: int
     panel_sets: int
     panel_step: int  # panels in a set
+    panels_inside: int  # whether each tile meets all panels before the next one does
     # where the tables lie in the plan
     ranges: int
     tiles: int
@@ -198,6 +200,7 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
         panel_values=depth * width,
         panel_sets=panel_sets,
         panel_step=panel_step,
+        panels_inside=int(depth * width * panel_step < _CACHED_VALUES),
         ranges=at,
         tiles=at + len(ranges),
         places=at + len(ranges) + count * _RECORD,
@@ -211,18 +214,19 @@ def _block(product: Product) -> tuple[int, int]:
     source, target = product.source, product.target
     pixels = max(1, target.height * target.width)
     values = max(1, source.height * source.width * product.channels)
-    rows = min(_BLOCK_VALUES * target.height // values, _BLOCK_PIXELS // max(1, target.width))
+    if pixels <= _SMALL:  # its kinds have few pixels each: several images fill their tiles
+        images = min(_BLOCK_VALUES // values, _BLOCK_PIXELS // pixels, target.images // _TASKS)
+        images = max(TILE_ROWS, images // TILE_ROWS * TILE_ROWS)
+        return max(1, min(images, target.images)), max(1, target.height)
+    rows = min(_BLOCK_VALUES * target.height // values, _BLOCK_PIXELS // target.width)
     rows = max(1, min(rows, target.height))
-    bands = -(-max(1, target.height) // rows)
-    rows = -(-target.height // bands)  # bands of nearly equal size
+    rows = -(-target.height // -(-target.height // rows))  # bands of nearly equal size
     images = 1
-    if bands == 1:
-        images = min(_BLOCK_VALUES // values, _BLOCK_PIXELS // pixels, -(-target.images // _TASKS))
-        if pixels <= _SMALL:  # its kinds have few pixels each: several images fill their tiles
-            images = -(-max(1, images) // TILE_ROWS) * TILE_ROWS
+    if rows == target.height:
+        images = min(_BLOCK_VALUES // values, _BLOCK_PIXELS // pixels, target.images // _TASKS)
         images = max(1, min(images, target.images))
-        images = -(-target.images // -(-target.images // images)) if pixels > _SMALL else images
-    return images, max(1, rows)
+        images = -(-target.images // -(-target.images // images))
+    return images, rows
 
 
 def _tiles(product: Product, images: int, begin: int, end: int, width: int) -> Iterator[Array]:
@@ -268,13 +272,14 @@ def _correlate(table: Array, x: Array, weight: Array, bias: Array, out: Array) -
     if not plan.rectified:
         start[-1] = -np.inf
     packed = aligned(np.empty(plan.packed_values + LINE_BYTES, out.dtype))
-    _share(True, plan.packing_fork, plan.packing_tasks, table, x, weight, packed, start, out)
-    _share(False, plan.fork, plan.tasks, table, x, weight, packed, start, out)
+    forks, tasks = (plan.packing_fork, plan.fork), (plan.packing_tasks, plan.tasks)
+    for phase in range(2):
+        _share(phase, forks[phase], tasks[phase], table, x, weight, packed, start, out)
 
 
 @compiled(parallel=True)
 def _share(
-    packing: bool,
+    phase: int,
     fork: int,
     tasks: int,
     table: Array,
@@ -284,18 +289,21 @@ def _share(
     start: Array,
     out: Array,
 ) -> None:
-    """Run all tasks of one of the two phases; both here, since parallel code compiles slowly."""
+    """Run all tasks of a phase: first packing, then multiplying.
+
+    One function for both, since each parallel one takes seconds to compile.
+    """
     if fork:
         for task in numba.prange(tasks):
-            _one_task(packing, np.intp(task), table, x, weight, packed, start, out)
+            _one_task(phase, np.intp(task), table, x, weight, packed, start, out)
     else:
         for task in range(tasks):
-            _one_task(packing, task, table, x, weight, packed, start, out)
+            _one_task(phase, task, table, x, weight, packed, start, out)
 
 
 @compiled()
 def _one_task(
-    packing: bool,
+    phase: int,
     task: int,
     table: Array,
     x: Array,
@@ -305,7 +313,7 @@ def _one_task(
     out: Array,
 ) -> None:
     plan = read_fields(BlockPlan, table, 0)
-    if packing:
+    if phase == 0:
         places = table[plan.places : plan.steps]
         pack_panel(
             task,
@@ -335,18 +343,22 @@ def _multiply_block(
     a_strides = (plan.source_down, plan.source_across, plan.source_channel)
     b_strides = (plan.packed_down, plan.packed_across, plan.width)
     place = image * plan.target_image + group * plan.columns
-    for panel in range(panels * plan.panel_step, min((panels + 1) * plan.panel_step, plan.panels)):
-        column = panel * plan.width
-        at = (group * plan.panels + panel) * plan.panel_values
-        begin = address(start, (group * plan.panels + panel) * plan.width)
-        for tile in range(table[ranges], table[ranges + 1]):
-            head = plan.tiles + tile * _RECORD
+    first = panels * plan.panel_step
+    last = min(first + plan.panel_step, plan.panels)
+    tiles = table[ranges + 1] - table[ranges]
+    outer, inner = (tiles, last - first) if plan.panels_inside else (last - first, tiles)
+    for k in range(outer):
+        for m in range(inner):
+            tile, panel = (k, first + m) if plan.panels_inside else (m, first + k)
+            head = plan.tiles + (table[ranges] + tile) * _RECORD
             counts = (table[head], table[head + 1], table[head + 2])
+            column = panel * plan.width
+            panel += group * plan.panels
             multiply_tile(
                 plan.width, plan.lanes, counts,
                 a, address(table, head + _HEAD), a_strides,
-                address(packed, at + table[head + 3]), b_strides,
-                begin, np.intp(0), start[-1],
+                address(packed, panel * plan.panel_values + table[head + 3]), b_strides,
+                address(start, panel * plan.width), np.intp(0), start[-1],
                 address(out, place + column), address(table, head + _HEAD + TILE_ROWS),
                 plan.columns - column,
             )  # fmt: skip

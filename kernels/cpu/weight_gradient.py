@@ -127,7 +127,10 @@ def _pixel_plan(
     channels, filters = all_channels // groups, all_filters // groups
     pixels = out_height * out_width
     rectangles = [
-        (*_meeting(u * dh - ph, sh, height, out_height), *_meeting(v * dw - pw, sw, across, out_width))
+        (
+            *_meeting(u * dh - ph, sh, height, out_height),
+            *_meeting(v * dw - pw, sw, across, out_width),
+        )
         for u in range(kh)
         for v in range(kw)
     ]
@@ -240,29 +243,33 @@ def _correlate_pixels(table: Array, grad: Array, x: Array, out: Array) -> None:
     plan = read_fields(PixelPlan, table, 0)
     count = plan.groups * plan.slots * plan.panels * plan.panel_values
     sums = aligned(np.empty(count + LINE_BYTES, out.dtype))
-    _share(True, plan.fork, plan.tasks, table, grad, x, sums, out)
-    _share(False, plan.fork, plan.groups * plan.panels, table, grad, x, sums, out)
+    tasks = (plan.tasks, plan.groups * plan.panels)
+    for phase in range(2):
+        _share(phase, plan.fork, tasks[phase], table, grad, x, sums, out)
 
 
 @compiled(parallel=True)
 def _share(
-    adding: bool, fork: int, tasks: int, table: Array, grad: Array, x: Array, sums: Array, out: Array
+    phase: int, fork: int, tasks: int, table: Array, grad: Array, x: Array, sums: Array, out: Array
 ) -> None:
-    """Run all tasks of one of the two phases; both here, since parallel code compiles slowly."""
+    """Run all tasks of a phase: first adding up pixels, then combining the sums.
+
+    One function for both, since each parallel one takes seconds to compile.
+    """
     if fork:
         for task in numba.prange(tasks):
-            _one_task(adding, np.intp(task), table, grad, x, sums, out)
+            _one_task(phase, np.intp(task), table, grad, x, sums, out)
     else:
         for task in range(tasks):
-            _one_task(adding, task, table, grad, x, sums, out)
+            _one_task(phase, task, table, grad, x, sums, out)
 
 
 @compiled()
 def _one_task(
-    adding: bool, task: int, table: Array, grad: Array, x: Array, sums: Array, out: Array
+    phase: int, task: int, table: Array, grad: Array, x: Array, sums: Array, out: Array
 ) -> None:
     plan = read_fields(PixelPlan, table, 0)
-    if adding:
+    if phase == 0:
         _add_pixels(task, plan, table, grad, x, sums)
     else:
         _combine(task, plan, table, sums, out)
