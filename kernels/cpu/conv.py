@@ -35,6 +35,7 @@ from tinygrad_cnn.kernels.cpu.depthwise import is_depthwise, slide_channels, sli
 from tinygrad_cnn.kernels.cpu.depthwise_weight_gradient import correlate_channels
 from tinygrad_cnn.kernels.cpu.memory import read_only
 from tinygrad_cnn.kernels.cpu.packing import Filter
+from tinygrad_cnn.kernels.cpu.spread import spread, spreads
 from tinygrad_cnn.kernels.cpu.taps import backward_axis, forward_axis
 from tinygrad_cnn.kernels.cpu.weight_gradient import correlate_pixels
 from tinygrad_cnn.kernels.geometry import Window
@@ -138,6 +139,9 @@ def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) ->
     """
     if is_depthwise(weight, window):
         slide_channels_back(grad, weight, window, out)
+        return
+    if spreads(weight.shape[1], window, out.dtype):
+        spread(grad, weight, window, out)
         return
     plan = _grad_input_plan(grad.shape, weight.shape, out.shape, window, out.dtype)
     correlate(plan, grad, weight, _NONE[out.dtype], out)

@@ -116,6 +116,7 @@ class BlockPlan(NamedTuple):
     # where the tables lie in the plan
     ranges: int
     tiles: int
+    zeros: int  # as many as a tile has rows
     places: int
     steps: int
 
@@ -203,10 +204,12 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
         panels_inside=int(depth * width * panel_step < _CACHED_VALUES),
         ranges=at,
         tiles=at + len(ranges),
-        places=at + len(ranges) + count * _RECORD,
-        steps=at + len(ranges) + count * _RECORD + len(places),
+        zeros=at + len(ranges) + count * _RECORD,
+        places=at + len(ranges) + count * _RECORD + TILE_ROWS,
+        steps=at + len(ranges) + count * _RECORD + TILE_ROWS + len(places),
     )
-    return plan_array(plan, packing, ranges, *tiles, places, np.arange(width) * filters.column_step)
+    zeros, steps = np.zeros(TILE_ROWS), np.arange(width) * filters.column_step
+    return plan_array(plan, packing, ranges, *tiles, zeros, places, steps)
 
 
 def _block(product: Product) -> tuple[int, int]:
@@ -358,7 +361,7 @@ def _multiply_block(
                 plan.width, plan.lanes, counts,
                 a, address(table, head + _HEAD), a_strides,
                 address(packed, panel * plan.panel_values + table[head + 3]), b_strides,
-                address(start, panel * plan.width), np.intp(0), start[-1],
+                address(start, panel * plan.width), address(table, plan.zeros), start[-1],
                 address(out, place + column), address(table, head + _HEAD + TILE_ROWS),
                 plan.columns - column,
             )  # fmt: skip

@@ -113,8 +113,8 @@ def _tap_plan(
     window: Window,
     backward: bool,
     dtype: npt.DTypeLike,
-) -> tuple[TapPlan, Array, Array, Array]:
-    """Return the plan, the kinds of tiles, and where each pixel reads and where it writes.
+) -> tuple[TapPlan, *tuple[Array, ...]]:
+    """Return the plan, the kinds of tiles, where each pixel reads and writes, and zeros.
 
     A kind is (taps down, taps across, first tap in the packed filter, pixels in the tile).
     """
@@ -159,8 +159,9 @@ def _tap_plan(
         tap_down=down.step * kw * padded,
         tap_right=across.step * padded,
     )
-    tables = [np.array(table, np.intp).reshape(-1) for table in (kinds, reads, writes)]
-    return plan, tables[0], tables[1], tables[2]
+    zeros = np.zeros(CHANNEL_ROWS, np.intp)
+    tables = [np.array(table, np.intp).reshape(-1) for table in (kinds, reads, writes, zeros)]
+    return plan, *tables
 
 
 Kind = tuple[int, int]
@@ -232,6 +233,7 @@ def _slide(
     kinds: Array,
     reads: Array,
     writes: Array,
+    zeros: Array,
     x: Array,
     packed: Array,
     start: Array,
@@ -239,10 +241,10 @@ def _slide(
 ) -> None:
     if plan.fork:
         for task in numba.prange(plan.images * plan.panels):
-            _slide_panel(np.intp(task), plan, kinds, reads, writes, x, packed, start, out)
+            _slide_panel(np.intp(task), plan, kinds, reads, writes, zeros, x, packed, start, out)
     else:
         for task in range(plan.images * plan.panels):
-            _slide_panel(task, plan, kinds, reads, writes, x, packed, start, out)
+            _slide_panel(task, plan, kinds, reads, writes, zeros, x, packed, start, out)
 
 
 @compiled()
@@ -252,6 +254,7 @@ def _slide_panel(
     kinds: Array,
     reads: Array,
     writes: Array,
+    zeros: Array,
     x: Array,
     packed: Array,
     start: Array,
@@ -270,6 +273,6 @@ def _slide_panel(
         for c in range(first, min(first + plan.panel, plan.channels), plan.lanes):
             multiply_channels(
                 plan.lanes, counts, address(x, source + c), a_rows, a_strides,
-                address(packed, tap + c), b_strides, address(start, c), start[-1],
-                address(out, target + c), out_rows, plan.channels - c,
+                address(packed, tap + c), b_strides, address(start, c), address(zeros, 0),
+                start[-1], address(out, target + c), out_rows, plan.channels - c,
             )  # fmt: skip

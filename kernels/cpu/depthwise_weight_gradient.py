@@ -152,10 +152,11 @@ def _add_panel(
     none[-1] = -np.inf  # no sum falls below it
     products = np.empty(CHANNEL_ROWS * plan.lanes, sums.dtype)
     places = np.arange(CHANNEL_ROWS) * plan.lanes
+    zeros = np.zeros(CHANNEL_ROWS, np.intp)
     for image in range(slot * plan.slot_images, min((slot + 1) * plan.slot_images, plan.images)):
         for c in range(first, min(first + plan.panel, plan.channels), plan.lanes):
             _add_image(
-                plan, kinds, reads, taps, grad, x, image, c, none, products, places,
+                plan, kinds, reads, taps, grad, x, image, c, none, zeros, products, places,
                 (slot * plan.taps) * plan.padded_channels + c, sums,
             )  # fmt: skip
 
@@ -171,6 +172,7 @@ def _add_image(
     image: int,
     c: int,
     none: Array,
+    zeros: Array,
     products: Array,
     places: Array,
     total: int,
@@ -188,7 +190,7 @@ def _add_image(
             plan.lanes, counts, address(x, image * plan.x_image + first_x + c),
             address(reads, tile * CHANNEL_ROWS), a_strides,
             address(grad, image * plan.grad_image + first_grad + c), b_strides,
-            address(none, 0), none[-1], address(products, 0), address(places, 0), used_columns,
+            address(none, 0), address(zeros, 0), none[-1], address(products, 0), address(places, 0), used_columns,
         )  # fmt: skip
         for m in range(used):
             at = total + taps[tile * CHANNEL_ROWS + m] * plan.padded_channels

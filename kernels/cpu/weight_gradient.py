@@ -405,8 +405,8 @@ def _multiply(
         place = address(sums, at + tile * TILE_ROWS * plan.width)
         multiply_tile(
             plan.width, plan.lanes, counts, offset(a, a_first), address(table, head + 4), a_strides,
-            offset(b, b_at), b_strides, place, plan.width, sums.dtype.type(-np.inf),
-            place, address(table, plan.places), plan.width,
+            offset(b, b_at), b_strides, place, address(table, plan.places),
+            sums.dtype.type(-np.inf), place, address(table, plan.places), plan.width,
         )  # fmt: skip
 
 
