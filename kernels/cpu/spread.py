@@ -207,17 +207,18 @@ def _add_shares(
     counts = (np.intp(1), np.intp(1), plan.grad_pixel)
     a_strides = (np.intp(0), np.intp(0), np.intp(1))
     b_strides = (np.intp(0), np.intp(0), plan.width)
-    for part in range(plan.kh * plan.panels):
-        u, column = part // plan.panels, part % plan.panels * plan.width
-        b = address(packed, part * plan.grad_pixel * plan.width)
-        for j in range(plan.grad_width):
-            a = address(grad, image * plan.grad_image + j * plan.grad_pixel)
+    size = plan.grad_pixel * plan.width
+    for j in range(plan.grad_width):
+        a = address(grad, image * plan.grad_image + j * plan.grad_pixel)
+        for part in range(plan.kh * plan.panels):
+            u, column = part // plan.panels, part % plan.panels * plan.width
             place = address(sums, u * plan.step_down + j * plan.step_across + column)
             for row in range(0, rows, TILE_ROWS):
                 writes = address(table, plan.writes + last + row)
                 multiply_tile(
                     plan.width, plan.lanes, counts,
-                    a, address(table, plan.reads + last + row), a_strides, b, b_strides,
+                    a, address(table, plan.reads + last + row), a_strides,
+                    address(packed, part * size), b_strides,
                     place, writes, sums.dtype.type(-np.inf), place, writes,
                     plan.columns - column,
                 )  # fmt: skip
