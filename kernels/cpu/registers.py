@@ -19,10 +19,12 @@ class Registers:
         self._suffix = f"v{width}f{8 * self._bytes}"
 
     def load(self, address: Any) -> Any:
+        """Load a vector, wherever it lies."""
         pointer = self.builder.bitcast(address, self.vector.as_pointer())
         return self.builder.load(pointer, align=self._bytes)
 
     def store(self, value: Any, address: Any) -> None:
+        """Store a vector, wherever it goes."""
         pointer = self.builder.bitcast(address, self.vector.as_pointer())
         self.builder.store(value, pointer, align=self._bytes)
 
