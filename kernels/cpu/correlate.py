@@ -130,8 +130,9 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
     """Return what :func:`correlate` runs by: a :class:`BlockPlan`, a Packing and tables.
 
     The tables are, for the usual number of images in a block and for the last block's, and
-    for each band of rows: the first tile and the last; then the tiles; then those of the
-    packing.
+    for each band of rows: the first tile, the end, and where the band begins in the source
+    and in the target; then the tiles, which bands that are alike share; then what packing
+    needs.
     """
     source, target, filters = product.source, product.target, product.filters
     width = best_width(filters.columns, dtype)
@@ -151,14 +152,16 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
     last = target.images - (image_blocks - 1) * image_step
     ranges: list[int] = []
     tiles: list[Array] = []
-    count = 0
     for images in () if empty else (image_step, last):
+        known: dict[tuple[bytes, ...], tuple[int, int]] = {}
         for row in range(0, target.height, row_step):
-            ranges.append(count)
-            for each in _tiles(product, images, row, row + row_step, width):
-                tiles.append(each)
-                count += len(each)
-            ranges.append(count)
+            first, met, start = (each[row : row + row_step] for each in product.down[:3])
+            alike = (first.tobytes(), met.tobytes(), (start - start[0]).tobytes())
+            if alike not in known:
+                begin = sum(map(len, tiles))
+                tiles += _tiles(product, images, row, row + row_step, width)
+                known[alike] = begin, sum(map(len, tiles))
+            ranges += [*known[alike], int(start[0]) * source.row, row * target.row]
     packing = Packing(
         *filters,
         lanes=lanes(dtype),
@@ -172,8 +175,9 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
         product.down.order, product.across.order, product.channels, run_channels, width
     )
     packing_tasks = product.groups * panels if depth else 0
-    sweeps = sum(int(each[:, :3].prod(axis=1).sum()) for each in tiles) // 2
-    work = image_blocks * sweeps * TILE_ROWS * panels * width * product.groups
+    met_in_all = int(product.down.taps.sum()) * int(product.across.taps.sum())
+    work = target.images * met_in_all * product.channels * panels * width * product.groups
+    count = sum(map(len, tiles))
     at = _FIELDS + len(Packing._fields)
     plan = BlockPlan(
         tasks=blocks * product.groups * panel_sets,
@@ -241,10 +245,11 @@ def _tiles(product: Product, images: int, begin: int, end: int, width: int) -> I
             runs, run = (1, v.taps * product.channels) if connected else (v.taps, product.channels)
             tap = u.first * len(across.order) + v.first
             head = (u.taps, runs, run, tap * product.channels * width)
-            reads = _places(source, images, down.start[u.pixels], across.start[v.pixels])
+            starts = down.start[u.pixels] - down.start[begin]
+            reads = _places(source, images, starts, across.start[v.pixels])
             if not (u.taps and v.taps):
                 head, reads = (0, 0, 0, 0), np.zeros_like(reads)
-            writes = _places(target, images, u.pixels, v.pixels)
+            writes = _places(target, images, u.pixels - begin, v.pixels)
             spare = (0, -len(reads) % TILE_ROWS)  # the last tile repeats its last pixel
             table = [
                 np.pad(each, spare, mode="edge").reshape(-1, TILE_ROWS) for each in (reads, writes)
@@ -338,14 +343,15 @@ def _multiply_block(
     block, panels = task // plan.panel_sets, task % plan.panel_sets
     block, group = block // plan.groups, block % plan.groups
     image, band = block // plan.bands, block % plan.bands
-    ranges = plan.ranges + 2 * band
+    ranges = plan.ranges + 4 * band
     if image == plan.image_blocks - 1:
-        ranges += 2 * plan.bands  # the last block may have fewer images
+        ranges += 4 * plan.bands  # the last block may have fewer images
     image *= plan.image_step
-    a = address(x, image * plan.source_image + group * plan.source_group)
+    source = image * plan.source_image + group * plan.source_group
+    a = address(x, source + table[ranges + 2])
     a_strides = (plan.source_down, plan.source_across, plan.source_channel)
     b_strides = (plan.packed_down, plan.packed_across, plan.width)
-    place = image * plan.target_image + group * plan.columns
+    place = image * plan.target_image + group * plan.columns + table[ranges + 3]
     first = panels * plan.panel_step
     last = min(first + plan.panel_step, plan.panels)
     tiles = table[ranges + 1] - table[ranges]
