@@ -112,6 +112,7 @@ class BlockPlan(NamedTuple):
     panel_values: int
     panel_sets: int
     panel_step: int  # panels in a set
+    packs: int  # whether a task packs its panels itself, one after the other in one place
     panels_inside: int  # whether each tile meets all panels before the next one does
     # where the tables lie in the plan
     ranges: int
@@ -140,7 +141,7 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
     taps = len(product.down.order) * len(product.across.order)
     depth = taps * product.channels
 
-    image_step, row_step = _block(product)
+    image_step, row_step = _block(product, panels, depth * width)
     image_blocks = -(-target.images // image_step)
     bands = -(-target.height // row_step)
     empty = not (target.images * target.height * target.width * panels)
@@ -174,7 +175,9 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
     places = pack_places(
         product.down.order, product.across.order, product.channels, run_channels, width
     )
-    packing_tasks = product.groups * panels if depth else 0
+    inside = depth * width * panel_step < _CACHED_VALUES
+    packs = blocks == 1 and depth > 0 and not inside
+    packing_tasks = product.groups * panels if depth and not packs else 0
     met_in_all = int(product.down.taps.sum()) * int(product.across.taps.sum())
     work = target.images * met_in_all * product.channels * panels * width * product.groups
     count = sum(map(len, tiles))
@@ -205,7 +208,8 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
         panel_values=depth * width,
         panel_sets=panel_sets,
         panel_step=panel_step,
-        panels_inside=int(depth * width * panel_step < _CACHED_VALUES),
+        packs=int(packs),
+        panels_inside=int(inside),
         ranges=at,
         tiles=at + len(ranges),
         zeros=at + len(ranges) + count * _RECORD,
@@ -216,24 +220,26 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
     return plan_array(plan, packing, ranges, *tiles, zeros, places, steps)
 
 
-def _block(product: Product) -> tuple[int, int]:
-    """Return how many images and how many rows of output a block has."""
+def _block(product: Product, panels: int, panel_values: int) -> tuple[int, int]:
+    """Return how many images and how many rows of output a block has.
+
+    The larger a panel, the more pixels have to share the trouble of reading it.
+    """
     source, target = product.source, product.target
     pixels = max(1, target.height * target.width)
     values = max(1, source.height * source.width * product.channels)
+    fits = max(_BLOCK_VALUES, panel_values // 2)
+    blocks = -(-_TASKS // max(1, 2 * panels * product.groups))  # at least, for want of panels
+    images = max(1, min(fits // values, _BLOCK_PIXELS // pixels, target.images // blocks))
     if pixels <= _SMALL:  # its kinds have few pixels each: several images fill their tiles
-        images = min(_BLOCK_VALUES // values, _BLOCK_PIXELS // pixels, target.images // _TASKS)
         images = max(TILE_ROWS, images // TILE_ROWS * TILE_ROWS)
         return max(1, min(images, target.images)), max(1, target.height)
-    rows = min(_BLOCK_VALUES * target.height // values, _BLOCK_PIXELS // target.width)
+    rows = min(fits * target.height // values, _BLOCK_PIXELS // target.width)
     rows = max(1, min(rows, target.height))
     rows = -(-target.height // -(-target.height // rows))  # bands of nearly equal size
-    images = 1
-    if rows == target.height:
-        images = min(_BLOCK_VALUES // values, _BLOCK_PIXELS // pixels, target.images // _TASKS)
-        images = max(1, min(images, target.images))
-        images = -(-target.images // -(-target.images // images))
-    return images, rows
+    if rows < target.height:
+        return 1, rows
+    return max(1, -(-target.images // -(-target.images // images))), rows
 
 
 def _tiles(product: Product, images: int, begin: int, end: int, width: int) -> Iterator[Array]:
@@ -322,22 +328,32 @@ def _one_task(
 ) -> None:
     plan = read_fields(BlockPlan, table, 0)
     if phase == 0:
-        places = table[plan.places : plan.steps]
-        pack_panel(
-            task,
-            read_fields(Packing, table, len(plan)),
-            weight,
-            places,
-            table[plan.steps :],
-            packed,
-        )
+        _pack(task, task, plan, table, weight, packed)
     else:
-        _multiply_block(task, plan, table, x, packed, start, out)
+        _multiply_block(task, plan, table, x, weight, packed, start, out)
+
+
+@compiled()
+def _pack(
+    panel: int, place: int, plan: BlockPlan, table: Array, weight: Array, packed: Array
+) -> None:
+    """Pack a panel, counted over all groups, where there is place for panels."""
+    pack_panel(
+        panel, place, read_fields(Packing, table, len(plan)), weight,
+        table[plan.places : plan.steps], table[plan.steps :], packed,
+    )  # fmt: skip
 
 
 @compiled()
 def _multiply_block(
-    task: int, plan: BlockPlan, table: Array, x: Array, packed: Array, start: Array, out: Array
+    task: int,
+    plan: BlockPlan,
+    table: Array,
+    x: Array,
+    weight: Array,
+    packed: Array,
+    start: Array,
+    out: Array,
 ) -> None:
     """Compute one set of panels of one group of channels of one block of output pixels."""
     block, panels = task // plan.panel_sets, task % plan.panel_sets
@@ -355,18 +371,21 @@ def _multiply_block(
     first = panels * plan.panel_step
     last = min(first + plan.panel_step, plan.panels)
     tiles = table[ranges + 1] - table[ranges]
+    in_use = group * plan.panels + first  # the panel at whose place a task packs all of its own
     outer, inner = (tiles, last - first) if plan.panels_inside else (last - first, tiles)
     for k in range(outer):
+        if plan.packs:
+            _pack(in_use + k, in_use, plan, table, weight, packed)
         for m in range(inner):
             tile, panel = (k, first + m) if plan.panels_inside else (m, first + k)
             head = plan.tiles + (table[ranges] + tile) * _RECORD
             counts = (table[head], table[head + 1], table[head + 2])
             column = panel * plan.width
             panel += group * plan.panels
+            b = (in_use if plan.packs else panel) * plan.panel_values + table[head + 3]
             multiply_tile(
                 plan.width, plan.lanes, counts,
-                a, address(table, head + _HEAD), a_strides,
-                address(packed, panel * plan.panel_values + table[head + 3]), b_strides,
+                a, address(table, head + _HEAD), a_strides, address(packed, b), b_strides,
                 address(start, panel * plan.width), address(table, plan.zeros), start[-1],
                 address(out, place + column), address(table, head + _HEAD + TILE_ROWS),
                 plan.columns - column,
