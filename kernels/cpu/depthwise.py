@@ -6,11 +6,10 @@ the taps of the filter; in the gradient of the weight
 (:mod:`~tinygrad_cnn.kernels.cpu.depthwise_weight_gradient`) it holds CHANNEL_ROWS taps, and
 adds up pixels.
 
-Nothing is copied. Along each axis a pixel has some taps that lie on the image, an arithmetic
-progression; pixels are sorted by theirs (inside, left edge, corner, ...), and a tile takes
+Nothing is copied. Pixels are sorted by the taps that lie on the image
+(:mod:`~tinygrad_cnn.kernels.cpu.taps`: inside, left edge, corner, ...), and a tile takes
 pixels of one kind, wherever they lie. So padding is left out of the sums, as in the plain
-loops. The same holds for the gradient of the input, whose progressions step by the stride
-and fall where the others rise.
+loops.
 """
 
 from functools import lru_cache

@@ -77,11 +77,10 @@ def pack_panel(
     steps: Array,
     packed: Array,
 ) -> None:
-    """Pack a panel, by its number among those of all groups, at the place of another or its own.
+    """Pack a panel, numbered over all groups, where there is room for panel `place`.
 
-    Columns that a panel has too many become zeros.
-
-    `places` are those of :func:`pack_places`, `steps` the first multiples of column_step.
+    Columns that it has too many become zeros. `places` are those of :func:`pack_places`,
+    `steps` the first multiples of column_step.
     """
     group, first = number // plan.panels, number % plan.panels * plan.width
     panel = place * plan.panel_values
