@@ -81,5 +81,8 @@ def test_each_compiled_function_has_one_specialisation_for_each_dtype(tmp_path):
     done = in_own_process("specialisations", NUMBA_CACHE_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr[-2000:]
     counts = dict(line.split() for line in done.stdout.splitlines())
-    assert counts == {f"{m.__name__}.{name}": "2" for m, name, _ in compiled_functions()}
+    assert counts == {
+        f"{m.__name__}.{name}": "1" if ".winograd" in m.__name__ else "2"  # float32 alone
+        for m, name, _ in compiled_functions()
+    }
     assert len(counts) > 10
