@@ -27,14 +27,14 @@ back to the system.
 Buffers begin at multiples of 64 bytes, a line of the cache and the widest vector register.
 """
 
-import math
 import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +44,8 @@ Array = npt.NDArray[Any]
 ALIGNMENT = 64  # bytes
 
 # Tuned by measurement.
-SMALLEST = 4096  # bytes; the system's allocator reuses smaller arrays as fast by itself
-_PERIOD = 4096  # allocations after which an earlier peak is on its way to be forgotten
+SMALLEST = 16 * 1024  # bytes; the system reuses smaller memory faster, and page by page
+_PERIOD = 4096  # deaths after which an earlier peak is on its way to be forgotten
 _SLACK = 1.25  # what is kept, of what was in use at once: its sizes change within a step
 _LARGER_CLASSES = 3  # that an idle buffer may be of: less than twice what was asked for
 
@@ -74,13 +74,14 @@ class BufferPool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # Weak references to arrays that died, put here by Python itself.
-        self._dead: deque[weakref.ref[Array]] = deque()
+        self._dead: deque[ref[Array]] = deque()
+        self._note_death = self._dead.append
         # id of a weak reference → itself, the size and the memory of its array
-        self._lent: dict[int, tuple[weakref.ref[Array], int, Memory]] = {}
+        self._lent: dict[int, tuple[ref[Array], int, Memory]] = {}
         # size → buffers that are free with the time they became so, the oldest first
         self._free: dict[int, list[tuple[int, Memory]]] = {}
         self._in_use = self._idle = 0
-        self._time = 0  # counted in allocations
+        self._time = 0  # counted in arrays that died
         self._period_ends = _PERIOD
         self._peak = self._former_peak = 0  # of what was in use in this period, in the one before
         self._older_peak = 0  # since it was last asked to forget
@@ -89,8 +90,9 @@ class BufferPool:
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """Return a C-contiguous array whose values are whatever its memory held before."""
-        dtype = np.dtype(dtype)
-        size = math.prod(shape) * dtype.itemsize
+        if not isinstance(dtype, np.dtype):
+            dtype = np.dtype(dtype)
+        size = prod(shape) * dtype.itemsize
         if size < SMALLEST:
             return np.empty(shape, dtype)
         step = 1 << (size.bit_length() - 3)
@@ -106,18 +108,15 @@ class BufferPool:
             if free:
                 memory = free.pop()[1]
                 self._idle -= size
-                self._in_use += size
             else:
                 size, memory = self._search(size)
-            if self._in_use > self._peak:
-                self._peak = self._in_use
-            self._time += 1
-            if self._time >= self._period_ends:
-                self._begin_period()
+            in_use = self._in_use = self._in_use + size
+            if in_use > self._peak:
+                self._peak = in_use
         finally:
             self._lock.release()
         array = np.ndarray(shape, dtype, memory)
-        reference = weakref.ref(array, self._dead.append)
+        reference = ref(array, self._note_death)
         self._lent[id(reference)] = reference, size, memory
         return array
 
@@ -130,10 +129,16 @@ class BufferPool:
     def _collect(self) -> None:
         """Take back the buffers of arrays that have died."""
         while self._dead:
-            _, size, memory = self._lent.pop(id(self._dead.popleft()))
+            found = self._lent.pop(id(self._dead.popleft()), None)
+            if found is None:  # an interrupt came between the reference and its entry
+                continue
+            _, size, memory = found
             self._free.setdefault(size, []).append((self._time, memory))
             self._in_use -= size
             self._idle += size
+            self._time += 1
+        if self._time >= self._period_ends:
+            self._begin_period()
 
     def _search(self, size: int) -> tuple[int, Memory]:
         """Return a buffer of a larger class, or a new one, and its size."""
@@ -142,7 +147,6 @@ class BufferPool:
             larger += 1 << (larger.bit_length() - 3)
             if free := self._free.get(larger):
                 self._idle -= larger
-                self._in_use += larger
                 return larger, free.pop()[1]
         self._release(self._limit() - self._in_use - size)
         try:
@@ -150,7 +154,6 @@ class BufferPool:
         except MemoryError:
             self._release(0)
             memory = _allocate(size)
-        self._in_use += size
         return size, memory
 
     def _begin_period(self) -> None:

@@ -94,6 +94,17 @@ def address(typing_context: Any, array: Any, offset: Any) -> Any:
 
 
 @intrinsic
+def offset(typing_context: Any, place: Any, count: Any) -> Any:
+    """offset(place, count): the address of the value `count` values behind another."""
+    signature = place(place, types.intp)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return signature, generate
+
+
+@intrinsic
 def copy_run(typing_context: Any, target: Any, source: Any, count: Any) -> Any:
     """copy_run(target, source, count): copy `count` neighbouring values between addresses."""
     signature = types.void(target, source, types.intp)

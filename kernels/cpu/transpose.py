@@ -69,3 +69,21 @@ def transpose_square(
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@intrinsic
+def copy_vector(typing_context: Any, target: Any, source: Any, count: Any) -> Any:
+    """copy_vector(target, source, count): fill a register's worth of values.
+
+    The first `count` are copied, the others become zero; nothing behind them is read.
+    """
+    signature = types.void(target, source, types.intp)
+    width = VECTOR_BYTES // (source.dtype.bitwidth // 8)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, source, count = arguments
+        registers = Registers(builder, source.type.pointee, width)
+        registers.store(registers.load_first(source, registers.first(count)), target)
+        return context.get_dummy_value()
+
+    return signature, generate

@@ -108,24 +108,24 @@ def test_a_tensor_of_pytorch_keeps_the_buffer(pool):
 
 
 def test_bytes_are_counted_and_the_peak_is_kept_until_it_is_forgotten(pool):
-    one = pool.empty((8192,), np.uint8)
-    two = pool.empty((4097,), np.uint8)
-    assert (pool.in_use, pool.idle, pool.peak) == (8192 + 5120, 0, 8192 + 5120)
+    one = pool.empty((32_768,), np.uint8)
+    two = pool.empty((16_385,), np.uint8)
+    assert (pool.in_use, pool.idle, pool.peak) == (32_768 + 20_480, 0, 32_768 + 20_480)
     del two
-    assert (pool.in_use, pool.idle, pool.peak) == (8192, 5120, 8192 + 5120)
+    assert (pool.in_use, pool.idle, pool.peak) == (32_768, 20_480, 32_768 + 20_480)
     pool.forget_peak()
-    assert pool.peak == 8192
+    assert pool.peak == 32_768
     pool.release_idle()
-    assert (pool.in_use, pool.idle) == (8192, 0)
+    assert (pool.in_use, pool.idle) == (32_768, 0)
     del one
-    assert (pool.in_use, pool.idle) == (0, 8192)
+    assert (pool.in_use, pool.idle) == (0, 32_768)
 
 
 def test_what_is_held_stays_near_the_most_that_was_in_use(pool):
     draw = random.Random(3)
     alive: list[np.ndarray] = []
     for _ in range(3000):
-        alive.append(pool.empty((draw.randrange(4096, 200_000),), np.uint8))
+        alive.append(pool.empty((draw.randrange(16_384, 800_000),), np.uint8))
         if len(alive) > 20:
             del alive[draw.randrange(len(alive))]
         assert pool.in_use + pool.idle <= 1.25 * pool.peak
@@ -144,7 +144,7 @@ def test_memory_of_a_peak_long_ago_is_given_back(pool):
 
 def test_a_training_loop_of_sizes_settles_and_allocates_nothing_new(pool, monkeypatch):
     def step() -> None:
-        sizes = [64_000] * 12 + [32_000] * 12 + [16_000] * 12
+        sizes = [256_000] * 12 + [128_000] * 12 + [64_000] * 12
         kept = [pool.empty((size,), np.uint8) for size in sizes]
         while kept:  # the walk back: temporaries of the size that is met
             signals = [pool.empty((kept[-1].nbytes,), np.uint8) for _ in "12"]
@@ -165,7 +165,7 @@ def test_threads_never_share_a_buffer():
         draw = random.Random(mark)
         alive: list[np.ndarray] = []
         for _ in range(2000):
-            alive.append(pool.empty((draw.choice((5000, 9000, 20_000)),), np.uint8))
+            alive.append(pool.empty((draw.choice((20_000, 36_000, 80_000)),), np.uint8))
             alive[-1].fill(mark)
             if len(alive) > 5:
                 gone = alive.pop(draw.randrange(5))
@@ -273,6 +273,6 @@ def test_idle_memory_goes_when_the_system_has_none_left(pool, monkeypatch):
     held = pool.empty((100_000,), np.uint8)
     del large
     monkeypatch.setattr(buffer_pool, "_allocate", refuse_while_some_is_idle)
-    small = pool.empty((5000,), np.uint8)
-    assert (pool.in_use, pool.idle) == (5120 + 114_688, 0)
+    small = pool.empty((20_000,), np.uint8)
+    assert (pool.in_use, pool.idle) == (20_480 + 114_688, 0)
     assert small.size < held.size

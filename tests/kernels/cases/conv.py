@@ -31,6 +31,10 @@ CONV = (
     (2, 5, 9, 48, 16, Window(3, 3, 1, 1, 2, 2)),
     (1, 6, 7, 16, 20, Window(3, 3, 1, 1, 2, 0, eh=-1, ew=2)),  # an uneven far side
     (2, 5, 5, 144, 160, Window(3, 3, 1, 1, 1, 1)),  # several sets of channels
+    (21, 5, 5, 9, 40, Window(3, 3, 1, 1, 1, 1)),  # the last block has fewer images
+    (19, 12, 11, 3, 20, Window(3, 3, 1, 1, 1, 1)),  # so it has where pixels spread their shares
+    (40, 14, 14, 6, 16, Window(5, 5)),
+    (1, 3, 3, 24, 600, Window(3, 3, 1, 1, 1, 1)),  # a task packs several panels
     # dilation, alone and against the stride
     (2, 9, 8, 3, 5, Window(3, 3, dh=2, dw=3)),
     (1, 9, 11, 5, 7, Window(3, 2, 1, 1, 2, 1, 1, 2)),
@@ -59,6 +63,19 @@ CONV = (
     (1, 4, 4, 2, 2, Window(1, 1, 2, 2, groups=2)),
     (8, 30, 28, 96, 96, Window(3, 3, 1, 1, 1, 1, groups=96)),  # enough work to fork
     (0, 5, 5, 4, 4, Window(3, 3, groups=4)),
+    # 3x3 filters with enough channels, pixels and images for Winograd
+    (2, 24, 20, 16, 16, Window(3, 3, 1, 1, 1, 1)),
+    (16, 8, 8, 17, 33, Window(3, 3, 1, 1, 1, 1)),
+    (9, 7, 7, 32, 32, Window(3, 3, 1, 1, 1, 1)),  # tiles that reach beyond the result
+    (40, 4, 4, 32, 32, Window(3, 3, 1, 1, 1, 1)),  # one tile ...
+    (60, 3, 4, 32, 32, Window(3, 3, 1, 1, 1, 1)),  # ... and less
+    (16, 9, 8, 32, 48, Window(3, 3)),
+    (12, 6, 6, 32, 32, Window(3, 3, 1, 1, 2, 2)),
+    (12, 8, 8, 32, 32, Window(3, 3, 1, 1, 3, 3)),  # more padding than filter
+    (12, 9, 8, 32, 32, Window(3, 3, 1, 1, 0, 2, eh=2, ew=-1)),
+    (20, 4, 4, 160, 288, Window(3, 3, 1, 1, 1, 1)),  # several sets of filters
+    (12, 17, 16, 64, 64, Window(3, 3, 1, 1, 1, 1)),  # enough work to fork
+    (0, 8, 8, 32, 32, Window(3, 3, 1, 1, 1, 1)),
 )
 
 

@@ -76,14 +76,52 @@ ORACLES = {
 # where the operation gives more than 0. Ones in the padding too say what padding adds.
 
 
+def _reach_of_image_forward(variant, marks, arguments, out):
+    _, weight, _, window = arguments
+    if variant == "winograd":
+        return _reach_through_tiles(marks, window.ph, window.pw, out.shape)
+    return conv2d_forward(marks, np.ones(weight.shape), 0, window, out) > 0
+
+
+def _reach_of_signal_backward(variant, marks, arguments, out):
+    _, weight, window = arguments
+    if variant == "winograd":
+        return _reach_through_tiles(marks, 2 - window.ph, 2 - window.pw, out.shape)
+    return conv2d_grad_input(marks, np.ones(weight.shape), window, out) > 0
+
+
+def _reach_through_tiles(marks, top, left, shape):
+    """Winograd's tiles of 4x4 results see 6x6 pixels, and mix all but the outermost of them."""
+    down, across = _mixed(shape[1], marks.shape[1], top), _mixed(shape[2], marks.shape[2], left)
+    reached = np.einsum("ir,jq,nrqc->nij", down, across, marks)
+    return np.broadcast_to(reached[..., None] > 0, shape)
+
+
+def _mixed(outputs: int, inputs: int, padding: int) -> np.ndarray:
+    """Return a matrix of what reaches what along one axis.
+
+    The pixels 1 to 4 of a piece reach all results of the tile, the first one and the last
+    only the result at their end.
+    """
+    seen = np.zeros((outputs, inputs))
+    for i, r in np.ndindex(seen.shape):
+        pixel = r + padding - i // 4 * 4
+        seen[i, r] = 1 <= pixel <= 4 or (pixel, i % 4) in ((0, 0), (5, 3))
+    return seen
+
+
 def _reach_of_weight_forward(variant, marks, arguments, out):
     x, _, _, window = arguments
+    if variant == "winograd":
+        return np.broadcast_to(marks.any((1, 2, 3)), out.shape)
     ones, window = _with_ones_around(x.shape, window, out.shape, variant == "im2col")
     return conv2d_forward(ones, marks, 0, window, out) > 0
 
 
 def _reach_of_weight_backward(variant, marks, arguments, out):
     grad, _, window = arguments
+    if variant == "winograd":
+        return np.broadcast_to(marks.any((0, 2, 3)), out.shape)
     return conv2d_grad_input(np.ones(grad.shape), marks, window, out) > 0
 
 
@@ -152,8 +190,12 @@ def _with_ones_around(
     return np.ones(frame(np.empty(shape), window, out).shape), window._replace(ph=0, pw=0)
 
 
-# Operation and position of arguments that some variants multiply by padding.
+# Operation and position of arguments that some variants multiply by padding, or spread over
+# a tile.
 NAN_REACH = {
+    ("conv2d_forward", 0): _reach_of_image_forward,
+    ("conv2d_relu_forward", 0): _reach_of_image_forward,
+    ("conv2d_grad_input", 0): _reach_of_signal_backward,
     ("conv2d_forward", 1): _reach_of_weight_forward,
     ("conv2d_relu_forward", 1): _reach_of_weight_forward,
     ("conv2d_grad_input", 1): _reach_of_weight_backward,
