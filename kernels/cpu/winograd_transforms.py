@@ -15,18 +15,22 @@ registers, and a map of it is a fixed list of additions and multiplications by c
 :func:`apply` writes that list; points that come in pairs ±p save it half of the work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tinygrad_cnn.kernels.cpu.registers import Registers
-from tinygrad_cnn.kernels.cpu.vectors import VECTOR_BYTES
+from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, VECTOR_BYTES
 
 Matrix = tuple[tuple[Fraction, ...], ...]
+
+_MANY_REGISTERS = TILE_ROWS == 8  # 32 of them
 
 # The points where polynomials are multiplied, infinity besides.
 POINTS_OF_4 = (Fraction(0), Fraction(1), Fraction(-1))
@@ -137,11 +141,32 @@ def _add(registers: Registers, total: Any, factor: Fraction, value: Any) -> Any:
 
 
 def apply_on_both_sides(
-    registers: Registers, matrix: Matrix, piece: Sequence[Sequence[Any]]
-) -> list[list[Any]]:
-    """Build matrix · piece · matrixᵀ for a square of registers."""
-    columns = [apply(registers, matrix, column) for column in zip(*piece, strict=True)]
-    return [apply(registers, matrix, row) for row in zip(*columns, strict=True)]
+    registers: Registers, matrix: Matrix, load: Callable[[int, int], Any]
+) -> Iterator[tuple[int, list[Any]]]:
+    """Build matrix · d · matrixᵀ; yield the number of each row of it, and its registers.
+
+    ``load(r, q)`` builds d[r,q]. A few rows of the result are made at a time, and what they
+    need is loaded anew for each such group: a square of 6 x 6 does not fit into registers,
+    and reading twice is cheaper than putting aside and fetching back.
+    """
+    for group in _groups(matrix):
+        part = tuple(matrix[i] for i in group)
+        needed = [r for r, column in enumerate(zip(*part, strict=True)) if any(column)]
+        part = tuple(tuple(row[r] for r in needed) for row in part)
+        columns = [
+            apply(registers, part, [load(r, q) for r in needed]) for q in range(len(matrix[0]))
+        ]
+        for i, row in zip(group, zip(*columns, strict=True), strict=True):
+            yield i, apply(registers, matrix, row)
+
+
+def _groups(matrix: Matrix) -> list[list[int]]:
+    """Return rows that are made together: so many pairs ±p as registers hold, then the rest."""
+    pairs = [list(pair) for pair in _pairs(matrix)]
+    if _MANY_REGISTERS:
+        pairs = [sum(pairs, [])] if pairs else []
+    rest = [i for i in range(len(matrix)) if not any(i in pair for pair in pairs)]
+    return [*pairs, rest] if rest else pairs
 
 
 def square_of(
@@ -182,10 +207,8 @@ def make_transform(matrix: Matrix) -> Any:
             source, row_stride, column_stride, target, target_stride = arguments
             registers = registers_of(builder, source)
             places = square_of(builder, source, row_stride, column_stride, len(matrix[0]))
-            piece = [[registers.load(place) for place in row] for row in places]
-            store_in_order(
-                registers, apply_on_both_sides(registers, matrix, piece), target, target_stride
-            )
+            rows = apply_on_both_sides(registers, matrix, lambda r, q: registers.load(places[r][q]))
+            store_in_order(registers, rows, target, target_stride)
             return context.get_dummy_value()
 
         return signature, generate
@@ -231,21 +254,111 @@ def make_guarded_transform(matrix: Matrix) -> Any:
             mask = registers.first(channels)
             down, across = (_inside(builder, limits, size) for limits in (rows, columns))
             places = square_of(builder, source, row_stride, column_stride, size)
-            piece = [
+            places = [
                 [
-                    registers.load_first(
-                        builder.select(builder.and_(down[r], across[q]), place, zeros), mask
-                    )
+                    builder.select(builder.and_(down[r], across[q]), place, zeros)
                     for q, place in enumerate(row)
                 ]
                 for r, row in enumerate(places)
             ]
-            store_in_order(registers, apply_on_both_sides(registers, matrix, piece), *rest)
+            results = apply_on_both_sides(
+                registers, matrix, lambda r, q: registers.load_first(places[r][q], mask)
+            )
+            store_in_order(registers, results, *rest)
             return context.get_dummy_value()
 
         return signature, generate
 
     return transform
+
+
+def make_result_transform(matrix: Matrix) -> Any:
+    """Return an intrinsic that maps a square of sums to the pixels of a result.
+
+    ::
+
+        transform(source, source_stride, start, floor, target, row_stride, column_stride,
+                  rows, columns, channels)
+
+    reads the n x n sums that :func:`make_transform` would write in that order, adds the
+    vector at `start` to every element of matrix · sums · matrixᵀ, raises what lies below
+    `floor` to it, and writes element (i, j) to ``target + i·row_stride + j·column_stride``
+    where i < rows and j < columns: of a vector the first `channels` values. A NaN stays.
+    """
+
+    @intrinsic
+    def transform(
+        typing_context: Any,
+        source: Any,
+        source_stride: Any,
+        start: Any,
+        floor: Any,
+        target: Any,
+        row_stride: Any,
+        column_stride: Any,
+        rows: Any,
+        columns: Any,
+        channels: Any,
+    ) -> Any:
+        signature = types.void(
+            source, types.intp, start, source.dtype, target, *(types.intp,) * 5
+        )  # fmt: skip
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            source, source_stride, start, floor, target, row_stride, column_stride, *used = (
+                arguments
+            )
+            registers = registers_of(builder, source)
+            size, count = len(matrix), len(matrix[0])
+            row = builder.mul(source_stride, source_stride.type(count))
+            places = square_of(builder, source, row, source_stride, count)
+            begin, least = registers.load(start), registers.spread(floor)
+            rows = apply_on_both_sides(registers, matrix, lambda r, q: registers.load(places[r][q]))
+            values = [
+                [_at_least(builder, least, builder.fadd(value, begin)) for value in row]
+                for _, row in rows
+            ]
+            places = square_of(builder, target, row_stride, column_stride, size)
+            _store_used(registers, values, places, used)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return transform
+
+
+def _at_least(builder: Any, floor: Any, value: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", floor, value), floor, value)
+
+
+def _store_used(
+    registers: Registers,
+    values: Sequence[Sequence[Any]],
+    places: Sequence[Sequence[Any]],
+    used: Sequence[Any],
+) -> None:
+    """Build the stores of the first rows, columns and channels of a square."""
+    builder, size = registers.builder, len(values)
+    rows, columns, channels = used
+    limits = (size, size, registers.vector.count)
+    enough = [
+        builder.icmp_signed(">=", count, count.type(limit))
+        for count, limit in zip(used, limits, strict=True)
+    ]
+    whole = builder.and_(builder.and_(enough[0], enough[1]), enough[2])
+    with builder.if_else(whole) as (inside, at_the_edge):
+        with inside:
+            for i, j in np.ndindex(size, size):
+                registers.store(values[i][j], places[i][j])
+        with at_the_edge:
+            mask = registers.first(channels)
+            for i, j in np.ndindex(size, size):
+                is_used = builder.and_(
+                    builder.icmp_signed(">", rows, rows.type(i)),
+                    builder.icmp_signed(">", columns, columns.type(j)),
+                )
+                with builder.if_then(is_used):
+                    registers.store_first(values[i][j], places[i][j], mask)
 
 
 def registers_of(builder: Any, address: Any) -> Registers:
@@ -256,12 +369,13 @@ def registers_of(builder: Any, address: Any) -> Registers:
 
 
 def store_in_order(
-    registers: Registers, square: Sequence[Sequence[Any]], target: Any, stride: Any
+    registers: Registers, rows: Iterable[tuple[int, list[Any]]], target: Any, stride: Any
 ) -> None:
-    """Build the stores of a square of registers, row by row, `stride` values apart."""
-    for k, value in enumerate(value for row in square for value in row):
-        offset = registers.builder.mul(stride, stride.type(k))
-        registers.store(value, registers.builder.gep(target, [offset]))
+    """Build the stores of numbered rows, whose elements lie `stride` values apart."""
+    for i, row in rows:
+        for j, value in enumerate(row):
+            offset = registers.builder.mul(stride, stride.type(i * len(row) + j))
+            registers.store(value, registers.builder.gep(target, [offset]))
 
 
 def _inside(builder: Any, limits: Any, size: int) -> list[Any]:
@@ -274,3 +388,33 @@ def _inside(builder: Any, limits: Any, size: int) -> list[Any]:
         )
         for k in range(size)
     ]
+
+
+@intrinsic
+def fetch_to_write(typing_context: Any, place: Any) -> Any:
+    """fetch_to_write(address): have the processor bring a line of memory that will be written."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _fetch(builder, arguments[0], 1)
+        return context.get_dummy_value()
+
+    return types.void(place), generate
+
+
+@intrinsic
+def fetch_to_read(typing_context: Any, place: Any) -> Any:
+    """fetch_to_read(address): have the processor bring a line of memory that will be read."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _fetch(builder, arguments[0], 0)
+        return context.get_dummy_value()
+
+    return types.void(place), generate
+
+
+def _fetch(builder: Any, place: Any, write: int) -> None:
+    number = ir.IntType(32)
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(prefetch, [builder.bitcast(place, byte), number(write), number(3), number(1)])
