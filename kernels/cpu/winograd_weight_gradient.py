@@ -62,12 +62,15 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 # Tuned by measurement, never by the number of threads.
-_BLOCK_TILES = 64  # tiles of a block, at most
-_BLOCK_VALUES = 192 * 1024  # values of its transformed tiles
-_SLOTS = 16  # partial sums, at most
+_BLOCK_TILES = 128  # tiles of a block, at most ...
+_LEAST_TILES = 16  # ... and at least
+_BLOCK_VALUES = 384 * 1024  # values of its transformed tiles, about 1.5 MB
+_SLOTS = 16  # partial sums, at most: a power of two, so that threads share them evenly
+_SLOT_TILES = 64  # tiles of a slot, at least
 _SLOT_VALUES = 2 * 1024 * 1024  # values in all slots together, at most
-_TASKS = 8  # fewer slots than this are cut by filters and channels too
-_PANELS = 8  # panels of filters, and of channels, that such a task has at most
+_PART = 128  # filters, and channels, of a task, at most
+_TASKS = 4  # fewer tasks than this have a smaller part ...
+_LEAST_PART = 64  # ... but not of less than this
 _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
 
 _SQUARE = LANES * LANES
@@ -97,10 +100,9 @@ class Plan(NamedTuple):
     across: int  # in a row of an image
     of_image: int
     block: int  # tiles of a block
-    blocks: int
     # tasks: numbered by slot, then by set of filters, then by set of channels
     slots: int
-    slot_blocks: int  # blocks of a slot
+    slot_tiles: int
     filter_panels: int  # vectors of filters
     filter_step: int  # panels of a set
     filter_sets: int
@@ -155,15 +157,23 @@ def _plan(grad_shape: tuple[int, ...], x_shape: tuple[int, ...], top: int, left:
     filter_panels, channel_panels = _parts(filters, LANES), _parts(channels, LANES)
     total = positions * (filter_panels * channel_panels * LANES + 1) * LANES
 
-    filter_step, channel_step = min(filter_panels, _PANELS), min(channel_panels, _PANELS)
-    block_values = positions * (filter_step + channel_step) * LANES
-    block = min(tiles, _BLOCK_TILES, max(16, _BLOCK_VALUES // block_values))
-    blocks = _parts(tiles, block)
-    slots = max(1, min(blocks, _SLOTS, _SLOT_VALUES // total))
-    slot_blocks = _parts(blocks, slots)
-    slots = _parts(blocks, slot_blocks)
-    if slots >= _TASKS:
-        filter_step, channel_step = filter_panels, channel_panels
+    slots = 1
+    while slots < _SLOTS and 2 * slots <= min(_SLOT_VALUES // total, tiles // _SLOT_TILES):
+        slots *= 2
+    slot_tiles = _parts(_parts(tiles, across), slots) * across
+    slots = _parts(tiles, slot_tiles)
+    filter_step, channel_step = _even(filter_panels), _even(channel_panels)
+    while (
+        slots * _parts(filter_panels, filter_step) * _parts(channel_panels, channel_step) < _TASKS
+    ):
+        if max(filter_step, channel_step) * LANES <= _LEAST_PART:
+            break
+        if filter_step >= channel_step:
+            filter_step = _parts(filter_step, 2)
+        else:
+            channel_step = _parts(channel_step, 2)
+    block = min(_BLOCK_TILES, _BLOCK_VALUES // (positions * (filter_step + channel_step) * LANES))
+    block = _parts(slot_tiles, _parts(slot_tiles, max(block, _LEAST_TILES)))
     plan = Plan(
         height=height,
         width=width,
@@ -179,9 +189,8 @@ def _plan(grad_shape: tuple[int, ...], x_shape: tuple[int, ...], top: int, left:
         across=across,
         of_image=of_image,
         block=block,
-        blocks=blocks,
         slots=slots,
-        slot_blocks=slot_blocks,
+        slot_tiles=slot_tiles,
         filter_panels=filter_panels,
         filter_step=filter_step,
         filter_sets=_parts(filter_panels, filter_step),
@@ -200,6 +209,11 @@ def _plan(grad_shape: tuple[int, ...], x_shape: tuple[int, ...], top: int, left:
 
 def _parts(count: int, size: int) -> int:
     return -(-count // size)
+
+
+def _even(panels: int) -> int:
+    """Return the panels of a set, all sets being as large."""
+    return _parts(panels, _parts(panels * LANES, _PART))
 
 
 def _serves(geometry: Any, dtype: Any) -> str:
@@ -297,13 +311,13 @@ def _one_task(
         at, total_step, total_row,
     )  # fmt: skip
     if not finish:
-        first = slot * p.slot_blocks
-        for block in range(first, min(first + p.slot_blocks, p.blocks)):
-            tile = block * p.block
-            count = min(p.block, p.tiles - tile)
+        first = slot * p.slot_tiles
+        last = min(first + p.slot_tiles, p.tiles)
+        for tile in range(first, last, p.block):
+            count = min(p.block, last - tile)
             for error in range(2):
                 _transform(p, error, tile, count, part, grad if error else x, scratch)
-            _multiply(p, count, block == first, part, scratch, totals)
+            _multiply(p, count, tile == first, part, scratch, totals)
     if finish or not shared:
         _finish(p, part, totals, scratch, out)
 
