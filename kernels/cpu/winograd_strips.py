@@ -20,13 +20,7 @@ from numba.extending import intrinsic
 from tinygrad_cnn.kernels.cpu.memory import address, clear_run
 from tinygrad_cnn.kernels.cpu.registers import Registers
 from tinygrad_cnn.kernels.cpu.vectors import lanes
-from tinygrad_cnn.kernels.cpu.winograd_transforms import (
-    POINTS_OF_4,
-    POINTS_OF_6,
-    Matrix,
-    apply,
-    matrices,
-)
+from tinygrad_cnn.kernels.cpu.winograd_transforms import POINTS_OF_6, Matrix, apply, matrices
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
@@ -38,19 +32,19 @@ STRIP = 8
 STRIP_VALUES = (4 * STRIP + 2) * 6 * LANES
 
 
-def _without_fractions(size: int, points: Any) -> tuple[Matrix, Matrix, Matrix]:
-    """Return Aᵀ, G and Bᵀ of F(3, size), the factors of G's rows moved to Aᵀ's columns.
+def _without_fractions() -> tuple[Matrix, Matrix, Matrix]:
+    """Return Aᵀ, G and Bᵀ of F(3, 4), the factors of G's rows moved to Aᵀ's columns.
 
     The map with Aᵀ runs once for a pair of channels, that with G for every tile.
     """
-    a, g, b = matrices(3, size, points)
+    a, g, b = matrices(3, 4, POINTS_OF_6)
     factors = [next(value for value in row if value) for row in g]
     whole = tuple(tuple(v / f for v in row) for row, f in zip(g, factors, strict=True))
     return tuple(tuple(v * f for v, f in zip(row, factors, strict=True)) for row in a), whole, b
 
 
-BACK_OF_6, _ERROR_6, _IMAGE_6 = _without_fractions(4, POINTS_OF_6)
-BACK_OF_4, _ERROR_4, _IMAGE_4 = _without_fractions(2, POINTS_OF_4)
+#: The map from sums of products back to filters.
+BACK, _ERROR, _IMAGE = _without_fractions()
 
 
 def _make_column(matrix: Matrix, guarded: bool) -> Any:
@@ -134,16 +128,13 @@ def _prefetch(builder: Any, place: Any) -> None:
     builder.call(ask, [place, whole(0), whole(3), whole(1)])
 
 
-_image_column_6, _guarded_image_column_6 = (_make_column(_IMAGE_6, k) for k in (False, True))
-_error_column_6, _guarded_error_column_6 = (_make_column(_ERROR_6, k) for k in (False, True))
-_image_column_4, _error_column_4 = (_make_column(m, True) for m in (_IMAGE_4, _ERROR_4))
-_image_row_6, _error_row_6 = _make_row(_IMAGE_6), _make_row(_ERROR_6)
-_image_row_4, _error_row_4 = _make_row(_IMAGE_4), _make_row(_ERROR_4)
+_image_column, _guarded_image_column = (_make_column(_IMAGE, guarded) for guarded in (False, True))
+_error_column, _guarded_error_column = (_make_column(_ERROR, guarded) for guarded in (False, True))
+_image_row, _error_row = _make_row(_IMAGE), _make_row(_ERROR)
 
 
 @compiled()
 def transform_strip(
-    size: int,
     more: int,
     tiles: int,
     array: Array,
@@ -159,51 +150,40 @@ def transform_strip(
     target: int,
     step: int,
 ) -> None:
-    """Write vector (a, b) of tile t to ``target + (a · size + b) · step + t · LANES``.
+    """Write vector (a, b) of tile t to ``target + (6 a + b) · step + t · LANES``.
 
-    `size` is 6 or 4; the tiles lie 4 or 2 pixels apart and are `more` pixels larger than that:
-    2 of an image, 0 of an error signal. The first begins in `row` and column `left` of an
-    image of `height` times `width` pixels, `pixel_step` values apart, whose first one is at
-    `pixel`; `channels` of its values or a whole vector are used. In `scratch` there are zeros
-    at `strip`, one vector of them, and room for STRIP_VALUES behind.
+    The tiles are four pixels apart and `more` pixels larger than that: 2 of an image, 0 of an
+    error signal. The first begins in `row` and column `left` of an image of `height` times
+    `width` pixels, `pixel_step` values apart, whose first one is at `pixel`; `channels` of
+    its values or a whole vector are used. In `scratch` there are zeros at `strip`, one vector
+    of them, and room for STRIP_VALUES behind.
     """
-    apart = size - 2
-    columns = tiles * apart + more
+    columns = 4 * tiles + more
     begin = min(columns, max(0, -left))
     end = max(begin, min(columns, width - left))
-    first, last = max(0, -row), min(apart + more, height - row)
-    inside = first == 0 and last == apart + more and channels >= LANES
-    line, column = width * pixel_step, size * LANES
+    first, last = max(0, -row), min(4 + more, height - row)
+    inside = first == 0 and last == 4 + more and channels >= LANES
+    line, column = width * pixel_step, 6 * LANES
     at = pixel + (row * width + left) * pixel_step
     zeros, goal = address(scratch, strip), strip + LANES
     clear_run(address(scratch, goal), begin * column)
     clear_run(address(scratch, goal + end * column), (columns - end) * column)
     for q in range(begin, end):
         source, mapped = address(array, at + q * pixel_step), address(scratch, goal + q * column)
-        if size == 4:
-            if more:
-                _image_column_4(source, line, first, last, channels, zeros, mapped)
-            else:
-                _error_column_4(source, line, first, last, channels, zeros, mapped)
-        elif more:
+        if more:
             if inside:
-                _image_column_6(source, line, first, last, channels, zeros, mapped)
+                _image_column(source, line, first, last, channels, zeros, mapped)
             else:
-                _guarded_image_column_6(source, line, first, last, channels, zeros, mapped)
+                _guarded_image_column(source, line, first, last, channels, zeros, mapped)
         elif inside:
-            _error_column_6(source, line, first, last, channels, zeros, mapped)
+            _error_column(source, line, first, last, channels, zeros, mapped)
         else:
-            _guarded_error_column_6(source, line, first, last, channels, zeros, mapped)
+            _guarded_error_column(source, line, first, last, channels, zeros, mapped)
     for t in range(tiles):
-        for a in range(size):
-            mapped = address(scratch, goal + t * apart * column + a * LANES)
-            place = address(scratch, target + a * size * step + t * LANES)
-            if size == 4:
-                if more:
-                    _image_row_4(mapped, place, step)
-                else:
-                    _error_row_4(mapped, place, step)
-            elif more:
-                _image_row_6(mapped, place, step)
+        for a in range(6):
+            mapped = address(scratch, goal + 4 * t * column + a * LANES)
+            place = address(scratch, target + 6 * a * step + t * LANES)
+            if more:
+                _image_row(mapped, place, step)
             else:
-                _error_row_6(mapped, place, step)
+                _error_row(mapped, place, step)

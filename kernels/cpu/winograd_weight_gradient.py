@@ -15,7 +15,6 @@ The inverse map is linear, so it runs once, behind the sum over all tiles of the
 the algorithm; the matrices come from :mod:`~tinygrad_cnn.kernels.cpu.winograd_transforms`).
 At each of the 36 positions the sum is a product of matrices, tiles by filters times tiles by
 channels, and runs on register tiles (:mod:`~tinygrad_cnn.kernels.cpu.winograd_weight_tile`).
-Images of at most 2x2 output pixels take F(3x3, 2x2): 16 positions.
 
 The way through the work::
 
@@ -41,8 +40,7 @@ import numpy as np
 
 from tinygrad_cnn.kernels.cpu.memory import address, clear_run, read_only
 from tinygrad_cnn.kernels.cpu.winograd_strips import (
-    BACK_OF_4,
-    BACK_OF_6,
+    BACK,
     LANES,
     STRIP,
     STRIP_VALUES,
@@ -71,11 +69,14 @@ _SLOT_VALUES = 2 * 1024 * 1024  # values in all slots together, at most
 _PART = 128  # filters, and channels, of a task, at most
 _TASKS = 4  # fewer tasks than this have a smaller part ...
 _LEAST_PART = 64  # ... but not of less than this
+_TILE_COST = 48  # products of the direct way that take as long as a tile ...
+_FIXED_COST = 8  # ... and the tiles that the way back takes
 _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
 
+_POSITIONS = 36
 _SQUARE = LANES * LANES
 
-_back_of_6, _back_of_4 = make_transform(BACK_OF_6), make_transform(BACK_OF_4)
+_back = make_transform(BACK)
 
 
 class Plan(NamedTuple):
@@ -94,8 +95,6 @@ class Plan(NamedTuple):
     top: int
     left: int
     # tiles, numbered by image, row, column
-    apart: int  # pixels from a tile to the next: 4 or 2
-    size: int  # rows of a transformed tile: 6 or 4
     tiles: int
     across: int  # in a row of an image
     of_image: int
@@ -147,15 +146,11 @@ _works: dict[Any, _Work] = {}
 def _plan(grad_shape: tuple[int, ...], x_shape: tuple[int, ...], top: int, left: int) -> _Work:
     images, height, width, channels = x_shape
     _, out_height, out_width, filters = grad_shape
-    apart = 4 if max(out_height, out_width) > 2 else 2
-    positions = (apart + 2) ** 2
-    across, of_image = (
-        _parts(out_width, apart),
-        _parts(out_height, apart) * _parts(out_width, apart),
-    )
+    across = _parts(out_width, 4)
+    of_image = _parts(out_height, 4) * across
     tiles = images * of_image
     filter_panels, channel_panels = _parts(filters, LANES), _parts(channels, LANES)
-    total = positions * (filter_panels * channel_panels * LANES + 1) * LANES
+    total = _POSITIONS * (filter_panels * channel_panels * LANES + 1) * LANES
 
     slots = 1
     while slots < _SLOTS and 2 * slots <= min(_SLOT_VALUES // total, tiles // _SLOT_TILES):
@@ -172,7 +167,7 @@ def _plan(grad_shape: tuple[int, ...], x_shape: tuple[int, ...], top: int, left:
             filter_step = _parts(filter_step, 2)
         else:
             channel_step = _parts(channel_step, 2)
-    block = min(_BLOCK_TILES, _BLOCK_VALUES // (positions * (filter_step + channel_step) * LANES))
+    block = min(_BLOCK_TILES, _BLOCK_VALUES // (_POSITIONS * (filter_step + channel_step) * LANES))
     block = _parts(slot_tiles, _parts(slot_tiles, max(block, _LEAST_TILES)))
     plan = Plan(
         height=height,
@@ -183,8 +178,6 @@ def _plan(grad_shape: tuple[int, ...], x_shape: tuple[int, ...], top: int, left:
         filters=filters,
         top=top,
         left=left,
-        apart=apart,
-        size=apart + 2,
         tiles=tiles,
         across=across,
         of_image=of_image,
@@ -203,7 +196,7 @@ def _plan(grad_shape: tuple[int, ...], x_shape: tuple[int, ...], top: int, left:
         tasks=slots * plan.filter_sets * plan.channel_sets,
         sums=slots * total if slots > 1 else 0,
         finishing_tasks=filter_panels if slots > 1 else 0,
-        products=tiles * positions * channels * filters,
+        products=tiles * _POSITIONS * channels * filters,
     )
 
 
@@ -217,6 +210,10 @@ def _even(panels: int) -> int:
 
 
 def _serves(geometry: Any, dtype: Any) -> str:
+    """Say why not: the direct way leaves padding out and wins where tiles hold little else.
+
+    It does so for images of up to 3x3 pixels, of 5x5, and for a few tiles only.
+    """
     if not isinstance(geometry, Convolution):
         return "it has to know the whole layer"
     window = geometry.window
@@ -224,11 +221,20 @@ def _serves(geometry: Any, dtype: Any) -> str:
         return "it is for float32"
     if window[:4] != (3, 3, 1, 1) or window[6:8] != (1, 1) or window.groups != 1:
         return "it is for 3x3 windows of stride 1, without dilation and groups"
-    if min(geometry.channels, geometry.filters) < LANES:
-        return f"it is for {LANES} channels and filters or more"
-    if geometry.images == 0 or min(window.output_size(geometry.height, geometry.width)) <= 0:
-        return "there is nothing to add up"
+    if 2 * min(geometry.channels, geometry.filters) <= LANES:
+        return f"it is for more than {LANES // 2} channels and filters"
+    rows, columns = window.output_size(geometry.height, geometry.width)
+    tiles = geometry.images * _parts(rows, 4) * _parts(columns, 4)
+    products = _meetings(rows, geometry.height, window.ph)
+    products *= _meetings(columns, geometry.width, window.pw) * geometry.images
+    if products <= _TILE_COST * (tiles + _FIXED_COST):
+        return "it is for more pixels"
     return ""
+
+
+def _meetings(outputs: int, inputs: int, padding: int) -> int:
+    """Return how often the three taps of a filter meet a pixel inside, along one axis."""
+    return sum(max(0, min(outputs, inputs + padding - u) - max(0, padding - u)) for u in range(3))
 
 
 @implements("conv2d_grad_weight", device="cpu", variant="winograd", rank=-10, supports=_serves)
@@ -284,13 +290,12 @@ def _one_task(
     if finish:
         first_o, panels_o, first_c, panels_c, slot = task, 1, 0, p.channel_panels, 0
     # A vector more than needed keeps the positions off each other's place in the cache.
-    positions = p.size * p.size
     error_step, image_step = (panels_o * p.block + 1) * LANES, (panels_c * p.block + 1) * LANES
     total_row, total_step = panels_c, (panels_o * panels_c * LANES + 1) * LANES
     values, own_totals = STRIP_VALUES + 2 * LANES, 0
     if not finish:
-        values += positions * (error_step + image_step)
-        own_totals = positions * total_step
+        values += _POSITIONS * (error_step + image_step)
+        own_totals = _POSITIONS * total_step
     shared = p.slots > 1
     if shared:
         own_totals = 0
@@ -299,12 +304,12 @@ def _one_task(
     scratch = np.empty(values + own_totals, sums.dtype)
     strip = _aligned(scratch)
     errors = strip + STRIP_VALUES + LANES
-    images = errors + positions * error_step
-    at = images + positions * image_step
+    images = errors + _POSITIONS * error_step
+    at = images + _POSITIONS * image_step
     totals = scratch
     if shared:
         totals = sums
-        at = _aligned(sums) + slot * positions * total_step
+        at = _aligned(sums) + slot * _POSITIONS * total_step
         at += (first_o * total_row + first_c) * _SQUARE
     part = _Part(
         first_o, panels_o, first_c, panels_c, strip, errors, error_step, images, image_step,
@@ -352,8 +357,8 @@ def _transform(
         for k in range(panels):
             c = (panel + k) * LANES
             transform_strip(
-                p.size, more, tiles, array, n * height * width * channels + c, channels,
-                channels - c, height, width, i * p.apart - top, j * p.apart - left,
+                more, tiles, array, n * height * width * channels + c, channels,
+                channels - c, height, width, i * 4 - top, j * 4 - left,
                 scratch, part.strip, target + (k * p.block + t) * LANES, step,
             )  # fmt: skip
         t += tiles
@@ -363,7 +368,7 @@ def _transform(
 def _multiply(p: Any, count: int, begin: bool, part: _Part, scratch: Array, totals: Array) -> None:
     """Add the products of a block of tiles to the totals, or begin them."""
     panel = p.block * LANES
-    for position in range(p.size * p.size):
+    for position in range(_POSITIONS):
         c = 0
         while c < part.channel_panels:
             left = part.channel_panels - c
@@ -389,7 +394,6 @@ def _multiply(p: Any, count: int, begin: bool, part: _Part, scratch: Array, tota
 @compiled()
 def _finish(p: Any, part: _Part, totals: Array, scratch: Array, out: Array) -> None:
     """Map the totals of a part back to 3x3 filters; first add up the slots."""
-    positions = p.size * p.size
     result, joined = part.strip, part.strip + 9 * LANES
     for o in range(min(part.filter_panels * LANES, p.filters - part.filter_panel * LANES)):
         row = part.totals + o // LANES * part.total_row * _SQUARE + o % LANES * LANES
@@ -398,16 +402,13 @@ def _finish(p: Any, part: _Part, totals: Array, scratch: Array, out: Array) -> N
             source, step = address(totals, at), part.total_step
             if p.slots > 1:
                 step = LANES
-                for k in range(positions):
+                for k in range(_POSITIONS):
                     add_vectors(
                         p.slots, address(totals, at + k * part.total_step),
-                        positions * part.total_step, address(scratch, joined + k * LANES),
+                        _POSITIONS * part.total_step, address(scratch, joined + k * LANES),
                     )  # fmt: skip
                 source = address(scratch, joined)
-            if p.size == 6:
-                _back_of_6(source, 6 * step, step, address(scratch, result), LANES)
-            else:
-                _back_of_4(source, 4 * step, step, address(scratch, result), LANES)
+            _back(source, 6 * step, step, address(scratch, result), LANES)
             c = (part.channel_panel + panel) * LANES
             goal = ((part.filter_panel * LANES + o) * p.channels + c) * 9
             for n in range(min(LANES, p.channels - c)):
