@@ -330,7 +330,7 @@ def _one_task(
 @compiled()
 def _aligned(array: Array) -> int:
     """Return the index of the first value that begins a vector's place in memory."""
-    return np.intp(-(array.ctypes.data // array.itemsize) % LANES)
+    return -(array.ctypes.data // array.itemsize) % LANES
 
 
 @compiled()
