@@ -40,9 +40,21 @@ Supports = Callable[[Geometry, np.dtype[Any]], str]
 # need not have them all. They load at the first look-up of one of their operations, so
 # nothing is compiled before it is needed.
 MODULES: dict[str, tuple[str, ...]] = {
-    "conv": ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight", "channel_sum"),
-    "im2col": ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight"),
+    "conv": (
+        "conv2d_forward",
+        "conv2d_relu_forward",
+        "conv2d_grad_input",
+        "conv2d_grad_weight",
+        "channel_sum",
+    ),
+    "im2col": (
+        "conv2d_forward",
+        "conv2d_relu_forward",
+        "conv2d_grad_input",
+        "conv2d_grad_weight",
+    ),
     "winograd_weight_gradient": ("conv2d_grad_weight",),
+    "winograd": ("conv2d_forward", "conv2d_relu_forward", "conv2d_grad_input"),
     "pool_max": ("max_pool2d_forward", "max_pool2d_scatter", "max_pool2d_gather"),
     "pool_ties": ("max_pool2d_share", "max_pool2d_collect"),
     "pool_mean": ("mean_pool2d_forward", "mean_pool2d_grad_input"),
@@ -56,7 +68,13 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     "dropout": ("dropout",),
     "local_response_norm": ("local_response_norm_forward", "local_response_norm_grad"),
-    "affine": ("affine_forward", "affine_grad_input", "affine_grad_weight", "matmul"),
+    "affine": (
+        "affine_forward",
+        "affine_relu_forward",
+        "affine_grad_input",
+        "affine_grad_weight",
+        "matmul",
+    ),
     "elementwise": (
         "add",
         "subtract",

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.errors import DeviceError, DTypeError
 from tinygrad_cnn.graph import Node, Version
-from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.kernels import buffer_pool, layout
 from tinygrad_cnn.kernels.registry import Geometry, Kernel, lookup
 from tinygrad_cnn.kernels.stand_in import ShapesOnly, stand_in
 from tinygrad_cnn.variable import Variable
@@ -157,7 +157,7 @@ class ArrayDevice(Device):
         return out.reshape(*value.shape[:-1], *vector)
 
     def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
-        return self.xp.empty(shape, dtype)
+        return buffer_pool.empty(shape, dtype)
 
     def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
         return layout.empty_activation(shape, dtype)
@@ -203,6 +203,9 @@ class ShapesDevice(ArrayDevice):
 
     def variable(self, value: Any, version: Version | None = None) -> Variable:
         return super().variable(self.xp.asarray(value), version)
+
+    def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
+        return stand_in(shape, dtype)
 
     def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
         return stand_in(shape, dtype)

@@ -4,13 +4,17 @@
 
     out[o,c,u,v] = Σ_n,i,j  grad[n,i,j,o] · x[n, i·sh+u·dh-ph, j·sw+v·dw-pw, c]
 
-For one filter row u the values x[n, i·sh+u-ph, j·sw+v-pw, c] of all (v, c) are neighbours in
-memory: KW · C of them, starting at column j·sw. So the sum is a product of a matrix with
-rows o and columns (v, c), whose inner dimension is the output pixels, and a register tile
-reads both operands as they lie: M channels of `grad` and a run of values of `x`. Only the
-padding has to be supplied; blocks of the image are copied with it into a scratch buffer.
-With dilation across only the C values of one tap are neighbours: each tap is a run of its
-own. With groups every group of channels is such a sum, its values of `x` copied by itself.
+It is a product of a matrix with rows (u, v, c) and columns o, whose inner dimension is the
+output pixels. A register tile holds some rows by a panel of columns; for each pixel it reads
+one value of `x` for each row, wherever that lies, and a run of `grad`.
+
+Each tap meets the image at a rectangle of output pixels: all of them, less those at which
+it lies on padding. Rows whose taps meet at the same rectangle share tiles, so padding costs
+nothing. With fewer channels than a tile has rows that would leave most rows unused: such
+images, which are small, are copied with their padding, and all taps meet them everywhere.
+
+Pixels come in blocks so small that the panel of `grad`, brought together in a scratch
+buffer, stays in the first-level cache while tile after tile of rows reads it.
 
 Every thread adds up, but the result may not depend on who added what. The blocks are
 therefore dealt to a number of partial sums ("slots") that the shapes alone decide, every
@@ -18,309 +22,413 @@ slot adds its blocks in order, and at the end the slots are added in order.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-from tinygrad_cnn.kernels.cpu.memory import address, clear_run, copy_run
+from tinygrad_cnn.kernels.cpu.memory import (
+    LINE_BYTES,
+    address,
+    aligned,
+    clear_run,
+    copy_run,
+    offset,
+    plan_array,
+    read_fields,
+    read_only,
+)
 from tinygrad_cnn.kernels.cpu.tile import best_width, multiply_tile
+from tinygrad_cnn.kernels.cpu.transpose import copy_vector, transpose_square
 from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
 # Tuned by measurement, never by the number of threads.
-_BLOCK_VALUES = 48 * 1024  # input values copied for a block: about 200 KB of float32
+_BLOCK_PIXELS = 192  # output pixels of a block: 24 KB of a panel of float32
+_FEW_CHANNELS = 8  # images of fewer are copied where they are padded
 _SLOTS = 16  # partial sums, at most
-_SLOT_VALUES = 4 * 1024 * 1024  # values in all slots together, at most
-_TASKS = 8  # fewer slots than this are cut by filters too
+_SLOT_PIXELS = 1024  # pixels that a slot has at least, lest adding up the slots cost too much
+_TASKS = 16  # fewer slots and panels than this are cut by rows too
 _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
 
 
 class PixelPlan(NamedTuple):
     """All that :func:`_add_pixels` has to know beside the arrays: plain integers."""
 
-    # the work: tasks are numbered by group of channels, then by slot, then by set of filters
+    # the work: tasks are numbered by group of channels, then slot, panel and set of rows
+    tasks: int
+    fork: int  # whether threads share them
     groups: int
     slots: int
-    filter_sets: int
-    fork: int  # whether threads share them
-    # the shapes
-    images: int
-    height: int
-    image_row: int  # values in a row of x
-    out_height: int
-    out_width: int
-    grad_pixel: int  # values in a pixel of grad
-    filters: int  # of one group
-    channels: int  # of one group
-    kh: int
-    kw: int
-    sh: int
-    ph: int
-    dh: int
+    panels: int
+    row_sets: int
     # a block: some output rows of one image, or several small images
-    blocks: int
+    images: int
     image_step: int  # images in a block ...
     row_step: int  # ... and output rows
-    row_blocks: int  # blocks in an image
-    # the copy of the pixels under a block
-    block_rows: int  # input rows of a block of one image
-    row: int  # values in a copied row, slack for the last vectors included
-    blank: int  # zeros at the left end of a copied row
-    pieces: int  # pieces of an image row copied into it: the row, or one group of each pixel
-    piece: int  # values in a piece
-    piece_step: int  # values from a piece to the next in the image
-    step: int  # sw · C: values from the window of one output pixel to the next
-    # tiles: filters by columns (v, c)
+    bands: int  # blocks in an image
+    blocks: int
+    slot_blocks: int  # blocks that a slot adds up
+    out_height: int
+    out_width: int
+    images_inside: int  # whether the innermost loop runs over images
+    # where values lie
+    filters: int  # of one group
+    grad_pixel: int
+    channels: int  # of one group
+    x_height: int
+    x_image: int
+    x_row: int
+    # as the tiles read them
+    image: int
+    row: int
+    step_down: int
+    step_across: int
+    gathered: int  # whether panels of grad are brought together
+    # the copy of the images under a block
+    copied: int  # whether there is one
+    copied_rows: int  # of a block of one image
+    step: int  # sh
+    top: int
+    blank: int  # zeros at the left end of a copied row ...
+    run: int  # ... and values of the image after them
+    # tiles and sums
     width: int
     lanes: int
-    runs: int  # runs of columns in a row of taps: one where they are neighbours ...
-    run_step: int  # ... or kw, so far apart in a copied row
-    run_columns: int
-    panels: int  # of a run
-    filter_rows: int  # filters, rounded up to whole tiles
-    filter_step: int  # filters in a set
-    # partial sums
-    slot_blocks: int  # blocks that a slot adds up
-    slot_values: int
+    tiles: int
+    tile_step: int  # tiles in a set of rows
+    panel_values: int
+    depth: int  # rows that are used: taps times channels
+    # where the tables lie in the plan
+    records: int
+    places: int
+    sources: int
+    targets: int
 
 
-@lru_cache(maxsize=512)
+_FIELDS = len(PixelPlan._fields)
+_RECORD = 4 + TILE_ROWS  # of a tile: the first and last output row and column, then the rows
+
+
+@lru_cache(maxsize=256)
 def _pixel_plan(
-    grad_shape: tuple[int, ...], x_shape: tuple[int, ...], window: Window, dtype: npt.DTypeLike
-) -> PixelPlan:
-    images, height, width, all_channels = x_shape
-    _, out_height, out_width, all_filters = grad_shape
+    grad: tuple[int, ...], x: tuple[int, ...], window: Window, dtype: np.dtype[Any]
+) -> Array:
+    """Return what :func:`correlate_pixels` runs by: a PixelPlan and tables.
+
+    The tables are: the tiles; where their rows lie in a tile of sums; and for the last step
+    where the sums of each weight of a filter lie, and where the filters of a panel.
+    """
+    images, height, across, all_channels = x
+    _, out_height, out_width, all_filters = grad
     kh, kw, sh, sw, ph, pw, dh, dw, _, _, groups = window
     channels, filters = all_channels // groups, all_filters // groups
-    runs = 1 if dw == 1 else kw
-    columns = kw * channels // runs
-    tile = best_width(columns, dtype)
-    panels = -(-columns // tile)
-    reach = (out_width - 1) * sw + dw * (kw - 1) + 1
-    row = reach * channels + panels * tile - columns
+    pixels = out_height * out_width
+    rectangles = [
+        (
+            *_meeting(u * dh - ph, sh, height, out_height),
+            *_meeting(v * dw - pw, sw, across, out_width),
+        )
+        for u in range(kh)
+        for v in range(kw)
+    ]
+    everywhere = (0, out_height, 0, out_width)
+    padded = any(each != everywhere for each in rectangles)
+    copied = padded and groups == 1 and channels < _FEW_CHANNELS
+    pixel, row, image = all_channels, across * all_channels, height * across * all_channels
+    top = left = 0
 
-    fits = max(1, _BLOCK_VALUES // row)
-    span = dh * (kh - 1) + 1
-    row_step = min(out_height, max(1, (fits - span) // sh + 1))
+    image_step, row_step = 1, min(out_height, max(1, _BLOCK_PIXELS // out_width))
     row_step = -(-out_height // -(-out_height // row_step))
-    block_rows = (row_step - 1) * sh + span
-    image_step = 1
     if row_step == out_height:
-        image_step = max(1, min(fits // block_rows, -(-images // _SLOTS)))
-    row_blocks = -(-out_height // row_step)
-    blocks = row_blocks * -(-images // image_step)
+        image_step = max(1, min(_BLOCK_PIXELS // pixels, images))
+    copied_rows = (row_step - 1) * sh + dh * (kh - 1) + 1
+    reach = (out_width - 1) * sw + dw * (kw - 1) + 1
+    if copied:
+        top, left, row = ph, pw, reach * channels
+        image = copied_rows * row
+        rectangles = [everywhere] * len(rectangles)
 
-    filter_rows = -(-filters // TILE_ROWS) * TILE_ROWS
-    slot_values = kh * runs * panels * tile * filter_rows
-    slots = max(1, min(blocks, _SLOTS, _SLOT_VALUES // (slot_values * groups)))
-    slot_blocks = -(-blocks // slots)
+    records, sums = [], np.zeros((channels, kh * kw), np.intp)
+    for rectangle in dict.fromkeys(rectangles):
+        taps = np.array([tap for tap, each in enumerate(rectangles) if each == rectangle])
+        u, v = np.divmod(taps, kw)
+        reads = (u * dh - ph + top) * row + (v * dw - pw + left) * pixel
+        reads = (reads[:, None] + np.arange(channels)).reshape(-1)
+        sums[:, taps] = len(records) * TILE_ROWS + np.arange(reads.size).reshape(-1, channels).T
+        reads = np.pad(reads, (0, -reads.size % TILE_ROWS), mode="edge")
+        records += [(*rectangle, *rows) for rows in reads.reshape(-1, TILE_ROWS)]
+
+    width = best_width(filters, dtype)
+    panels, tiles = -(-filters // width), len(records)
+    bands = -(-out_height // row_step)
+    blocks = -(-images // image_step) * bands
+    slots = min(blocks, _SLOTS, -(-_TASKS // (groups * panels)), images * pixels // _SLOT_PIXELS)
+    slot_blocks = -(-blocks // max(1, slots))
     slots = -(-blocks // slot_blocks)
-    filter_sets = min(filter_rows // TILE_ROWS, -(-_TASKS // (slots * groups)))
-    filter_step = -(-filter_rows // TILE_ROWS // filter_sets) * TILE_ROWS
-    filter_sets = -(-filter_rows // filter_step)
-    work = images * out_height * out_width * slot_values * groups
-    copied = max(0, min(reach, width + pw) - pw)  # pixels of a row
-    return PixelPlan(
-        images=images,
-        height=height,
-        image_row=width * all_channels,
-        out_height=out_height,
-        out_width=out_width,
-        grad_pixel=all_filters,
-        filters=filters,
-        channels=channels,
-        kh=kh,
-        kw=kw,
-        sh=sh,
-        ph=ph,
-        dh=dh,
-        step=sw * channels,
-        blank=min(pw, reach) * channels,
-        pieces=min(copied, 1) if groups == 1 else copied,
-        piece=channels * (copied if groups == 1 else 1),
-        piece_step=all_channels,
-        row=row,
-        image_step=image_step,
-        row_step=row_step,
-        row_blocks=row_blocks,
-        blocks=blocks,
-        block_rows=block_rows,
-        width=tile,
-        lanes=lanes(dtype),
-        runs=runs,
-        run_step=dw * channels,
-        run_columns=columns,
-        panels=panels,
-        filter_rows=filter_rows,
-        filter_step=filter_step,
-        filter_sets=filter_sets,
+    row_sets = min(tiles, -(-_TASKS // (groups * panels * slots)))
+    tile_step = -(-tiles // row_sets)
+    row_sets = -(-tiles // tile_step)
+    tasks = groups * slots * panels * row_sets
+    work = images * pixels * tiles * TILE_ROWS * panels * width * groups
+    at = _FIELDS
+    plan = PixelPlan(
+        tasks=tasks,
+        fork=int(work > _FORK),
         groups=groups,
         slots=slots,
+        panels=panels,
+        row_sets=row_sets,
+        images=images,
+        image_step=image_step,
+        row_step=row_step,
+        bands=bands,
+        blocks=blocks,
         slot_blocks=slot_blocks,
-        slot_values=slot_values,
-        fork=int(work > _FORK),
+        out_height=out_height,
+        out_width=out_width,
+        images_inside=int(image_step > out_width),
+        filters=filters,
+        grad_pixel=all_filters,
+        channels=channels,
+        x_height=height,
+        x_image=height * across * all_channels,
+        x_row=across * all_channels,
+        image=image,
+        row=row,
+        step_down=sh * row,
+        step_across=sw * pixel,
+        gathered=int(filters % width > 0 or (panels > 1 and tiles > 4)),
+        copied=int(copied),
+        copied_rows=copied_rows,
+        step=sh,
+        top=top,
+        blank=min(left, reach) * channels,
+        run=max(0, min(reach, across + left) - left) * channels,
+        width=width,
+        lanes=lanes(dtype),
+        tiles=tiles,
+        tile_step=tile_step,
+        panel_values=tiles * TILE_ROWS * width,
+        depth=channels * kh * kw,
+        records=at,
+        places=at + tiles * _RECORD,
+        sources=at + tiles * _RECORD + TILE_ROWS,
+        targets=at + tiles * _RECORD + TILE_ROWS + sums.size,
     )
+    places, targets = np.arange(TILE_ROWS) * width, np.arange(width) * plan.depth
+    return plan_array(plan, records, places, sums * width, targets)
 
 
-def correlate_pixels(
-    grad: Array,
-    grad_shape: tuple[int, ...],
-    x: Array,
-    x_shape: tuple[int, ...],
-    window: Window,
-    out: Array,
-) -> None:
-    """Fill out[o,c,u,v]; `grad` and `x` are flat and read-only, their shapes go beside."""
-    if 0 in grad_shape or 0 in x_shape or min(grad_shape) < 0:
+def _meeting(offset: int, stride: int, source: int, target: int) -> tuple[int, int]:
+    """Return the first output pixel whose tap at i·stride + offset lies on the image, and the end."""
+    first = min(max(0, -(offset // stride)), target)
+    end = min(max(first, -((offset - source) // stride)), target)
+    return first, end
+
+
+def correlate_pixels(grad: Array, x: Array, window: Window, out: Array) -> None:
+    """Fill out[o,c,u,v]; see the top of this module."""
+    if not (grad.size and x.size):
         out[...] = 0
         return
-    plan = _pixel_plan(grad_shape, x_shape, Window(*window), out.dtype)
-    rows = np.minimum(np.arange(plan.filter_rows), plan.filters - 1)
-    places = np.arange(plan.filter_rows) * plan.width
-    sums = np.empty(plan.groups * plan.slots * plan.slot_values, out.dtype)
-    _add_pixels(plan, grad, rows, x, places, sums, out.reshape(-1))
+    plan = _pixel_plan(grad.shape, x.shape, window, out.dtype)
+    _correlate_pixels(plan, read_only(grad), read_only(x), out.reshape(-1))
+
+
+@compiled()
+def _correlate_pixels(table: Array, grad: Array, x: Array, out: Array) -> None:
+    plan = read_fields(PixelPlan, table, 0)
+    count = plan.groups * plan.slots * plan.panels * plan.panel_values
+    sums = aligned(np.empty(count + LINE_BYTES, out.dtype))
+    _share(True, plan.fork, plan.tasks, table, grad, x, sums, out)
+    _share(False, plan.fork, plan.groups * plan.panels, table, grad, x, sums, out)
 
 
 @compiled(parallel=True)
-def _add_pixels(
-    plan: PixelPlan, grad: Array, rows: Array, x: Array, places: Array, sums: Array, out: Array
+def _share(
+    adding: bool,
+    fork: int,
+    tasks: int,
+    table: Array,
+    grad: Array,
+    x: Array,
+    sums: Array,
+    out: Array,
 ) -> None:
-    if plan.fork:
-        for task in numba.prange(plan.groups * plan.slots * plan.filter_sets):
-            _one_task(np.intp(task), plan, grad, rows, x, places, sums)
+    """Run all tasks of one of the two phases; both here, since parallel code compiles slowly."""
+    if fork:
+        for task in numba.prange(tasks):
+            _one_task(adding, np.intp(task), table, grad, x, sums, out)
     else:
-        for task in range(plan.groups * plan.slots * plan.filter_sets):
-            _one_task(task, plan, grad, rows, x, places, sums)
-    _combine(plan, sums, out)
+        for task in range(tasks):
+            _one_task(adding, task, table, grad, x, sums, out)
 
 
 @compiled()
 def _one_task(
-    task: int, plan: PixelPlan, grad: Array, rows: Array, x: Array, places: Array, sums: Array
+    adding: bool, task: int, table: Array, grad: Array, x: Array, sums: Array, out: Array
 ) -> None:
-    """Add the blocks of one slot, for one set of filters of one group of channels.
+    plan = read_fields(PixelPlan, table, 0)
+    if adding:
+        _add_pixels(task, plan, table, grad, x, sums)
+    else:
+        _combine(task, plan, table, sums, out)
 
-    Each task allocates its own scratch buffer: threads cannot share one, and how many
+
+@compiled()
+def _add_pixels(
+    task: int, plan: PixelPlan, table: Array, grad: Array, x: Array, sums: Array
+) -> None:
+    """Add the blocks of one slot, for one panel and one set of rows of one group of channels.
+
+    Each task allocates its own scratch buffers: threads cannot share one, and how many
     threads there are is nothing that a kernel may know.
     """
-    part, filters = task // plan.filter_sets, task % plan.filter_sets
-    group, slot = part // plan.slots, part % plan.slots
-    first = filters * plan.filter_step
-    last = min(first + plan.filter_step, plan.filter_rows)
-    _clear(plan, part, first, last, sums)
-    scratch = np.empty(plan.image_step * plan.block_rows * plan.row, sums.dtype)
+    part, rows = task // plan.row_sets, task % plan.row_sets
+    first = rows * plan.tile_step
+    last = min(first + plan.tile_step, plan.tiles)
+    panel, slot = part % plan.panels, part // plan.panels % plan.slots
+    group = part // plan.panels // plan.slots
+    at = part * plan.panel_values
+    size = TILE_ROWS * plan.width
+    clear_run(address(sums, at + first * size), (last - first) * size)
+    pixels = plan.image_step * plan.row_step * plan.out_width
+    signals = aligned(np.empty(plan.gathered * pixels * plan.width + LINE_BYTES, sums.dtype))
+    images = np.empty(plan.copied * plan.image_step * plan.image, sums.dtype)
     for block in range(slot * plan.slot_blocks, min((slot + 1) * plan.slot_blocks, plan.blocks)):
-        image = block // plan.row_blocks * plan.image_step
-        row = block % plan.row_blocks * plan.row_step
-        images = min(plan.image_step, plan.images - image)
-        for n in range(images):
-            _copy_padded(plan, x, image + n, row, group, n, scratch)
+        image = block // plan.bands * plan.image_step
+        row = block % plan.bands * plan.row_step
+        count = min(plan.image_step, plan.images - image)
+        end = min(row + plan.row_step, plan.out_height)
+        column = group * plan.filters + panel * plan.width
+        if plan.copied:
+            _copy_images(plan, x, image, count, row, images)
+        if plan.gathered:
+            used = min(plan.width, plan.filters - panel * plan.width)
+            _gather(plan, grad, image, count, row, end, column, used, signals)
         _multiply(
-            plan, grad, rows, image, images, row, group, part, first, last, scratch, places, sums
-        )
+            plan, table, grad, signals, x, images, image, count, row, end, group, column,
+            first, last, at, sums,
+        )  # fmt: skip
 
 
 @compiled()
-def _clear(plan: PixelPlan, part: int, first: int, last: int, sums: Array) -> None:
-    for panel in range(plan.kh * plan.runs * plan.panels):
-        at = part * plan.slot_values + (panel * plan.filter_rows + first) * plan.width
-        clear_run(address(sums, at), (last - first) * plan.width)
-
-
-@compiled()
-def _copy_padded(
-    plan: PixelPlan, x: Array, image: int, out_row: int, group: int, n: int, scratch: Array
+def _copy_images(
+    plan: PixelPlan, x: Array, image: int, count: int, out_row: int, images: Array
 ) -> None:
-    """Copy the rows that a block needs of an image, with zeros around it and as slack."""
-    run = plan.pieces * plan.piece
-    for r in range(plan.block_rows):
-        at = (n * plan.block_rows + r) * plan.row
-        row = out_row * plan.sh + r - plan.ph
-        if row < 0 or row >= plan.height or run == 0:
-            clear_run(address(scratch, at), plan.row)
-            continue
-        source = (image * plan.height + row) * plan.image_row + group * plan.channels
-        clear_run(address(scratch, at), plan.blank)
-        at += plan.blank
-        for _ in range(plan.pieces):
-            copy_run(address(scratch, at), address(x, source), plan.piece)
-            at += plan.piece
-            source += plan.piece_step
-        clear_run(address(scratch, at), plan.row - plan.blank - run)
+    """Copy the rows that a block needs of some images, with zeros around them."""
+    for n in range(count):
+        for r in range(plan.copied_rows):
+            at = n * plan.image + r * plan.row
+            row = out_row * plan.step + r - plan.top
+            if row < 0 or row >= plan.x_height or plan.run == 0:
+                clear_run(address(images, at), plan.row)
+                continue
+            source = (image + n) * plan.x_image + row * plan.x_row
+            clear_run(address(images, at), plan.blank)
+            copy_run(address(images, at + plan.blank), address(x, source), plan.run)
+            after = plan.blank + plan.run
+            clear_run(address(images, at + after), plan.row - after)
+
+
+@compiled()
+def _gather(
+    plan: PixelPlan,
+    grad: Array,
+    image: int,
+    count: int,
+    row: int,
+    end: int,
+    column: int,
+    used: int,
+    signals: Array,
+) -> None:
+    """Bring a panel of the error signals of a block together, zeros beyond the last filter."""
+    at, pixels = 0, (end - row) * plan.out_width
+    for n in range(image, image + count):
+        source = (n * plan.out_height + row) * plan.out_width * plan.grad_pixel + column
+        for _ in range(pixels):
+            for v in range(0, plan.width, plan.lanes):
+                copy_vector(address(signals, at + v), address(grad, source + v), used - v)
+            at += plan.width
+            source += plan.grad_pixel
 
 
 @compiled()
 def _multiply(
     plan: PixelPlan,
+    table: Array,
     grad: Array,
-    rows: Array,
+    signals: Array,
+    x: Array,
+    images: Array,
     image: int,
-    images: int,
+    count: int,
     row: int,
+    end: int,
     group: int,
-    part: int,
+    column: int,
     first: int,
     last: int,
-    scratch: Array,
-    places: Array,
+    at: int,
     sums: Array,
 ) -> None:
-    """Run tiles of filters times columns; each sums over all pixels of the block.
+    """Run tiles of rows (tap, channel) by a panel of filters over the pixels of a block.
 
-    The part of `sums`, one slot of one group, holds [u][run][panel][filter][column]. Tiles
-    start from what it holds.
+    The panel of `sums` at `at` holds [row][filter]; tiles start from what it holds.
     """
-    grad_row = plan.out_width * plan.grad_pixel
-    counts = (images, min(plan.row_step, plan.out_height - row), plan.out_width)
-    a_strides = (plan.out_height * grad_row, grad_row, plan.grad_pixel)
-    b_strides = (plan.block_rows * plan.row, plan.sh * plan.row, plan.step)
-    a = address(grad, (image * plan.out_height + row) * grad_row + group * plan.filters)
-    at = part * plan.slot_values
-    for u in range(plan.kh):
-        for run in range(plan.runs):
-            for panel in range(plan.panels):
-                b = u * plan.dh * plan.row + run * plan.run_step + panel * plan.width
-                for o in range(first, last, TILE_ROWS):
-                    total = address(sums, at + o * plan.width)
-                    multiply_tile(
-                        plan.width, plan.lanes, counts, a, address(rows, o), a_strides,
-                        address(scratch, b), b_strides, total, plan.width, address(sums, at),
-                        address(places, o), np.intp(TILE_ROWS), plan.width,
-                    )  # fmt: skip
-                at += plan.filter_rows * plan.width
+    if plan.copied:
+        a, begin = address(images, 0), row
+    else:
+        a, begin = address(x, image * plan.x_image + group * plan.channels), np.intp(0)
+    if plan.gathered:
+        b, pixel, height, top = address(signals, 0), plan.width, end - row, row
+    else:
+        b, pixel, height, top = address(grad, column), plan.grad_pixel, plan.out_height, np.intp(0)
+    b_row = plan.out_width * pixel
+    b_image = height * b_row
+    b_first = np.intp(0) if plan.gathered else image * b_image
+    for tile in range(first, last):
+        head = plan.records + tile * _RECORD
+        i, left = max(table[head], row), table[head + 2]
+        rows, columns = min(table[head + 1], end) - i, table[head + 3] - left
+        a_first = (i - begin) * plan.step_down + left * plan.step_across
+        b_at = b_first + (i - top) * b_row + left * pixel
+        if plan.images_inside:
+            counts = (rows, columns, count)
+            a_strides = (plan.step_down, plan.step_across, plan.image)
+            b_strides = (b_row, pixel, b_image)
+        else:
+            counts = (count, rows, columns)
+            a_strides = (plan.image, plan.step_down, plan.step_across)
+            b_strides = (b_image, b_row, pixel)
+        place = address(sums, at + tile * TILE_ROWS * plan.width)
+        multiply_tile(
+            plan.width, plan.lanes, counts, offset(a, a_first), address(table, head + 4), a_strides,
+            offset(b, b_at), b_strides, place, plan.width, sums.dtype.type(-np.inf),
+            place, address(table, plan.places), plan.width,
+        )  # fmt: skip
 
 
 @compiled()
-def _combine(plan: PixelPlan, sums: Array, out: Array) -> None:
-    """Add up the slots in order, into the first, and bring it into the order [o][c][u][v]."""
-    for group in range(plan.groups):
-        total = group * plan.slots * plan.slot_values
-        for slot in range(1, plan.slots):
-            at = total + slot * plan.slot_values
-            for k in range(plan.slot_values):
-                sums[total + k] += sums[at + k]
-        _order(plan, total, group * plan.filters, sums, out)
-
-
-@compiled()
-def _order(plan: PixelPlan, total: int, group: int, sums: Array, out: Array) -> None:
-    """Write the filters of a group, whose first is `group`, from their sums at `total`."""
-    for first in range(0, plan.filters, TILE_ROWS):  # few filters at once stay in the cache
-        for u in range(plan.kh):
-            for run in range(plan.runs):
-                for panel in range(plan.panels):
-                    begin = panel * plan.width
-                    place = (u * plan.runs + run) * plan.panels + panel
-                    for o in range(first, min(first + TILE_ROWS, plan.filters)):
-                        at = total + (place * plan.filter_rows + o) * plan.width - begin
-                        v, c = run + begin // plan.channels, begin % plan.channels
-                        for q in range(begin, min(begin + plan.width, plan.run_columns)):
-                            k = ((group + o) * plan.channels + c) * plan.kh + u
-                            out[k * plan.kw + v] = sums[at + q]
-                            c += 1
-                            if c == plan.channels:
-                                v, c = v + 1, 0
+def _combine(task: int, plan: PixelPlan, table: Array, sums: Array, out: Array) -> None:
+    """Add up the slots of one panel in order, and bring it into the order [o][c][u][v]."""
+    group, panel = task // plan.panels, task % plan.panels
+    total = (group * plan.slots * plan.panels + panel) * plan.panel_values
+    for slot in range(1, plan.slots):
+        at = total + slot * plan.panels * plan.panel_values
+        for k in range(plan.panel_values):
+            sums[total + k] += sums[at + k]
+    first = panel * plan.width
+    used = min(plan.width, plan.filters - first)
+    target = (group * plan.filters + first) * plan.depth
+    for k in range(0, plan.depth, plan.lanes):
+        for n in range(0, used, plan.lanes):
+            transpose_square(
+                address(sums, total + n), address(table, plan.sources + k),
+                min(plan.lanes, plan.depth - k), min(plan.lanes, used - n),
+                address(out, target + n * plan.depth + k), address(table, plan.targets),
+            )  # fmt: skip

@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 from tinygrad_cnn.kernels.cpu.memory import address, clear_run
 from tinygrad_cnn.kernels.cpu.registers import Registers
 from tinygrad_cnn.kernels.cpu.vectors import lanes
-from tinygrad_cnn.kernels.cpu.winograd_transforms import POINTS_OF_6, Matrix, apply, matrices
+from tinygrad_cnn.kernels.cpu.winograd_matrices import POINTS_OF_4, Matrix, apply, matrices
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
@@ -37,14 +37,13 @@ def _without_fractions() -> tuple[Matrix, Matrix, Matrix]:
 
     The map with Aᵀ runs once for a pair of channels, that with G for every tile.
     """
-    a, g, b = matrices(3, 4, POINTS_OF_6)
+    a, g, b = matrices(3, 4, POINTS_OF_4)
     factors = [next(value for value in row if value) for row in g]
     whole = tuple(tuple(v / f for v in row) for row, f in zip(g, factors, strict=True))
     return tuple(tuple(v * f for v, f in zip(row, factors, strict=True)) for row in a), whole, b
 
 
-#: The map from sums of products back to filters.
-BACK, _ERROR, _IMAGE = _without_fractions()
+_BACK, _ERROR, _IMAGE = _without_fractions()
 
 
 def _make_column(matrix: Matrix, guarded: bool) -> Any:
@@ -118,6 +117,27 @@ def _make_row(matrix: Matrix) -> Any:
         return signature, generate
 
     return row
+
+
+@intrinsic
+def transform_back(typing_context: Any, source: Any, step: Any, target: Any) -> Any:
+    """Map the vectors at ``source + (6 a + b) · step`` to ``target + (3 u + v) · LANES``."""
+    signature = types.void(source, types.intp, target)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, step, target = arguments
+        registers = Registers(builder, target.type.pointee, LANES)
+        places = [builder.gep(source, [builder.mul(step, step.type(k))]) for k in range(36)]
+        columns = [
+            apply(registers, _BACK, [registers.load(place) for place in places[b::6]])
+            for b in range(6)
+        ]
+        taps = [tap for row in zip(*columns, strict=True) for tap in apply(registers, _BACK, row)]
+        for k, tap in enumerate(taps):
+            registers.store(tap, builder.gep(target, [step.type(k * LANES)]))
+        return context.get_dummy_value()
+
+    return signature, generate
 
 
 def _prefetch(builder: Any, place: Any) -> None:

@@ -1,232 +1,36 @@
-"""The three small linear maps of Winograd's convolution, one vector of channels at a time.
+"""The three transforms of Winograd's convolution as intrinsics, for one vector of channels."""
 
-A 3x3 filter g slides over a 6x6 piece d of an image; the 4x4 results y take 144
-multiplications for each pair of channels. Winograd's algorithm F(4x4,3x3) takes 36::
-
-    y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A          ⊙ multiplies element by element
-
-(Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", section 4.1,
-equation 12). The idea behind it is Toom and Cook's: g and y are coefficients of
-polynomials, a product of polynomials is known by its values at enough points, and at a
-point it is one multiplication. :func:`matrices` makes Aᵀ, G and Bᵀ for any set of points.
-
-Channels do not mix in the maps, so they run on vectors of channels: a 6x6 piece is 36
-registers, and a map of it is a fixed list of additions and multiplications by constants.
-:func:`apply` writes that list; points that come in pairs ±p save it half of the work.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tinygrad_cnn.kernels.cpu.registers import Registers
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, VECTOR_BYTES
+from tinygrad_cnn.kernels.cpu.vectors import VECTOR_BYTES
+from tinygrad_cnn.kernels.cpu.winograd_matrices import Matrix, apply_on_both_sides
 
-Matrix = tuple[tuple[Fraction, ...], ...]
-
-_MANY_REGISTERS = TILE_ROWS == 8  # 32 of them
-
-# The points where polynomials are multiplied, infinity besides.
-POINTS_OF_4 = (Fraction(0), Fraction(1), Fraction(-1))
-POINTS_OF_6 = (Fraction(0), Fraction(1), Fraction(-1), Fraction(2), Fraction(-2))
+#: Whether the processor has instructions that read a part of a vector. Without them all
+#: channels of a vector are read, so there must be as many.
+MASKED = VECTOR_BYTES > 16
 
 
-def matrices(outputs: int, taps: int, points: Sequence[Fraction]) -> tuple[Matrix, Matrix, Matrix]:
-    """Return Aᵀ, G and Bᵀ of F(outputs, taps): y = Aᵀ [(G g) ⊙ (Bᵀ d)].
-
-    With points p_k, of which there are outputs + taps - 2 and infinity:
-
-    - Aᵀ[i,k] = p_k^i, and infinity meets the last output only;
-    - G[k,u] = p_k^u / Π_l≠k (p_k - p_l), and infinity the last tap;
-    - row k of Bᵀ holds the coefficients of Π_l≠k (x - p_l); infinity has those of the
-      product over all points.
-
-    Examples
-    --------
-    >>> _, _, transform = matrices(2, 3, POINTS_OF_4)
-    >>> [[int(value) for value in row] for row in transform]
-    [[-1, 0, 1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]]
-    """
-    last = (Fraction(0),)
-    a = [[p**i for p in points] + [Fraction(i == outputs - 1)] for i in range(outputs)]
-    g, b = [], []
-    for k, p in enumerate(points):
-        others = [q for j, q in enumerate(points) if j != k]
-        product = Fraction(1)
-        for q in others:
-            product *= p - q
-        g.append(tuple(p**u / product for u in range(taps)))
-        b.append(_polynomial(others) + last)
-    g.append(tuple(Fraction(u == taps - 1) for u in range(taps)))
-    b.append(_polynomial(points))
-    return tuple(map(tuple, a)), tuple(g), tuple(b)
-
-
-def _polynomial(roots: Sequence[Fraction]) -> tuple[Fraction, ...]:
-    """Return the coefficients of Π (x - root), that of x⁰ first."""
-    product = np.array([Fraction(1)])
-    for root in roots:
-        product = np.convolve(product, np.array([-root, Fraction(1)]))
-    return tuple(product)
-
-
-def apply(registers: Registers, matrix: Matrix, values: Sequence[Any]) -> list[Any]:
-    """Build `matrix` · `values` for a list of registers, in few instructions.
-
-    Two rows that differ in some signs only, as the points p and -p make them, are the sum
-    and the difference of an even and of an odd part. Two columns that do are met by the sum
-    and the difference of their values. Both halve the multiplications.
-    """
-    rows, values = [list(row) for row in matrix], list(values)
-    for left, right in _pairs(list(zip(*rows, strict=True))):
-        total = registers.builder.fadd(values[left], values[right])
-        difference = registers.builder.fsub(values[left], values[right])
-        values[left], values[right] = total, difference
-        for row in rows:
-            same = row[left] == row[right]
-            row[left], row[right] = (row[left], Fraction(0)) if same else (Fraction(0), row[left])
-    results: dict[int, Any] = {}
-    for k, opposite in _pairs(rows):
-        even = [(a + b) / 2 for a, b in zip(rows[k], rows[opposite], strict=True)]
-        odd = [(a - b) / 2 for a, b in zip(rows[k], rows[opposite], strict=True)]
-        scale = abs(next(c for c in reversed(odd) if c))
-        common = _sum(registers, even, values)
-        differing = _sum(registers, [c / scale for c in odd], values)
-        results[k] = _add(registers, common, scale, differing)
-        results[opposite] = _add(registers, common, -scale, differing)
-    return [
-        results[k] if k in results else _sum(registers, row, values) for k, row in enumerate(rows)
-    ]
-
-
-def _pairs(rows: Sequence[Sequence[Fraction]]) -> list[tuple[int, int]]:
-    """Return disjoint pairs of rows with the same magnitudes, some signs equal and some not."""
-    pairs: list[tuple[int, int]] = []
-    for k, row in enumerate(rows):
-        for other in range(k + 1, len(rows)):
-            entries = [(a, b) for a, b in zip(row, rows[other], strict=True) if a or b]
-            alike = {a == b for a, b in entries} == {True, False}
-            if alike and all(abs(a) == abs(b) for a, b in entries):
-                pairs.append((k, other))
-    return pairs
-
-
-def _sum(registers: Registers, row: Sequence[Fraction], values: Sequence[Any]) -> Any:
-    """Build Σ row[k] · values[k], begun at a value that need not be multiplied."""
-    terms = sorted(
-        ((c, value) for c, value in zip(row, values, strict=True) if c),
-        key=lambda term: term[0] != 1,
-    )
-    factor, total = terms[0]
-    if factor != 1:
-        total = registers.builder.fmul(registers.constant(factor), total)
-    for factor, value in terms[1:]:
-        total = _add(registers, total, factor, value)
-    return total
-
-
-def _add(registers: Registers, total: Any, factor: Fraction, value: Any) -> Any:
-    """Build total + factor · value."""
-    if factor == 1:
-        return registers.builder.fadd(total, value)
-    if factor == -1:
-        return registers.builder.fsub(total, value)
-    return registers.multiply_add(registers.constant(factor), value, total)
-
-
-def apply_on_both_sides(
-    registers: Registers, matrix: Matrix, load: Callable[[int, int], Any]
-) -> Iterator[tuple[int, list[Any]]]:
-    """Build matrix · d · matrixᵀ; yield the number of each row of it, and its registers.
-
-    ``load(r, q)`` builds d[r,q]. A few rows of the result are made at a time, and what they
-    need is loaded anew for each such group: a square of 6 x 6 does not fit into registers,
-    and reading twice is cheaper than putting aside and fetching back.
-    """
-    for group in _groups(matrix):
-        part = tuple(matrix[i] for i in group)
-        needed = [r for r, column in enumerate(zip(*part, strict=True)) if any(column)]
-        part = tuple(tuple(row[r] for r in needed) for row in part)
-        columns = [
-            apply(registers, part, [load(r, q) for r in needed]) for q in range(len(matrix[0]))
-        ]
-        for i, row in zip(group, zip(*columns, strict=True), strict=True):
-            yield i, apply(registers, matrix, row)
-
-
-def _groups(matrix: Matrix) -> list[list[int]]:
-    """Return rows that are made together: so many pairs ±p as registers hold, then the rest."""
-    pairs = [list(pair) for pair in _pairs(matrix)]
-    if _MANY_REGISTERS:
-        pairs = [sum(pairs, [])] if pairs else []
-    rest = [i for i in range(len(matrix)) if not any(i in pair for pair in pairs)]
-    return [*pairs, rest] if rest else pairs
-
-
-def square_of(
-    builder: Any, address: Any, row_stride: Any, column_stride: Any, size: int
-) -> list[list[Any]]:
-    """Build the addresses of size x size elements, so many values apart."""
-    rows = [
-        builder.gep(address, [builder.mul(row_stride, row_stride.type(r))]) for r in range(size)
-    ]
-    steps = [builder.mul(column_stride, column_stride.type(q)) for q in range(size)]
-    return [[builder.gep(row, [step]) for step in steps] for row in rows]
-
-
-def make_transform(matrix: Matrix) -> Any:
-    """Return an intrinsic that maps a square piece of one vector of channels.
+def make_piece_transform(matrix: Matrix, target_stride: int) -> Any:
+    """Return the intrinsic that maps a square piece of an image, which may lie partly outside.
 
     ::
 
-        transform(source, row_stride, column_stride, target, target_stride)
+        transform(source, row_stride, column_stride, rows, columns, channels, zeros, target)
 
-    reads the vectors ``d[r,q]`` at ``source + r·row_stride + q·column_stride`` and writes
-    element (i, j) of matrix · d · matrixᵀ, which has k columns, to ``target +
+    reads the vectors d[r,q] at ``source + r·row_stride + q·column_stride`` and writes element
+    (i, j) of matrix · d · matrixᵀ, which has k columns, to ``target +
     (i·k + j)·target_stride``. Strides are counted in values.
-    """
 
-    @intrinsic
-    def transform(
-        typing_context: Any,
-        source: Any,
-        row_stride: Any,
-        column_stride: Any,
-        target: Any,
-        target_stride: Any,
-    ) -> Any:
-        signature = types.void(source, types.intp, types.intp, target, types.intp)
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            source, row_stride, column_stride, target, target_stride = arguments
-            registers = registers_of(builder, source)
-            places = square_of(builder, source, row_stride, column_stride, len(matrix[0]))
-            rows = apply_on_both_sides(registers, matrix, lambda r, q: registers.load(places[r][q]))
-            store_in_order(registers, rows, target, target_stride)
-            return context.get_dummy_value()
-
-        return signature, generate
-
-    return transform
-
-
-def make_guarded_transform(matrix: Matrix) -> Any:
-    """Return the intrinsic of :func:`make_transform` for a piece that is partly outside.
-
-    ::
-
-        transform(source, row_stride, column_stride, rows, columns, channels, zeros,
-                  target, target_stride)
-
-    Rows from ``rows[0]`` to before ``rows[1]``, and columns likewise, lie inside of the image,
-    and so do the first `channels` values of a vector. What lies outside counts as zero and is
-    never read: an address of it becomes that of `zeros`, which are one vector of them.
+    Rows from ``rows[0]`` to before ``rows[1]`` lie inside of the image, columns likewise, and
+    so do the first `channels` values of a vector. What lies outside counts as zero and is not
+    read: a row outside becomes the row of `zeros`, a column outside is masked.
     """
 
     @intrinsic
@@ -240,31 +44,47 @@ def make_guarded_transform(matrix: Matrix) -> Any:
         channels: Any,
         zeros: Any,
         target: Any,
-        target_stride: Any,
     ) -> Any:
         pair = types.UniTuple(types.intp, 2)
         signature = types.void(
-            source, types.intp, types.intp, pair, pair, types.intp, zeros, target, types.intp
+            source, types.intp, types.intp, pair, pair, types.intp, zeros, target
         )
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            source, row_stride, column_stride, rows, columns, channels, zeros, *rest = arguments
-            registers = registers_of(builder, source)
-            size = len(matrix[0])
-            mask = registers.first(channels)
-            down, across = (_inside(builder, limits, size) for limits in (rows, columns))
-            places = square_of(builder, source, row_stride, column_stride, size)
-            places = [
-                [
-                    builder.select(builder.and_(down[r], across[q]), place, zeros)
-                    for q, place in enumerate(row)
-                ]
-                for r, row in enumerate(places)
+        def build(builder: Any, *arguments: Any) -> None:
+            source, row_stride, column_stride, *limits, channels, zeros, target = arguments
+            registers, size = registers_of(builder, source), len(matrix[0])
+            inside = [
+                builder.and_(
+                    builder.icmp_signed(">=", limit.type(k), limit),
+                    builder.icmp_signed("<", limit.type(k), limits[2 * axis + 1]),
+                )
+                for axis, limit in enumerate(limits[::2])
+                for k in range(size)
             ]
-            results = apply_on_both_sides(
-                registers, matrix, lambda r, q: registers.load_first(places[r][q], mask)
-            )
-            store_in_order(registers, results, *rest)
+            steps = [builder.mul(column_stride, column_stride.type(q)) for q in range(size)]
+            rows = [
+                builder.gep(source, [builder.mul(row_stride, row_stride.type(r))])
+                for r in range(size)
+            ]
+            places = [builder.select(inside[r], row, zeros) for r, row in enumerate(rows)]
+            masks = [
+                registers.first(builder.select(inside[size + q], channels, channels.type(0)))
+                for q in range(size)
+            ]
+
+            def load(r: int, q: int) -> Any:
+                place = builder.gep(places[r], [steps[q]])
+                if MASKED:
+                    return registers.load_first(place, masks[q])
+                return registers.load(builder.select(inside[size + q], place, zeros))
+
+            results = apply_on_both_sides(registers, matrix, load)
+            _store_in_order(registers, results, target, channels.type(target_stride))
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            source, row_stride, column_stride, rows, columns, *rest = arguments
+            limits = [builder.extract_value(pair, k) for pair in (rows, columns) for k in range(2)]
+            _call(builder, build, source, row_stride, column_stride, *limits, *rest)
             return context.get_dummy_value()
 
         return signature, generate
@@ -272,25 +92,62 @@ def make_guarded_transform(matrix: Matrix) -> Any:
     return transform
 
 
-def make_result_transform(matrix: Matrix) -> Any:
-    """Return an intrinsic that maps a square of sums to the pixels of a result.
+def make_filter_transform(matrix: Matrix) -> Any:
+    """Return the intrinsic that maps a square filter.
 
     ::
 
-        transform(source, source_stride, start, floor, target, row_stride, column_stride,
-                  rows, columns, channels)
+        transform(source, row_stride, column_stride, target, target_stride)
 
-    reads the n x n sums that :func:`make_transform` would write in that order, adds the
-    vector at `start` to every element of matrix · sums · matrixᵀ, raises what lies below
-    `floor` to it, and writes element (i, j) to ``target + i·row_stride + j·column_stride``
-    where i < rows and j < columns: of a vector the first `channels` values. A NaN stays.
+    As :func:`make_piece_transform`, all of it inside.
     """
 
     @intrinsic
     def transform(
         typing_context: Any,
         source: Any,
-        source_stride: Any,
+        row_stride: Any,
+        column_stride: Any,
+        target: Any,
+        target_stride: Any,
+    ) -> Any:
+        signature = types.void(source, types.intp, types.intp, target, types.intp)
+
+        def build(builder: Any, *arguments: Any) -> None:
+            source, row_stride, column_stride, target, target_stride = arguments
+            registers = registers_of(builder, source)
+            places = _square(builder, source, row_stride, column_stride, len(matrix[0]))
+            rows = apply_on_both_sides(registers, matrix, lambda r, q: registers.load(places[r][q]))
+            _store_in_order(registers, rows, target, target_stride)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            _call(builder, build, *arguments)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return transform
+
+
+def make_result_transform(matrix: Matrix, source_stride: int) -> Any:
+    """Return the intrinsic that maps a square of sums to the pixels of a result.
+
+    ::
+
+        transform(source, start, floor, target, row_stride, column_stride,
+                  rows, columns, channels)
+
+    reads a square of sums, whose elements lie `source_stride` values apart row after row,
+    adds the vector at `start` to every element of matrix · sums · matrixᵀ, raises what lies
+    below `floor` to it, and writes element (i, j) to ``target + i·row_stride +
+    j·column_stride`` where i < rows and j < columns: of a vector the first `channels` values.
+    A NaN stays one.
+    """
+
+    @intrinsic
+    def transform(
+        typing_context: Any,
+        source: Any,
         start: Any,
         floor: Any,
         target: Any,
@@ -300,31 +157,59 @@ def make_result_transform(matrix: Matrix) -> Any:
         columns: Any,
         channels: Any,
     ) -> Any:
-        signature = types.void(
-            source, types.intp, start, source.dtype, target, *(types.intp,) * 5
-        )  # fmt: skip
+        signature = types.void(source, start, source.dtype, target, *(types.intp,) * 5)
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            source, source_stride, start, floor, target, row_stride, column_stride, *used = (
-                arguments
-            )
+        def build(builder: Any, *arguments: Any) -> None:
+            source, start, floor, target, row_stride, column_stride, *used = arguments
             registers = registers_of(builder, source)
-            size, count = len(matrix), len(matrix[0])
-            row = builder.mul(source_stride, source_stride.type(count))
-            places = square_of(builder, source, row, source_stride, count)
+            size, stride = len(matrix), row_stride.type(source_stride)
+            row = row_stride.type(source_stride * len(matrix[0]))
+            places = _square(builder, source, row, stride, len(matrix[0]))
             begin, least = registers.load(start), registers.spread(floor)
-            rows = apply_on_both_sides(registers, matrix, lambda r, q: registers.load(places[r][q]))
             values = [
                 [_at_least(builder, least, builder.fadd(value, begin)) for value in row]
-                for _, row in rows
+                for _, row in apply_on_both_sides(
+                    registers, matrix, lambda r, q: registers.load(places[r][q])
+                )
             ]
-            places = square_of(builder, target, row_stride, column_stride, size)
+            places = _square(builder, target, row_stride, column_stride, size)
             _store_used(registers, values, places, used)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            _call(builder, build, *arguments)
             return context.get_dummy_value()
 
         return signature, generate
 
     return transform
+
+
+def _call(builder: Any, build: Callable[..., None], *arguments: Any) -> None:
+    """Call a function of its own that `build` writes.
+
+    Built into the loop of its caller, LLVM would keep dozens of addresses on the stack from
+    one vector to the next, which costs more than computing them anew.
+    """
+    kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+    name = builder.module.get_unique_name("winograd_transform")
+    function = ir.Function(builder.module, kind, name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    inner = ir.IRBuilder(function.append_basic_block())
+    build(inner, *function.args)
+    inner.ret_void()
+    builder.call(function, arguments)
+
+
+def _square(
+    builder: Any, address: Any, row_stride: Any, column_stride: Any, size: int
+) -> list[list[Any]]:
+    """Build the addresses of size x size elements, so many values apart."""
+    rows = [
+        builder.gep(address, [builder.mul(row_stride, row_stride.type(r))]) for r in range(size)
+    ]
+    steps = [builder.mul(column_stride, column_stride.type(q)) for q in range(size)]
+    return [[builder.gep(row, [step]) for step in steps] for row in rows]
 
 
 def _at_least(builder: Any, floor: Any, value: Any) -> Any:
@@ -368,7 +253,7 @@ def registers_of(builder: Any, address: Any) -> Registers:
     return Registers(builder, element, width)
 
 
-def store_in_order(
+def _store_in_order(
     registers: Registers, rows: Iterable[tuple[int, list[Any]]], target: Any, stride: Any
 ) -> None:
     """Build the stores of numbered rows, whose elements lie `stride` values apart."""
@@ -376,45 +261,3 @@ def store_in_order(
         for j, value in enumerate(row):
             offset = registers.builder.mul(stride, stride.type(i * len(row) + j))
             registers.store(value, registers.builder.gep(target, [offset]))
-
-
-def _inside(builder: Any, limits: Any, size: int) -> list[Any]:
-    """Build the tests whether k = 0 ... size - 1 lie between two limits."""
-    first, last = (builder.extract_value(limits, k) for k in range(2))
-    return [
-        builder.and_(
-            builder.icmp_signed(">=", first.type(k), first),
-            builder.icmp_signed("<", first.type(k), last),
-        )
-        for k in range(size)
-    ]
-
-
-@intrinsic
-def fetch_to_write(typing_context: Any, place: Any) -> Any:
-    """fetch_to_write(address): have the processor bring a line of memory that will be written."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _fetch(builder, arguments[0], 1)
-        return context.get_dummy_value()
-
-    return types.void(place), generate
-
-
-@intrinsic
-def fetch_to_read(typing_context: Any, place: Any) -> Any:
-    """fetch_to_read(address): have the processor bring a line of memory that will be read."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _fetch(builder, arguments[0], 0)
-        return context.get_dummy_value()
-
-    return types.void(place), generate
-
-
-def _fetch(builder: Any, place: Any, write: int) -> None:
-    number = ir.IntType(32)
-    byte = ir.IntType(8).as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    builder.call(prefetch, [builder.bitcast(place, byte), number(write), number(3), number(1)])

@@ -12,7 +12,7 @@ Toom and Cook's algorithm F(3x3, 4x4) takes 36::
 
 The inverse map is linear, so it runs once, behind the sum over all tiles of the batch
 (Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", section 4.1, name
-the algorithm; the matrices come from :mod:`~tinygrad_cnn.kernels.cpu.winograd_transforms`).
+the algorithm; the matrices come from :mod:`~tinygrad_cnn.kernels.cpu.winograd_matrices`).
 At each of the 36 positions the sum is a product of matrices, tiles by filters times tiles by
 channels, and runs on register tiles (:mod:`~tinygrad_cnn.kernels.cpu.winograd_weight_tile`).
 
@@ -27,8 +27,9 @@ The way through the work::
 As in :mod:`~tinygrad_cnn.kernels.cpu.weight_gradient` a slot is a partial sum over certain
 tiles; the shapes alone decide how many there are, and they are added in order.
 
-Rounding: transforms add pixels with factors up to 5 and divide by 6 and 24, which costs about
-one decimal of float32: errors up to 1e-5 of the largest value, where the direct sum has 1e-6.
+Rounding: with the points of :mod:`~tinygrad_cnn.kernels.cpu.winograd_matrices`, and blocks of
+tiles summed before they are added up, errors stay near those of the direct sum: some 1e-6 of
+the largest value.
 A NaN or an infinity spreads: one in a pixel of `x` can reach all nine taps between its channel
 and every filter, one in `grad` those between its filter and every channel.
 """
@@ -40,13 +41,12 @@ import numpy as np
 
 from tinygrad_cnn.kernels.cpu.memory import address, clear_run, read_only
 from tinygrad_cnn.kernels.cpu.winograd_strips import (
-    BACK,
     LANES,
     STRIP,
     STRIP_VALUES,
+    transform_back,
     transform_strip,
 )
-from tinygrad_cnn.kernels.cpu.winograd_transforms import make_transform
 from tinygrad_cnn.kernels.cpu.winograd_weight_tile import (
     ROWS,
     add_vectors,
@@ -75,8 +75,6 @@ _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 
 
 _POSITIONS = 36
 _SQUARE = LANES * LANES
-
-_back = make_transform(BACK)
 
 
 class Plan(NamedTuple):
@@ -408,7 +406,7 @@ def _finish(p: Any, part: _Part, totals: Array, scratch: Array, out: Array) -> N
                         _POSITIONS * part.total_step, address(scratch, joined + k * LANES),
                     )  # fmt: skip
                 source = address(scratch, joined)
-            _back(source, 6 * step, step, address(scratch, result), LANES)
+            transform_back(source, step, address(scratch, result))
             c = (part.channel_panel + panel) * LANES
             goal = ((part.filter_panel * LANES + o) * p.channels + c) * 9
             for n in range(min(LANES, p.channels - c)):

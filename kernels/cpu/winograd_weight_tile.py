@@ -75,7 +75,7 @@ def _make_tile(rows: int, panels: int) -> Any:
                     spread = registers.spread(value)
                     for v, column in enumerate(columns):
                         total = builder.load(sums[m, v])
-                        total = registers.multiply_add(spread, column, total)
+                        total = registers.multiply_add_value(spread, column, total)
                         builder.store(total, sums[m, v])
             with builder.if_else(begin) as (first, later):
                 with first:

@@ -59,6 +59,19 @@ CONV = (
     (1, 4, 4, 2, 2, Window(1, 1, 2, 2, groups=2)),
     (8, 30, 28, 96, 96, Window(3, 3, 1, 1, 1, 1, groups=96)),  # enough work to fork
     (0, 5, 5, 4, 4, Window(3, 3, groups=4)),
+    # 3x3 filters with enough channels, pixels and images for Winograd
+    (2, 24, 20, 16, 16, Window(3, 3, 1, 1, 1, 1)),
+    (16, 8, 8, 17, 33, Window(3, 3, 1, 1, 1, 1)),
+    (9, 7, 7, 32, 32, Window(3, 3, 1, 1, 1, 1)),  # tiles that reach beyond the result
+    (40, 4, 4, 32, 32, Window(3, 3, 1, 1, 1, 1)),  # one tile ...
+    (60, 3, 4, 32, 32, Window(3, 3, 1, 1, 1, 1)),  # ... and less
+    (16, 9, 8, 32, 48, Window(3, 3)),
+    (12, 6, 6, 32, 32, Window(3, 3, 1, 1, 2, 2)),
+    (12, 8, 8, 32, 32, Window(3, 3, 1, 1, 3, 3)),  # more padding than filter
+    (12, 9, 8, 32, 32, Window(3, 3, 1, 1, 0, 2, eh=2, ew=-1)),
+    (20, 4, 4, 160, 288, Window(3, 3, 1, 1, 1, 1)),  # several sets of filters
+    (12, 17, 16, 64, 64, Window(3, 3, 1, 1, 1, 1)),  # enough work to fork
+    (0, 8, 8, 32, 32, Window(3, 3, 1, 1, 1, 1)),
 )
 
 
@@ -71,10 +84,11 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         weight = values(o, channels, window.kh, window.kw)
         grad = values(n, oh, ow, o)
         taps = window.kh * window.kw
-        yield Case(
-            "conv2d_forward", label, (x, weight, bias, window), ((grad.shape, dtype),),
-            terms=taps * channels,
-        )  # fmt: skip
+        for operation in ("conv2d_forward", "conv2d_relu_forward"):
+            yield Case(
+                operation, label, (x, weight, bias, window), ((grad.shape, dtype),),
+                terms=taps * channels,
+            )  # fmt: skip
         yield Case(
             "conv2d_grad_input", label, (grad, weight, window), ((x.shape, dtype),),
             terms=taps * filters,

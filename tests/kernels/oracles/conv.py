@@ -66,6 +66,7 @@ def conv2d_grad_weight(grad, x, window, out):
 
 ORACLES = {
     "conv2d_forward": conv2d_forward,
+    "conv2d_relu_forward": lambda *arguments: np.maximum(conv2d_forward(*arguments), 0),
     "conv2d_grad_input": conv2d_grad_input,
     "conv2d_grad_weight": conv2d_grad_weight,
     "channel_sum": lambda grad, out: np.einsum("ko->o", grad.reshape(-1, out.size)),
@@ -75,32 +76,70 @@ ORACLES = {
 # where the operation gives more than 0. Ones in the padding too say what padding adds.
 
 
+def _reach_of_image_forward(variant, marks, arguments, out):
+    _, weight, _, window = arguments
+    if variant == "winograd":
+        return _reach_through_tiles(marks, window.ph, window.pw, out.shape)
+    return conv2d_forward(marks, np.ones(weight.shape), 0, window, out) > 0
+
+
+def _reach_of_signal_backward(variant, marks, arguments, out):
+    _, weight, window = arguments
+    if variant == "winograd":
+        return _reach_through_tiles(marks, 2 - window.ph, 2 - window.pw, out.shape)
+    return conv2d_grad_input(marks, np.ones(weight.shape), window, out) > 0
+
+
+def _reach_through_tiles(marks, top, left, shape):
+    """Winograd's tiles of 4x4 results see 6x6 pixels, and mix all but the outermost of them."""
+    down, across = _mixed(shape[1], marks.shape[1], top), _mixed(shape[2], marks.shape[2], left)
+    reached = np.einsum("ir,jq,nrqc->nij", down, across, marks)
+    return np.broadcast_to(reached[..., None] > 0, shape)
+
+
+def _mixed(outputs: int, inputs: int, padding: int) -> np.ndarray:
+    """Return a matrix of what reaches what along one axis.
+
+    The pixels 1 to 4 of a piece reach all results of the tile, the first one and the last
+    only the result at their end.
+    """
+    seen = np.zeros((outputs, inputs))
+    for i, r in np.ndindex(seen.shape):
+        pixel = r + padding - i // 4 * 4
+        seen[i, r] = 1 <= pixel <= 4 or (pixel, i % 4) in ((0, 0), (5, 3))
+    return seen
+
+
 def _reach_of_weight_forward(variant, marks, arguments, out):
     x, _, _, window = arguments
-    ones, window = _with_ones_around(x.shape, window, out.shape, _pads(variant, marks, window))
+    if variant == "winograd":
+        return np.broadcast_to(marks.any((1, 2, 3)), out.shape)
+    ones, window = _with_ones_around(x.shape, window, out.shape, variant == "im2col")
     return conv2d_forward(ones, marks, 0, window, out) > 0
 
 
 def _reach_of_weight_backward(variant, marks, arguments, out):
     grad, _, window = arguments
-    if variant == "direct" and _pads(variant, marks, window):
-        return _met_by_class(marks, window, out.shape)
+    if variant == "winograd":
+        return np.broadcast_to(marks.any((0, 2, 3)), out.shape)
     return conv2d_grad_input(np.ones(grad.shape), marks, window, out) > 0
 
 
 def _reach_of_grad(variant, marks, arguments, out):
     _, x, window = arguments
     if variant == "winograd":
-        reached = _reach_through_tiles(marks, _ERROR_TO_POINTS, (0, 0), marks.shape)
+        reached = _taps_reached(marks, _ERROR_TO_POINTS, (0, 0), marks.shape)
         return np.broadcast_to(reached[:, None], out.shape)
-    ones, window = _with_ones_around(x.shape, window, marks.shape, _pads(variant, out, window))
+    few = window.groups == 1 and out.shape[1] < 8  # then the images are copied with padding
+    padded = variant == "im2col" or (variant == "direct" and few)
+    ones, window = _with_ones_around(x.shape, window, marks.shape, padded)
     return conv2d_grad_weight(marks, ones, window, out) > 0
 
 
-def _reach_of_image(variant, marks, arguments, out):
+def _reach_of_image_weight(variant, marks, arguments, out):
     grad, _, window = arguments
     if variant == "winograd":
-        reached = _reach_through_tiles(marks, _IMAGE_TO_POINTS, (window.ph, window.pw), grad.shape)
+        reached = _taps_reached(marks, _IMAGE_TO_POINTS, (window.ph, window.pw), grad.shape)
         return np.broadcast_to(reached, out.shape)
     return conv2d_grad_weight(np.ones(grad.shape), marks, window, out) > 0
 
@@ -112,7 +151,7 @@ _IMAGE_TO_POINTS = np.array([[1, 0, 1, 0, 1, 0]] + [[0, 1, 1, 1, 1, 0]] * 4 + [[
 _POINTS_TO_TAPS = np.array([[1, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 1]])
 
 
-def _reach_through_tiles(
+def _taps_reached(
     marks: np.ndarray, to_points: np.ndarray, near: tuple[int, int], grad: tuple[int, ...]
 ) -> np.ndarray:
     """Return (channels, 3, 3): which taps of a channel its marks reach, tile by tile."""
@@ -128,12 +167,6 @@ def _reach_through_tiles(
     return np.einsum("up,vq,pqc->cuv", _POINTS_TO_TAPS, _POINTS_TO_TAPS, points) > 0
 
 
-def _pads(variant: str, weight: np.ndarray, window: Any) -> bool:
-    """Tell whether a variant multiplies padding like any pixel."""
-    depthwise = window.groups > 1 and weight.shape[:2] == (window.groups, 1)
-    return variant == "im2col" or (variant == "direct" and not depthwise)
-
-
 def _with_ones_around(
     shape: tuple[int, ...], window: Any, out: tuple[int, ...], padded: bool
 ) -> tuple[np.ndarray, Any]:
@@ -143,20 +176,15 @@ def _with_ones_around(
     return np.ones(frame(np.empty(shape), window, out).shape), window._replace(ph=0, pw=0)
 
 
-def _met_by_class(marks: np.ndarray, window: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Tap (u, v) meets each pixel (r, q) with r + ph - u·dh, q + pw - v·dw on the strides."""
-    kh, kw, sh, sw, ph, pw, dh, dw, _, _, _ = window
-    down = (np.arange(shape[1])[:, None] + ph - dh * np.arange(kh)) % sh == 0
-    across = (np.arange(shape[2])[:, None] + pw - dw * np.arange(kw)) % sw == 0
-    marks = by_group(marks, 0, window)
-    met = np.einsum("ru,qv,gocuv->rqgc", down.astype(float), across.astype(float), marks)
-    return np.broadcast_to(met.reshape(shape[1:]) > 0, shape)
-
-
-# Operation and position of arguments that some variants multiply by padding.
+# Operation and position of arguments that some variants multiply by padding, or spread over
+# a tile.
 NAN_REACH = {
+    ("conv2d_forward", 0): _reach_of_image_forward,
+    ("conv2d_relu_forward", 0): _reach_of_image_forward,
+    ("conv2d_grad_input", 0): _reach_of_signal_backward,
     ("conv2d_forward", 1): _reach_of_weight_forward,
+    ("conv2d_relu_forward", 1): _reach_of_weight_forward,
     ("conv2d_grad_input", 1): _reach_of_weight_backward,
     ("conv2d_grad_weight", 0): _reach_of_grad,
-    ("conv2d_grad_weight", 1): _reach_of_image,
+    ("conv2d_grad_weight", 1): _reach_of_image_weight,
 }
