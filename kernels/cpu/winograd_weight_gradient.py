@@ -47,6 +47,7 @@ from tinygrad_cnn.kernels.cpu.winograd_strips import (
     transform_back,
     transform_strip,
 )
+from tinygrad_cnn.kernels.cpu.winograd_weight_plan import POSITIONS, Work, parts, plan_work
 from tinygrad_cnn.kernels.cpu.winograd_weight_tile import (
     ROWS,
     add_vectors,
@@ -60,65 +61,13 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 # Tuned by measurement, never by the number of threads.
-_BLOCK_TILES = 128  # tiles of a block, at most ...
-_LEAST_TILES = 16  # ... and at least
-_BLOCK_VALUES = 384 * 1024  # values of its transformed tiles, about 1.5 MB
-_SLOTS = 16  # partial sums, at most: a power of two, so that threads share them evenly
-_SLOT_TILES = 64  # tiles of a slot, at least
-_SLOT_VALUES = 2 * 1024 * 1024  # values in all slots together, at most
-_PART = 128  # filters, and channels, of a task, at most
-_TASKS = 4  # fewer tasks than this have a smaller part ...
-_LEAST_PART = 64  # ... but not of less than this
 _TILE_COST = 48  # products of the direct way that take as long as a tile ...
 _FIXED_COST = 8  # ... and the tiles that the way back takes
 _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
 
-_POSITIONS = 36
 _SQUARE = LANES * LANES
 
-
-class Plan(NamedTuple):
-    """All that the compiled functions have to know beside the arrays.
-
-    They get it as a record: an array is one argument of a call, a tuple as many as it is long.
-    """
-
-    # the shapes
-    height: int
-    width: int
-    channels: int
-    out_height: int
-    out_width: int
-    filters: int
-    top: int
-    left: int
-    # tiles, numbered by image, row, column
-    tiles: int
-    across: int  # in a row of an image
-    of_image: int
-    block: int  # tiles of a block
-    # tasks: numbered by slot, then by set of filters, then by set of channels
-    slots: int
-    slot_tiles: int
-    filter_panels: int  # vectors of filters
-    filter_step: int  # panels of a set
-    filter_sets: int
-    channel_panels: int
-    channel_step: int
-    channel_sets: int
-
-
-_RECORD = np.dtype([(name, np.intp) for name in Plan._fields])
-
-
-class _Work(NamedTuple):
-    """What the Python side of a call has to know."""
-
-    plan: Array
-    tasks: int
-    sums: int  # values in all slots
-    finishing_tasks: int
-    products: int  # multiply-adds
+_works: dict[Any, Work] = {}
 
 
 class _Part(NamedTuple):
@@ -138,75 +87,6 @@ class _Part(NamedTuple):
     total_row: int  # squares from a panel of filters to the next
 
 
-_works: dict[Any, _Work] = {}
-
-
-def _plan(grad_shape: tuple[int, ...], x_shape: tuple[int, ...], top: int, left: int) -> _Work:
-    images, height, width, channels = x_shape
-    _, out_height, out_width, filters = grad_shape
-    across = _parts(out_width, 4)
-    of_image = _parts(out_height, 4) * across
-    tiles = images * of_image
-    filter_panels, channel_panels = _parts(filters, LANES), _parts(channels, LANES)
-    total = _POSITIONS * (filter_panels * channel_panels * LANES + 1) * LANES
-
-    slots = 1
-    while slots < _SLOTS and 2 * slots <= min(_SLOT_VALUES // total, tiles // _SLOT_TILES):
-        slots *= 2
-    slot_tiles = _parts(_parts(tiles, across), slots) * across
-    slots = _parts(tiles, slot_tiles)
-    filter_step, channel_step = _even(filter_panels), _even(channel_panels)
-    while (
-        slots * _parts(filter_panels, filter_step) * _parts(channel_panels, channel_step) < _TASKS
-    ):
-        if max(filter_step, channel_step) * LANES <= _LEAST_PART:
-            break
-        if filter_step >= channel_step:
-            filter_step = _parts(filter_step, 2)
-        else:
-            channel_step = _parts(channel_step, 2)
-    block = min(_BLOCK_TILES, _BLOCK_VALUES // (_POSITIONS * (filter_step + channel_step) * LANES))
-    block = _parts(slot_tiles, _parts(slot_tiles, max(block, _LEAST_TILES)))
-    plan = Plan(
-        height=height,
-        width=width,
-        channels=channels,
-        out_height=out_height,
-        out_width=out_width,
-        filters=filters,
-        top=top,
-        left=left,
-        tiles=tiles,
-        across=across,
-        of_image=of_image,
-        block=block,
-        slots=slots,
-        slot_tiles=slot_tiles,
-        filter_panels=filter_panels,
-        filter_step=filter_step,
-        filter_sets=_parts(filter_panels, filter_step),
-        channel_panels=channel_panels,
-        channel_step=channel_step,
-        channel_sets=_parts(channel_panels, channel_step),
-    )
-    return _Work(
-        plan=np.array([plan], _RECORD),
-        tasks=slots * plan.filter_sets * plan.channel_sets,
-        sums=slots * total if slots > 1 else 0,
-        finishing_tasks=filter_panels if slots > 1 else 0,
-        products=tiles * _POSITIONS * channels * filters,
-    )
-
-
-def _parts(count: int, size: int) -> int:
-    return -(-count // size)
-
-
-def _even(panels: int) -> int:
-    """Return the panels of a set, all sets being as large."""
-    return _parts(panels, _parts(panels * LANES, _PART))
-
-
 def _serves(geometry: Any, dtype: Any) -> str:
     """Say why not: the direct way leaves padding out and wins where tiles hold little else.
 
@@ -222,7 +102,7 @@ def _serves(geometry: Any, dtype: Any) -> str:
     if 2 * min(geometry.channels, geometry.filters) <= LANES:
         return f"it is for more than {LANES // 2} channels and filters"
     rows, columns = window.output_size(geometry.height, geometry.width)
-    tiles = geometry.images * _parts(rows, 4) * _parts(columns, 4)
+    tiles = geometry.images * parts(rows, 4) * parts(columns, 4)
     products = _meetings(rows, geometry.height, window.ph)
     products *= _meetings(columns, geometry.width, window.pw) * geometry.images
     if products <= _TILE_COST * (tiles + _FIXED_COST):
@@ -241,7 +121,7 @@ def conv2d_grad_weight(grad: Array, x: Array, window: Window, out: Array) -> Non
     key = (grad.shape, x.shape, window[4], window[5])
     work = _works.get(key)
     if work is None:
-        work = _works[key] = _plan(*key)
+        work = _works[key] = plan_work(*key)
     plan, tasks, values, finishing_tasks, products = work
     fork = products > _FORK
     grad, x, flat = read_only(grad), read_only(x), out.reshape(-1)
@@ -292,8 +172,8 @@ def _one_task(
     total_row, total_step = panels_c, (panels_o * panels_c * LANES + 1) * LANES
     values, own_totals = STRIP_VALUES + 2 * LANES, 0
     if not finish:
-        values += _POSITIONS * (error_step + image_step)
-        own_totals = _POSITIONS * total_step
+        values += POSITIONS * (error_step + image_step)
+        own_totals = POSITIONS * total_step
     shared = p.slots > 1
     if shared:
         own_totals = 0
@@ -302,12 +182,12 @@ def _one_task(
     scratch = np.empty(values + own_totals, sums.dtype)
     strip = _aligned(scratch)
     errors = strip + STRIP_VALUES + LANES
-    images = errors + _POSITIONS * error_step
-    at = images + _POSITIONS * image_step
+    images = errors + POSITIONS * error_step
+    at = images + POSITIONS * image_step
     totals = scratch
     if shared:
         totals = sums
-        at = _aligned(sums) + slot * _POSITIONS * total_step
+        at = _aligned(sums) + slot * POSITIONS * total_step
         at += (first_o * total_row + first_c) * _SQUARE
     part = _Part(
         first_o, panels_o, first_c, panels_c, strip, errors, error_step, images, image_step,
@@ -366,7 +246,7 @@ def _transform(
 def _multiply(p: Any, count: int, begin: bool, part: _Part, scratch: Array, totals: Array) -> None:
     """Add the products of a block of tiles to the totals, or begin them."""
     panel = p.block * LANES
-    for position in range(_POSITIONS):
+    for position in range(POSITIONS):
         c = 0
         while c < part.channel_panels:
             left = part.channel_panels - c
@@ -400,10 +280,10 @@ def _finish(p: Any, part: _Part, totals: Array, scratch: Array, out: Array) -> N
             source, step = address(totals, at), part.total_step
             if p.slots > 1:
                 step = LANES
-                for k in range(_POSITIONS):
+                for k in range(POSITIONS):
                     add_vectors(
                         p.slots, address(totals, at + k * part.total_step),
-                        _POSITIONS * part.total_step, address(scratch, joined + k * LANES),
+                        POSITIONS * part.total_step, address(scratch, joined + k * LANES),
                     )  # fmt: skip
                 source = address(scratch, joined)
             transform_back(source, step, address(scratch, result))
