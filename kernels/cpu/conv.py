@@ -5,24 +5,25 @@ The three passes of a convolution are correlations themselves:
 - the forward pass slides the filter over the image;
 - the gradient of the input slides the *flipped* filter over the error signal, "backprop
   through a convolution is a convolution". With stride the pixels of the image fall into
-  SH · SW classes, each met by its own taps of the filter; each class is one correlation,
-  dilated where the filter is;
+  SH · SW classes, each met by its own taps of the filter. Images of one or three channels
+  would fill few columns of a tile; there each pixel of the error signal spreads its share
+  (:mod:`~tinygrad_cnn.kernels.cpu.spread`);
 - the gradient of the weight slides the error signal over the image
   (:mod:`~tinygrad_cnn.kernels.cpu.weight_gradient`).
 
 Where each channel has filters of its own, all three run on
 :mod:`~tinygrad_cnn.kernels.cpu.depthwise`. The way to the innermost loop, for the first two::
 
-    conv.py       conv2d_forward   says how image, filter and result lie in memory
-    correlate.py  correlate        packs the filter and cuts the result into blocks of pixels
-    correlate.py  _one_task        copies the pixels under one block, with their padding
-    correlate.py  _multiply        cuts the block into register tiles
-    tile.py       multiply_tile    sums one tile: TILE_ROWS pixels by a few output channels
+    conv.py       conv2d_forward    finds the plan of these shapes, made once
+    taps.py       forward_axis      which taps of the filter lie on the image, for each pixel
+    correlate.py  correlation_plan  how the result is cut into blocks, kinds of pixels, tiles
+    correlate.py  _correlate        the one compiled call: packs the filter, shares the blocks
+    correlate.py  _multiply_block   runs register tiles over a block
+    tile.py       multiply_tile     sums one tile: TILE_ROWS pixels by a few output channels
 
-Padding is zeros that are multiplied like any pixel, so a NaN or an infinity of the other
-operand spreads through it: one in a filter reaches every pixel of its output channel, in
-the gradient of the input every pixel of the class that its tap meets; one in the error
-signal reaches every weight of its filter. The plain loops leave padding out.
+Taps that lie on padding are left out of the sums, as in the plain loops. In one case they
+are multiplied: in the gradient of the weight, where images of few channels are padded, a
+NaN or an infinity of the error signal then reaches every weight of its filter.
 """
 
 from functools import lru_cache
@@ -35,6 +36,7 @@ from tinygrad_cnn.kernels.cpu.depthwise import is_depthwise, slide_channels, sli
 from tinygrad_cnn.kernels.cpu.depthwise_weight_gradient import correlate_channels
 from tinygrad_cnn.kernels.cpu.memory import read_only
 from tinygrad_cnn.kernels.cpu.packing import Filter
+from tinygrad_cnn.kernels.cpu.spread import spread, spreads
 from tinygrad_cnn.kernels.cpu.taps import backward_axis, forward_axis
 from tinygrad_cnn.kernels.cpu.weight_gradient import correlate_pixels
 from tinygrad_cnn.kernels.geometry import Window
@@ -138,6 +140,9 @@ def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) ->
     """
     if is_depthwise(weight, window):
         slide_channels_back(grad, weight, window, out)
+        return
+    if spreads(weight.shape[1], window, out.dtype):
+        spread(grad, weight, window, out)
         return
     plan = _grad_input_plan(grad.shape, weight.shape, out.shape, window, out.dtype)
     correlate(plan, grad, weight, _NONE[out.dtype], out)

@@ -47,6 +47,7 @@ from tinygrad_cnn.kernels.layout import Array
 _BLOCK_VALUES = 48 * 1024  # input values under a block: about 200 KB of float32
 _BLOCK_PIXELS = 512  # output pixels of a block, at most
 _SMALL = 128  # pixels of an image so small that blocks hold as many images as a tile has rows
+_CACHED_VALUES = 6 * 1024  # values in panels that stay in the first-level cache
 _TASKS = 16  # fewer blocks than this are cut by panels too
 _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
 _FORK_PACKING = 256 * 1024  # values of a filter below which one thread packs it
@@ -111,9 +112,12 @@ class BlockPlan(NamedTuple):
     panel_values: int
     panel_sets: int
     panel_step: int  # panels in a set
+    packs: int  # whether a task packs its panels itself, one after the other in one place
+    panels_inside: int  # whether each tile meets all panels before the next one does
     # where the tables lie in the plan
     ranges: int
     tiles: int
+    zeros: int  # as many as a tile has rows
     places: int
     steps: int
 
@@ -127,8 +131,9 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
     """Return what :func:`correlate` runs by: a :class:`BlockPlan`, a Packing and tables.
 
     The tables are, for the usual number of images in a block and for the last block's, and
-    for each band of rows: the first tile and the last; then the tiles; then those of the
-    packing.
+    for each band of rows: the first tile, the end, and where the band begins in the source
+    and in the target; then the tiles, which bands that are alike share; then what packing
+    needs.
     """
     source, target, filters = product.source, product.target, product.filters
     width = best_width(filters.columns, dtype)
@@ -136,7 +141,7 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
     taps = len(product.down.order) * len(product.across.order)
     depth = taps * product.channels
 
-    image_step, row_step = _block(product)
+    image_step, row_step = _block(product, panels, depth * width)
     image_blocks = -(-target.images // image_step)
     bands = -(-target.height // row_step)
     empty = not (target.images * target.height * target.width * panels)
@@ -148,14 +153,16 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
     last = target.images - (image_blocks - 1) * image_step
     ranges: list[int] = []
     tiles: list[Array] = []
-    count = 0
     for images in () if empty else (image_step, last):
+        known: dict[tuple[bytes, ...], tuple[int, int]] = {}
         for row in range(0, target.height, row_step):
-            ranges.append(count)
-            for each in _tiles(product, images, row, row + row_step, width):
-                tiles.append(each)
-                count += len(each)
-            ranges.append(count)
+            first, met, start = (each[row : row + row_step] for each in product.down[:3])
+            alike = (first.tobytes(), met.tobytes(), (start - start[0]).tobytes())
+            if alike not in known:
+                begin = sum(map(len, tiles))
+                tiles += _tiles(product, images, row, row + row_step, width)
+                known[alike] = begin, sum(map(len, tiles))
+            ranges += [*known[alike], int(start[0]) * source.row, row * target.row]
     packing = Packing(
         *filters,
         lanes=lanes(dtype),
@@ -168,9 +175,12 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
     places = pack_places(
         product.down.order, product.across.order, product.channels, run_channels, width
     )
-    packing_tasks = product.groups * panels if depth else 0
-    sweeps = sum(int(each[:, :3].prod(axis=1).sum()) for each in tiles) // 2
-    work = image_blocks * sweeps * TILE_ROWS * panels * width * product.groups
+    inside = depth * width * panel_step < _CACHED_VALUES
+    packs = blocks == 1 and depth > 0 and not inside
+    packing_tasks = product.groups * panels if depth and not packs else 0
+    met_in_all = int(product.down.taps.sum()) * int(product.across.taps.sum())
+    work = target.images * met_in_all * product.channels * panels * width * product.groups
+    count = sum(map(len, tiles))
     at = _FIELDS + len(Packing._fields)
     plan = BlockPlan(
         tasks=blocks * product.groups * panel_sets,
@@ -198,31 +208,38 @@ def correlation_plan(product: Product, dtype: npt.DTypeLike) -> Array:
         panel_values=depth * width,
         panel_sets=panel_sets,
         panel_step=panel_step,
+        packs=int(packs),
+        panels_inside=int(inside),
         ranges=at,
         tiles=at + len(ranges),
-        places=at + len(ranges) + count * _RECORD,
-        steps=at + len(ranges) + count * _RECORD + len(places),
+        zeros=at + len(ranges) + count * _RECORD,
+        places=at + len(ranges) + count * _RECORD + TILE_ROWS,
+        steps=at + len(ranges) + count * _RECORD + TILE_ROWS + len(places),
     )
-    return plan_array(plan, packing, ranges, *tiles, places, np.arange(width) * filters.column_step)
+    zeros, steps = np.zeros(TILE_ROWS), np.arange(width) * filters.column_step
+    return plan_array(plan, packing, ranges, *tiles, zeros, places, steps)
 
 
-def _block(product: Product) -> tuple[int, int]:
-    """Return how many images and how many rows of output a block has."""
+def _block(product: Product, panels: int, panel_values: int) -> tuple[int, int]:
+    """Return how many images and how many rows of output a block has.
+
+    The larger a panel, the more pixels have to share the trouble of reading it.
+    """
     source, target = product.source, product.target
     pixels = max(1, target.height * target.width)
     values = max(1, source.height * source.width * product.channels)
-    rows = min(_BLOCK_VALUES * target.height // values, _BLOCK_PIXELS // max(1, target.width))
+    fits = max(_BLOCK_VALUES, panel_values // 2)
+    blocks = -(-_TASKS // max(1, 2 * panels * product.groups))  # at least, for want of panels
+    images = max(1, min(fits // values, _BLOCK_PIXELS // pixels, target.images // blocks))
+    if pixels <= _SMALL:  # its kinds have few pixels each: several images fill their tiles
+        images = max(TILE_ROWS, images // TILE_ROWS * TILE_ROWS)
+        return max(1, min(images, target.images)), max(1, target.height)
+    rows = min(fits * target.height // values, _BLOCK_PIXELS // target.width)
     rows = max(1, min(rows, target.height))
-    bands = -(-max(1, target.height) // rows)
-    rows = -(-target.height // bands)  # bands of nearly equal size
-    images = 1
-    if bands == 1:
-        images = min(_BLOCK_VALUES // values, _BLOCK_PIXELS // pixels, -(-target.images // _TASKS))
-        if pixels <= _SMALL:  # its kinds have few pixels each: several images fill their tiles
-            images = -(-max(1, images) // TILE_ROWS) * TILE_ROWS
-        images = max(1, min(images, target.images))
-        images = -(-target.images // -(-target.images // images)) if pixels > _SMALL else images
-    return images, max(1, rows)
+    rows = -(-target.height // -(-target.height // rows))  # bands of nearly equal size
+    if rows < target.height:
+        return 1, rows
+    return max(1, -(-target.images // -(-target.images // images))), rows
 
 
 def _tiles(product: Product, images: int, begin: int, end: int, width: int) -> Iterator[Array]:
@@ -234,10 +251,11 @@ def _tiles(product: Product, images: int, begin: int, end: int, width: int) -> I
             runs, run = (1, v.taps * product.channels) if connected else (v.taps, product.channels)
             tap = u.first * len(across.order) + v.first
             head = (u.taps, runs, run, tap * product.channels * width)
-            reads = _places(source, images, down.start[u.pixels], across.start[v.pixels])
+            starts = down.start[u.pixels] - down.start[begin]
+            reads = _places(source, images, starts, across.start[v.pixels])
             if not (u.taps and v.taps):
                 head, reads = (0, 0, 0, 0), np.zeros_like(reads)
-            writes = _places(target, images, u.pixels, v.pixels)
+            writes = _places(target, images, u.pixels - begin, v.pixels)
             spare = (0, -len(reads) % TILE_ROWS)  # the last tile repeats its last pixel
             table = [
                 np.pad(each, spare, mode="edge").reshape(-1, TILE_ROWS) for each in (reads, writes)
@@ -268,13 +286,14 @@ def _correlate(table: Array, x: Array, weight: Array, bias: Array, out: Array) -
     if not plan.rectified:
         start[-1] = -np.inf
     packed = aligned(np.empty(plan.packed_values + LINE_BYTES, out.dtype))
-    _share(True, plan.packing_fork, plan.packing_tasks, table, x, weight, packed, start, out)
-    _share(False, plan.fork, plan.tasks, table, x, weight, packed, start, out)
+    forks, tasks = (plan.packing_fork, plan.fork), (plan.packing_tasks, plan.tasks)
+    for phase in range(2):
+        _share(phase, forks[phase], tasks[phase], table, x, weight, packed, start, out)
 
 
 @compiled(parallel=True)
 def _share(
-    packing: bool,
+    phase: int,
     fork: int,
     tasks: int,
     table: Array,
@@ -284,18 +303,21 @@ def _share(
     start: Array,
     out: Array,
 ) -> None:
-    """Run all tasks of one of the two phases; both here, since parallel code compiles slowly."""
+    """Run all tasks of a phase: first packing, then multiplying.
+
+    One function for both, since each parallel one takes seconds to compile.
+    """
     if fork:
         for task in numba.prange(tasks):
-            _one_task(packing, np.intp(task), table, x, weight, packed, start, out)
+            _one_task(phase, np.intp(task), table, x, weight, packed, start, out)
     else:
         for task in range(tasks):
-            _one_task(packing, task, table, x, weight, packed, start, out)
+            _one_task(phase, task, table, x, weight, packed, start, out)
 
 
 @compiled()
 def _one_task(
-    packing: bool,
+    phase: int,
     task: int,
     table: Array,
     x: Array,
@@ -305,48 +327,66 @@ def _one_task(
     out: Array,
 ) -> None:
     plan = read_fields(BlockPlan, table, 0)
-    if packing:
-        places = table[plan.places : plan.steps]
-        pack_panel(
-            task,
-            read_fields(Packing, table, len(plan)),
-            weight,
-            places,
-            table[plan.steps :],
-            packed,
-        )
+    if phase == 0:
+        _pack(task, task, plan, table, weight, packed)
     else:
-        _multiply_block(task, plan, table, x, packed, start, out)
+        _multiply_block(task, plan, table, x, weight, packed, start, out)
+
+
+@compiled()
+def _pack(
+    panel: int, place: int, plan: BlockPlan, table: Array, weight: Array, packed: Array
+) -> None:
+    """Pack a panel, counted over all groups, where there is place for panels."""
+    pack_panel(
+        panel, place, read_fields(Packing, table, len(plan)), weight,
+        table[plan.places : plan.steps], table[plan.steps :], packed,
+    )  # fmt: skip
 
 
 @compiled()
 def _multiply_block(
-    task: int, plan: BlockPlan, table: Array, x: Array, packed: Array, start: Array, out: Array
+    task: int,
+    plan: BlockPlan,
+    table: Array,
+    x: Array,
+    weight: Array,
+    packed: Array,
+    start: Array,
+    out: Array,
 ) -> None:
     """Compute one set of panels of one group of channels of one block of output pixels."""
     block, panels = task // plan.panel_sets, task % plan.panel_sets
     block, group = block // plan.groups, block % plan.groups
     image, band = block // plan.bands, block % plan.bands
-    ranges = plan.ranges + 2 * band
+    ranges = plan.ranges + 4 * band
     if image == plan.image_blocks - 1:
-        ranges += 2 * plan.bands  # the last block may have fewer images
+        ranges += 4 * plan.bands  # the last block may have fewer images
     image *= plan.image_step
-    a = address(x, image * plan.source_image + group * plan.source_group)
+    source = image * plan.source_image + group * plan.source_group
+    a = address(x, source + table[ranges + 2])
     a_strides = (plan.source_down, plan.source_across, plan.source_channel)
     b_strides = (plan.packed_down, plan.packed_across, plan.width)
-    place = image * plan.target_image + group * plan.columns
-    for panel in range(panels * plan.panel_step, min((panels + 1) * plan.panel_step, plan.panels)):
-        column = panel * plan.width
-        at = (group * plan.panels + panel) * plan.panel_values
-        begin = address(start, (group * plan.panels + panel) * plan.width)
-        for tile in range(table[ranges], table[ranges + 1]):
-            head = plan.tiles + tile * _RECORD
+    place = image * plan.target_image + group * plan.columns + table[ranges + 3]
+    first = panels * plan.panel_step
+    last = min(first + plan.panel_step, plan.panels)
+    tiles = table[ranges + 1] - table[ranges]
+    in_use = group * plan.panels + first  # the panel at whose place a task packs all of its own
+    outer, inner = (tiles, last - first) if plan.panels_inside else (last - first, tiles)
+    for k in range(outer):
+        if plan.packs:
+            _pack(in_use + k, in_use, plan, table, weight, packed)
+        for m in range(inner):
+            tile, panel = (k, first + m) if plan.panels_inside else (m, first + k)
+            head = plan.tiles + (table[ranges] + tile) * _RECORD
             counts = (table[head], table[head + 1], table[head + 2])
+            column = panel * plan.width
+            panel += group * plan.panels
+            b = (in_use if plan.packs else panel) * plan.panel_values + table[head + 3]
             multiply_tile(
                 plan.width, plan.lanes, counts,
-                a, address(table, head + _HEAD), a_strides,
-                address(packed, at + table[head + 3]), b_strides,
-                begin, np.intp(0), start[-1],
+                a, address(table, head + _HEAD), a_strides, address(packed, b), b_strides,
+                address(start, panel * plan.width), address(table, plan.zeros), start[-1],
                 address(out, place + column), address(table, head + _HEAD + TILE_ROWS),
                 plan.columns - column,
             )  # fmt: skip

@@ -6,24 +6,22 @@ the taps of the filter; in the gradient of the weight
 (:mod:`~tinygrad_cnn.kernels.cpu.depthwise_weight_gradient`) it holds CHANNEL_ROWS taps, and
 adds up pixels.
 
-Nothing is copied. Along each axis a pixel has some taps that lie on the image, an arithmetic
-progression; pixels are sorted by theirs (inside, left edge, corner, ...), and a tile takes
+Nothing is copied. Pixels are sorted by the taps that lie on the image
+(:mod:`~tinygrad_cnn.kernels.cpu.taps`: inside, left edge, corner, ...), and a tile takes
 pixels of one kind, wherever they lie. So padding is left out of the sums, as in the plain
-loops. The same holds for the gradient of the input, whose progressions step by the stride
-and fall where the others rise.
+loops.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
-from itertools import groupby
-from math import gcd
-from typing import Any, NamedTuple
+from itertools import product
+from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.kernels.cpu.memory import address, read_only
+from tinygrad_cnn.kernels.cpu.taps import backward_axis, forward_axis, kinds
 from tinygrad_cnn.kernels.cpu.tile import multiply_channels
 from tinygrad_cnn.kernels.cpu.vectors import CHANNEL_ROWS, lanes
 from tinygrad_cnn.kernels.geometry import Window
@@ -38,53 +36,6 @@ _FORK = 1_000_000  # multiply-adds below which a fork could gain less than 0.05 
 def is_depthwise(weight: Array, window: Window) -> bool:
     """Tell whether each channel has exactly one filter of its own."""
     return window[-1] > 1 and weight.shape[0] == window[-1] and weight.shape[1] == 1
-
-
-class Meeting(NamedTuple):
-    """The taps that lie on the source, for one pixel of the target, along one axis."""
-
-    first: int  # tap
-    taps: int
-    start: int  # where the first tap lies
-
-
-class Axis(NamedTuple):
-    """An axis of the target: what each pixel meets, and the steps of all progressions."""
-
-    meetings: tuple[Meeting, ...]
-    step: int  # from a tap to the next
-    move: int  # of its place in the source, meanwhile
-
-
-def forward_axis(
-    source: int, target: int, kernel: int, stride: int, padding: int, dilation: int
-) -> Axis:
-    """Tap u of target pixel i lies at i·s + u·d - p."""
-    meetings = []
-    for i in range(target):
-        origin = i * stride - padding
-        taps = [u for u in range(kernel) if 0 <= origin + u * dilation < source]
-        first = taps[0] if taps else 0
-        meetings.append(Meeting(first, len(taps), origin + first * dilation if taps else 0))
-    return Axis(tuple(meetings), 1, dilation)
-
-
-def _backward_axis(
-    source: int, target: int, kernel: int, stride: int, padding: int, dilation: int
-) -> Axis:
-    """Tap u of target pixel r lies at (r + p - u·d) / s, where that is a whole number."""
-    common = gcd(stride, dilation)
-    meetings = []
-    for r in range(target):
-        places = {
-            u: (r + padding - u * dilation) // stride
-            for u in range(kernel)
-            if (r + padding - u * dilation) % stride == 0
-        }
-        taps = [u for u, place in places.items() if 0 <= place < source]
-        first = taps[0] if taps else 0
-        meetings.append(Meeting(first, len(taps), places[first] if taps else 0))
-    return Axis(tuple(meetings), stride // common, -dilation // common)
 
 
 class TapPlan(NamedTuple):
@@ -113,32 +64,28 @@ def _tap_plan(
     window: Window,
     backward: bool,
     dtype: npt.DTypeLike,
-) -> tuple[TapPlan, Array, Array, Array]:
-    """Return the plan, the kinds of tiles, and where each pixel reads and where it writes.
+) -> tuple[TapPlan, tuple[Array, ...], Array]:
+    """Return the plan, its tables, and the order in which taps are packed.
 
-    A kind is (taps down, taps across, first tap in the packed filter, pixels in the tile).
+    The tables are the kinds of tiles (taps down, taps across, first tap in the packed
+    filter), where each pixel reads, where it writes, and zeros.
     """
     kh, kw, sh, sw, ph, pw, dh, dw, *_ = window
     images, height, width, channels = source
-    axis = _backward_axis if backward else forward_axis
+    axis = backward_axis if backward else forward_axis
     down = axis(height, target[1], kh, sh, ph, dh)
     across = axis(width, target[2], kw, sw, pw, dw)
     full = lanes(dtype)
     padded = -(-channels // full) * full
-    kinds, reads, writes = [], [], []
-    for (u, rows), (v, columns) in pairs(down, across):
-        r, q = np.array(rows)[:, None], np.array(columns)
-        starts_down = np.array([down.meetings[i].start for i in rows])[:, None]
-        starts_right = np.array([across.meetings[j].start for j in columns])
-        read = ((starts_down * width + starts_right) * channels).reshape(-1)
-        write = ((r * target[2] + q) * channels).reshape(-1)
-        for p in range(0, len(read), CHANNEL_ROWS):
-            used = min(CHANNEL_ROWS, len(read) - p)
-            # A last tile reads its last pixel again, and writes it once.
-            spare = (0, CHANNEL_ROWS - used)
-            kinds.append((u.taps, v.taps, (u.first * kw + v.first) * padded, used))
-            reads.append(np.pad(read[p : p + used], spare, mode="edge"))
-            writes.append(np.pad(write[p : p + used], spare, mode="edge"))
+    records, reads, writes = [], [], []
+    for u, v in product(kinds(down), kinds(across)):
+        starts = down.start[u.pixels][:, None] * width + across.start[v.pixels]
+        places = u.pixels[:, None] * target[2] + v.pixels
+        spare = (0, -places.size % CHANNEL_ROWS)  # a last tile repeats its last pixel
+        reads.append(np.pad(starts.reshape(-1) * channels, spare, mode="edge"))
+        writes.append(np.pad(places.reshape(-1) * channels, spare, mode="edge"))
+        record = (u.taps, v.taps, (u.first * kw + v.first) * padded)
+        records += [record] * (reads[-1].size // CHANNEL_ROWS)
     vectors = padded // full
     cuts = min(vectors, max(1, -(-_TASKS // max(1, images))))
     panel = -(-vectors // cuts) * full
@@ -153,35 +100,16 @@ def _tap_plan(
         padded_channels=padded,
         panel=panel,
         panels=-(-padded // panel),
-        tiles=len(kinds),
+        tiles=len(records),
         move_down=down.move * width * channels,
         move_right=across.move * channels,
-        tap_down=down.step * kw * padded,
-        tap_right=across.step * padded,
+        tap_down=kw * padded,
+        tap_right=padded,
     )
-    tables = [np.array(table, np.intp).reshape(-1) for table in (kinds, reads, writes)]
-    return plan, tables[0], tables[1], tables[2]
-
-
-Kind = tuple[int, int]
-
-
-def pairs(down: Axis, across: Axis) -> Iterator[tuple[Any, Any]]:
-    """Yield ((meeting, rows), (meeting, columns)): pixels that meet the same taps."""
-    for u in _by_kind(down):
-        for v in _by_kind(across):
-            yield u, v
-
-
-def _by_kind(axis: Axis) -> list[tuple[Meeting, list[int]]]:
-    """Return the kinds of pixels along an axis, each with its pixels."""
-
-    def kind(pixel: int) -> Kind:
-        return axis.meetings[pixel][:2]
-
-    pixels = sorted(range(len(axis.meetings)), key=kind)
-    groups = (list(group) for _, group in groupby(pixels, key=kind))
-    return [(axis.meetings[group[0]], group) for group in groups]
+    zeros = np.zeros(CHANNEL_ROWS)
+    tables = (np.array(records), np.concatenate(reads), np.concatenate(writes), zeros)
+    order = np.add.outer(np.array(down.order) * kw, across.order).reshape(-1)
+    return plan, tuple(table.reshape(-1).astype(np.intp) for table in tables), order
 
 
 def slide_channels(
@@ -211,10 +139,10 @@ def _run(
     if not out.size:
         return
     source = x.shape
-    plan, *tables = _tap_plan(source, out.shape, Window(*window), backward, out.dtype)
+    plan, tables, order = _tap_plan(source, out.shape, Window(*window), backward, out.dtype)
     channels, _, kh, kw = weight.shape
     packed = np.zeros((kh * kw, plan.padded_channels), out.dtype)
-    packed[:, :channels] = weight.reshape(channels, kh * kw).T
+    packed[:, :channels] = weight.reshape(channels, kh * kw).T[order]
     # What sums start from; the last value is the one that none falls below.
     start = np.zeros(plan.padded_channels + 1, out.dtype)
     start[-1] = floor
@@ -229,9 +157,10 @@ def _run(
 @compiled(parallel=True)
 def _slide(
     plan: TapPlan,
-    kinds: Array,
+    records: Array,
     reads: Array,
     writes: Array,
+    zeros: Array,
     x: Array,
     packed: Array,
     start: Array,
@@ -239,19 +168,20 @@ def _slide(
 ) -> None:
     if plan.fork:
         for task in numba.prange(plan.images * plan.panels):
-            _slide_panel(np.intp(task), plan, kinds, reads, writes, x, packed, start, out)
+            _slide_panel(np.intp(task), plan, records, reads, writes, zeros, x, packed, start, out)
     else:
         for task in range(plan.images * plan.panels):
-            _slide_panel(task, plan, kinds, reads, writes, x, packed, start, out)
+            _slide_panel(task, plan, records, reads, writes, zeros, x, packed, start, out)
 
 
 @compiled()
 def _slide_panel(
     task: int,
     plan: TapPlan,
-    kinds: Array,
+    records: Array,
     reads: Array,
     writes: Array,
+    zeros: Array,
     x: Array,
     packed: Array,
     start: Array,
@@ -263,13 +193,13 @@ def _slide_panel(
     a_strides = (np.intp(0), plan.move_down, plan.move_right)
     b_strides = (np.intp(0), plan.tap_down, plan.tap_right)
     for tile in range(plan.tiles):
-        counts = (np.intp(1), kinds[4 * tile], kinds[4 * tile + 1])
-        tap, used = kinds[4 * tile + 2], kinds[4 * tile + 3]
+        counts = (np.intp(1), records[3 * tile], records[3 * tile + 1])
+        tap = records[3 * tile + 2]
         a_rows = address(reads, tile * CHANNEL_ROWS)
         out_rows = address(writes, tile * CHANNEL_ROWS)
         for c in range(first, min(first + plan.panel, plan.channels), plan.lanes):
             multiply_channels(
                 plan.lanes, counts, address(x, source + c), a_rows, a_strides,
-                address(packed, tap + c), b_strides, address(start, c), start[-1],
-                address(out, target + c), out_rows, plan.channels - c,
+                address(packed, tap + c), b_strides, address(start, c), address(zeros, 0),
+                start[-1], address(out, target + c), out_rows, plan.channels - c,
             )  # fmt: skip

@@ -11,14 +11,15 @@ many threads add up.
 """
 
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.kernels.cpu.depthwise import forward_axis, pairs
 from tinygrad_cnn.kernels.cpu.memory import address, read_only
+from tinygrad_cnn.kernels.cpu.taps import forward_axis, kinds
 from tinygrad_cnn.kernels.cpu.tile import multiply_channels
 from tinygrad_cnn.kernels.cpu.vectors import CHANNEL_ROWS, lanes
 from tinygrad_cnn.kernels.geometry import Window
@@ -67,16 +68,17 @@ def _sum_plan(
     _, out_height, out_width, _ = grad_shape
     down = forward_axis(height, out_height, kh, sh, ph, dh)
     across = forward_axis(width, out_width, kw, sw, pw, dw)
-    kinds, reads, taps = [], [], []
-    for (u, rows), (v, columns) in pairs(down, across):
+    records, reads, taps = [], [], []
+    for u, v in product(kinds(down), kinds(across)):
+        i, j = u.pixels[0], v.pixels[0]  # the first of as many neighbours as meet these taps
         tap = np.add.outer(np.arange(u.taps) * kw, np.arange(v.taps)).reshape(-1)
         read = np.add.outer(np.arange(u.taps) * dh * width, np.arange(v.taps) * dw).reshape(-1)
         for k in range(0, len(tap), CHANNEL_ROWS):
             used = min(CHANNEL_ROWS, len(tap) - k)
             spare = (0, CHANNEL_ROWS - used)
-            first_x = (u.start * width + v.start) * channels
-            first_grad = (rows[0] * out_width + columns[0]) * channels
-            kinds.append((len(rows), len(columns), first_x, first_grad, used))
+            first_x = (down.start[i] * width + across.start[j]) * channels
+            first_grad = (i * out_width + j) * channels
+            records.append((u.pixels.size, v.pixels.size, first_x, first_grad, used))
             reads.append(np.pad(read[k : k + used] * channels, spare, mode="edge"))
             taps.append(np.pad(tap[k : k + used] + u.first * kw + v.first, spare, mode="edge"))
     full = lanes(dtype)
@@ -100,13 +102,13 @@ def _sum_plan(
         panel=panel,
         panels=-(-padded // panel),
         taps=kh * kw,
-        tiles=len(kinds),
+        tiles=len(records),
         x_down=sh * width * channels,
         x_right=sw * channels,
         grad_down=out_width * channels,
         grad_right=channels,
     )
-    tables = [np.array(table, np.intp).reshape(-1) for table in (kinds, reads, taps)]
+    tables = [np.array(table, np.intp).reshape(-1) for table in (records, reads, taps)]
     return plan, tables[0], tables[1], tables[2]
 
 
@@ -125,21 +127,21 @@ def correlate_channels(grad: Array, x: Array, window: Window, out: Array) -> Non
 
 @compiled(parallel=True)
 def _add_channels(
-    plan: SumPlan, kinds: Array, reads: Array, taps: Array, grad: Array, x: Array, sums: Array
+    plan: SumPlan, records: Array, reads: Array, taps: Array, grad: Array, x: Array, sums: Array
 ) -> None:
     if plan.fork:
         for task in numba.prange(plan.slots * plan.panels):
-            _add_panel(np.intp(task), plan, kinds, reads, taps, grad, x, sums)
+            _add_panel(np.intp(task), plan, records, reads, taps, grad, x, sums)
     else:
         for task in range(plan.slots * plan.panels):
-            _add_panel(task, plan, kinds, reads, taps, grad, x, sums)
+            _add_panel(task, plan, records, reads, taps, grad, x, sums)
 
 
 @compiled()
 def _add_panel(
     task: int,
     plan: SumPlan,
-    kinds: Array,
+    records: Array,
     reads: Array,
     taps: Array,
     grad: Array,
@@ -152,10 +154,11 @@ def _add_panel(
     none[-1] = -np.inf  # no sum falls below it
     products = np.empty(CHANNEL_ROWS * plan.lanes, sums.dtype)
     places = np.arange(CHANNEL_ROWS) * plan.lanes
+    zeros = np.zeros(CHANNEL_ROWS, np.intp)
     for image in range(slot * plan.slot_images, min((slot + 1) * plan.slot_images, plan.images)):
         for c in range(first, min(first + plan.panel, plan.channels), plan.lanes):
             _add_image(
-                plan, kinds, reads, taps, grad, x, image, c, none, products, places,
+                plan, records, reads, taps, grad, x, image, c, none, zeros, products, places,
                 (slot * plan.taps) * plan.padded_channels + c, sums,
             )  # fmt: skip
 
@@ -163,7 +166,7 @@ def _add_panel(
 @compiled()
 def _add_image(
     plan: SumPlan,
-    kinds: Array,
+    records: Array,
     reads: Array,
     taps: Array,
     grad: Array,
@@ -171,6 +174,7 @@ def _add_image(
     image: int,
     c: int,
     none: Array,
+    zeros: Array,
     products: Array,
     places: Array,
     total: int,
@@ -181,14 +185,15 @@ def _add_image(
     b_strides = (np.intp(0), plan.grad_down, plan.grad_right)
     used_columns = min(plan.lanes, plan.channels - c)
     for tile in range(plan.tiles):
-        counts = (np.intp(1), kinds[5 * tile], kinds[5 * tile + 1])
-        first_x, first_grad = kinds[5 * tile + 2], kinds[5 * tile + 3]
-        used = kinds[5 * tile + 4]
+        counts = (np.intp(1), records[5 * tile], records[5 * tile + 1])
+        first_x, first_grad = records[5 * tile + 2], records[5 * tile + 3]
+        used = records[5 * tile + 4]
         multiply_channels(
             plan.lanes, counts, address(x, image * plan.x_image + first_x + c),
             address(reads, tile * CHANNEL_ROWS), a_strides,
             address(grad, image * plan.grad_image + first_grad + c), b_strides,
-            address(none, 0), none[-1], address(products, 0), address(places, 0), used_columns,
+            address(none, 0), address(zeros, 0), none[-1],
+            address(products, 0), address(places, 0), used_columns,
         )  # fmt: skip
         for m in range(used):
             at = total + taps[tile * CHANNEL_ROWS + m] * plan.padded_channels

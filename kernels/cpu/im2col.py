@@ -6,8 +6,9 @@ the rows of a matrix with KH · KW · C columns, and the filters the columns of 
 needs KH · KW times the memory of the image and depends on NumPy's BLAS, which does not give
 equal bits for different numbers of threads. It stands here to compare with.
 
-Padding is zeros that are multiplied like any pixel, as in the variant "direct"; in the
-gradient of the input nothing is multiplied by padding.
+Padding is zeros that are multiplied like any pixel, so a NaN or an infinity of the filter (of
+the error signal, in the gradient of the weight) spreads through it. In the gradient of the
+input nothing is multiplied by padding.
 """
 
 import numpy as np

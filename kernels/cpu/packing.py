@@ -69,14 +69,21 @@ def pack_places(
 
 @compiled()
 def pack_panel(
-    task: int, plan: Packing, weight: Array, places: Array, steps: Array, packed: Array
+    number: int,
+    place: int,
+    plan: Packing,
+    weight: Array,
+    places: Array,
+    steps: Array,
+    packed: Array,
 ) -> None:
-    """Fill one panel; columns that it has too many become zeros.
+    """Pack a panel, numbered over all groups, where there is room for panel `place`.
 
-    `places` are those of :func:`pack_places`, `steps` the first multiples of column_step.
+    Columns that it has too many become zeros. `places` are those of :func:`pack_places`,
+    `steps` the first multiples of column_step.
     """
-    group, first = task // plan.panels, task % plan.panels * plan.width
-    panel = task * plan.panel_values
+    group, first = number // plan.panels, number % plan.panels * plan.width
+    panel = place * plan.panel_values
     used = min(plan.width, plan.columns - first)
     if used < plan.width:
         clear_run(address(packed, panel), plan.panel_values)

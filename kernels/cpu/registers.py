@@ -24,10 +24,12 @@ class Registers:
         return ir.Constant(self.vector, [float(value)] * self.vector.count)
 
     def load(self, address: Any) -> Any:
+        """Load a vector, wherever it lies."""
         pointer = self.builder.bitcast(address, self.vector.as_pointer())
         return self.builder.load(pointer, align=self._bytes)
 
     def store(self, value: Any, address: Any) -> None:
+        """Store a vector, wherever it goes."""
         pointer = self.builder.bitcast(address, self.vector.as_pointer())
         self.builder.store(value, pointer, align=self._bytes)
 

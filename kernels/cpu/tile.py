@@ -44,7 +44,6 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
@@ -107,7 +106,7 @@ def _make_tile(
         b: Any,
         b_strides: Any,
         start: Any,
-        start_stride: Any,
+        start_rows: Any,
         floor: Any,
         out: Any,
         out_rows: Any,
@@ -118,7 +117,7 @@ def _make_tile(
         ::
 
             for m in range(M), n in range(W):
-                acc = start[m * start_stride + n]
+                acc = start[start_rows[m] + n]
                 for k0, k1, k2 in ndindex(counts):
                     acc += a[a_rows[m] + (k0, k1, k2) · a_strides (+ n by channel)]
                          * b[(k0, k1, k2) · b_strides + n]
@@ -127,14 +126,15 @@ def _make_tile(
         """
         triple, table = types.UniTuple(types.intp, 3), types.CPointer(types.intp)
         signature = types.void(
-            triple, a, table, triple, b, triple, start, types.intp, a.dtype, out, table,
+            triple, a, table, triple, b, triple, start, table, a.dtype, out, table,
             types.intp,
         )  # fmt: skip
         width = VECTOR_BYTES // (a.dtype.bitwidth // 8) // part
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            counts, a, a_rows, a_strides, b, b_strides, start, step, *target = arguments
+            counts, a, a_rows, a_strides, b, b_strides, start, start_rows, *target = arguments
             floor, out, out_rows, used_columns = target
+            step = used_columns.type
             registers = Registers(builder, a.type.pointee, width)
             cells = [(m, v) for m in range(rows) for v in range(vectors)]
             totals = {}
@@ -144,14 +144,14 @@ def _make_tile(
                 load = partial(registers.load_first, mask=used)
             for m, v in cells:
                 totals[m, v] = cgutils.alloca_once(builder, registers.vector)
-                row = builder.mul(step, step.type(m))
-                origin = builder.gep(start, [builder.add(row, step.type(v * width))])
+                row = builder.add(_entry(builder, start_rows, m), step(v * width))
+                origin = builder.gep(start, [row])
                 builder.store(registers.load(origin), totals[m, v])
             left_rows = [builder.gep(a, [_entry(builder, a_rows, m)]) for m in range(rows)]
 
             with _nest(builder, counts, a_strides, b_strides) as (at_a, at_b):
                 right = [
-                    load(builder.gep(b, [builder.add(at_b, step.type(v * width))]))
+                    load(builder.gep(b, [builder.add(at_b, step(v * width))]))
                     for v in range(vectors)
                 ]
                 for m, row in enumerate(left_rows):
@@ -167,17 +167,15 @@ def _make_tile(
                 value = builder.load(totals[m, v])
                 below = builder.fcmp_ordered("<", value, least)  # never true of a NaN
                 results[m, v] = builder.select(below, least, value)
-                row = builder.add(_entry(builder, out_rows, m), step.type(v * width))
+                row = builder.add(_entry(builder, out_rows, m), step(v * width))
                 places[m, v] = builder.gep(out, [row])
-            whole = builder.icmp_signed(">=", used_columns, step.type(vectors * width))
+            whole = builder.icmp_signed(">=", used_columns, step(vectors * width))
             with builder.if_else(whole) as (inside, at_the_edge):
                 with inside:
                     for cell, place in places.items():
                         registers.store(results[cell], place)
                 with at_the_edge:
-                    limits = [
-                        builder.sub(used_columns, step.type(v * width)) for v in range(vectors)
-                    ]
+                    limits = [builder.sub(used_columns, step(v * width)) for v in range(vectors)]
                     masks = [registers.first(limit) for limit in limits]
                     for (m, v), place in places.items():
                         registers.store_first(results[m, v], place, masks[v])
@@ -255,7 +253,7 @@ def multiply_tile(
     b: Any,
     b_strides: Any,
     start: Any,
-    start_stride: int,
+    start_rows: Any,
     floor: Any,
     out: Any,
     out_rows: Any,
@@ -267,7 +265,7 @@ def multiply_tile(
     register. The arrays are given by address
     (:func:`~tinygrad_cnn.kernels.cpu.memory.address`). k = (k0, k1, k2) runs over `counts`;
     a[m,k] lies ``a_rows[m] + k·a_strides`` behind `a`, b[k,n] lies ``k·b_strides + n``
-    behind `b`, start[m,n] ``m·start_stride + n`` behind `start`, out[m,n]
+    behind `b`, start[m,n] ``start_rows[m] + n`` behind `start`, out[m,n]
     ``out_rows[m] + n`` behind `out`.
 
     All TILE_ROWS rows of the tables and all `width` columns of `b` and `start` are read and
@@ -278,17 +276,17 @@ def multiply_tile(
     """
     if width > lanes:
         _double(
-            counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
+            counts, a, a_rows, a_strides, b, b_strides, start, start_rows,
             floor, out, out_rows, used_columns,
         )  # fmt: skip
     elif width == lanes:
         _single(
-            counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
+            counts, a, a_rows, a_strides, b, b_strides, start, start_rows,
             floor, out, out_rows, used_columns,
         )  # fmt: skip
     else:
         _half(
-            counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
+            counts, a, a_rows, a_strides, b, b_strides, start, start_rows,
             floor, out, out_rows, used_columns,
         )  # fmt: skip
 
@@ -303,12 +301,13 @@ def multiply_channels(
     b: Any,
     b_strides: Any,
     start: Any,
+    start_rows: Any,
     floor: Any,
     out: Any,
     out_rows: Any,
     used_columns: int,
 ) -> None:
-    """out[m,n] = max(floor, start[n] + Σ_k a[m,k,n] · b[k,n]) for n < used_columns.
+    """out[m,n] = max(floor, start[m,n] + Σ_k a[m,k,n] · b[k,n]) for n < used_columns.
 
     As :func:`multiply_tile`, but each of the columns, one register of them, has values of
     its own in `a`; a[m,k,n] lies ``a_rows[m] + k·a_strides + n`` behind `a`. There are
@@ -316,11 +315,11 @@ def multiply_channels(
     """
     if used_columns >= lanes:
         _channels(
-            counts, a, a_rows, a_strides, b, b_strides, start, np.intp(0),
+            counts, a, a_rows, a_strides, b, b_strides, start, start_rows,
             floor, out, out_rows, used_columns,
         )  # fmt: skip
     else:
         _last_channels(
-            counts, a, a_rows, a_strides, b, b_strides, start, np.intp(0),
+            counts, a, a_rows, a_strides, b, b_strides, start, start_rows,
             floor, out, out_rows, used_columns,
         )  # fmt: skip

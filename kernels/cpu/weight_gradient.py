@@ -21,9 +21,6 @@ therefore dealt to a number of partial sums ("slots") that the shapes alone deci
 slot adds its blocks in order, and at the end the slots are added in order.
 """
 
-from functools import lru_cache
-from typing import Any, NamedTuple
-
 import numba
 import numpy as np
 
@@ -34,199 +31,18 @@ from tinygrad_cnn.kernels.cpu.memory import (
     clear_run,
     copy_run,
     offset,
-    plan_array,
     read_fields,
     read_only,
 )
-from tinygrad_cnn.kernels.cpu.tile import best_width, multiply_tile
+from tinygrad_cnn.kernels.cpu.tile import multiply_tile
 from tinygrad_cnn.kernels.cpu.transpose import copy_vector, transpose_square
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS
+from tinygrad_cnn.kernels.cpu.weight_gradient_plan import RECORD, PixelPlan, pixel_plan
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
-# Tuned by measurement, never by the number of threads.
-_BLOCK_PIXELS = 192  # output pixels of a block: 24 KB of a panel of float32
-_FEW_CHANNELS = 8  # images of fewer are copied where they are padded
-_SLOTS = 16  # partial sums, at most
-_SLOT_PIXELS = 1024  # pixels that a slot has at least, lest adding up the slots cost too much
-_TASKS = 16  # fewer slots and panels than this are cut by rows too
 _FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
-
-
-class PixelPlan(NamedTuple):
-    """All that :func:`_add_pixels` has to know beside the arrays: plain integers."""
-
-    # the work: tasks are numbered by group of channels, then slot, panel and set of rows
-    tasks: int
-    fork: int  # whether threads share them
-    groups: int
-    slots: int
-    panels: int
-    row_sets: int
-    # a block: some output rows of one image, or several small images
-    images: int
-    image_step: int  # images in a block ...
-    row_step: int  # ... and output rows
-    bands: int  # blocks in an image
-    blocks: int
-    slot_blocks: int  # blocks that a slot adds up
-    out_height: int
-    out_width: int
-    images_inside: int  # whether the innermost loop runs over images
-    # where values lie
-    filters: int  # of one group
-    grad_pixel: int
-    channels: int  # of one group
-    x_height: int
-    x_image: int
-    x_row: int
-    # as the tiles read them
-    image: int
-    row: int
-    step_down: int
-    step_across: int
-    gathered: int  # whether panels of grad are brought together
-    # the copy of the images under a block
-    copied: int  # whether there is one
-    copied_rows: int  # of a block of one image
-    step: int  # sh
-    top: int
-    blank: int  # zeros at the left end of a copied row ...
-    run: int  # ... and values of the image after them
-    # tiles and sums
-    width: int
-    lanes: int
-    tiles: int
-    tile_step: int  # tiles in a set of rows
-    panel_values: int
-    depth: int  # rows that are used: taps times channels
-    # where the tables lie in the plan
-    records: int
-    places: int
-    sources: int
-    targets: int
-
-
-_FIELDS = len(PixelPlan._fields)
-_RECORD = 4 + TILE_ROWS  # of a tile: the first and last output row and column, then the rows
-
-
-@lru_cache(maxsize=256)
-def _pixel_plan(
-    grad: tuple[int, ...], x: tuple[int, ...], window: Window, dtype: np.dtype[Any]
-) -> Array:
-    """Return what :func:`correlate_pixels` runs by: a PixelPlan and tables.
-
-    The tables are: the tiles; where their rows lie in a tile of sums; and for the last step
-    where the sums of each weight of a filter lie, and where the filters of a panel.
-    """
-    images, height, across, all_channels = x
-    _, out_height, out_width, all_filters = grad
-    kh, kw, sh, sw, ph, pw, dh, dw, _, _, groups = window
-    channels, filters = all_channels // groups, all_filters // groups
-    pixels = out_height * out_width
-    rectangles = [
-        (
-            *_meeting(u * dh - ph, sh, height, out_height),
-            *_meeting(v * dw - pw, sw, across, out_width),
-        )
-        for u in range(kh)
-        for v in range(kw)
-    ]
-    everywhere = (0, out_height, 0, out_width)
-    padded = any(each != everywhere for each in rectangles)
-    copied = padded and groups == 1 and channels < _FEW_CHANNELS
-    pixel, row, image = all_channels, across * all_channels, height * across * all_channels
-    top = left = 0
-
-    image_step, row_step = 1, min(out_height, max(1, _BLOCK_PIXELS // out_width))
-    row_step = -(-out_height // -(-out_height // row_step))
-    if row_step == out_height:
-        image_step = max(1, min(_BLOCK_PIXELS // pixels, images))
-    copied_rows = (row_step - 1) * sh + dh * (kh - 1) + 1
-    reach = (out_width - 1) * sw + dw * (kw - 1) + 1
-    if copied:
-        top, left, row = ph, pw, reach * channels
-        image = copied_rows * row
-        rectangles = [everywhere] * len(rectangles)
-
-    records, sums = [], np.zeros((channels, kh * kw), np.intp)
-    for rectangle in dict.fromkeys(rectangles):
-        taps = np.array([tap for tap, each in enumerate(rectangles) if each == rectangle])
-        u, v = np.divmod(taps, kw)
-        reads = (u * dh - ph + top) * row + (v * dw - pw + left) * pixel
-        reads = (reads[:, None] + np.arange(channels)).reshape(-1)
-        sums[:, taps] = len(records) * TILE_ROWS + np.arange(reads.size).reshape(-1, channels).T
-        reads = np.pad(reads, (0, -reads.size % TILE_ROWS), mode="edge")
-        records += [(*rectangle, *rows) for rows in reads.reshape(-1, TILE_ROWS)]
-
-    width = best_width(filters, dtype)
-    panels, tiles = -(-filters // width), len(records)
-    bands = -(-out_height // row_step)
-    blocks = -(-images // image_step) * bands
-    slots = min(blocks, _SLOTS, -(-_TASKS // (groups * panels)), images * pixels // _SLOT_PIXELS)
-    slot_blocks = -(-blocks // max(1, slots))
-    slots = -(-blocks // slot_blocks)
-    row_sets = min(tiles, -(-_TASKS // (groups * panels * slots)))
-    tile_step = -(-tiles // row_sets)
-    row_sets = -(-tiles // tile_step)
-    tasks = groups * slots * panels * row_sets
-    work = images * pixels * tiles * TILE_ROWS * panels * width * groups
-    at = _FIELDS
-    plan = PixelPlan(
-        tasks=tasks,
-        fork=int(work > _FORK),
-        groups=groups,
-        slots=slots,
-        panels=panels,
-        row_sets=row_sets,
-        images=images,
-        image_step=image_step,
-        row_step=row_step,
-        bands=bands,
-        blocks=blocks,
-        slot_blocks=slot_blocks,
-        out_height=out_height,
-        out_width=out_width,
-        images_inside=int(image_step > out_width),
-        filters=filters,
-        grad_pixel=all_filters,
-        channels=channels,
-        x_height=height,
-        x_image=height * across * all_channels,
-        x_row=across * all_channels,
-        image=image,
-        row=row,
-        step_down=sh * row,
-        step_across=sw * pixel,
-        gathered=int(filters % width > 0 or (panels > 1 and tiles > 4)),
-        copied=int(copied),
-        copied_rows=copied_rows,
-        step=sh,
-        top=top,
-        blank=min(left, reach) * channels,
-        run=max(0, min(reach, across + left) - left) * channels,
-        width=width,
-        lanes=lanes(dtype),
-        tiles=tiles,
-        tile_step=tile_step,
-        panel_values=tiles * TILE_ROWS * width,
-        depth=channels * kh * kw,
-        records=at,
-        places=at + tiles * _RECORD,
-        sources=at + tiles * _RECORD + TILE_ROWS,
-        targets=at + tiles * _RECORD + TILE_ROWS + sums.size,
-    )
-    places, targets = np.arange(TILE_ROWS) * width, np.arange(width) * plan.depth
-    return plan_array(plan, records, places, sums * width, targets)
-
-
-def _meeting(offset: int, stride: int, source: int, target: int) -> tuple[int, int]:
-    """Return the first output pixel whose tap at i·stride + offset lies on the image, and the end."""
-    first = min(max(0, -(offset // stride)), target)
-    end = min(max(first, -((offset - source) // stride)), target)
-    return first, end
 
 
 def correlate_pixels(grad: Array, x: Array, window: Window, out: Array) -> None:
@@ -234,7 +50,7 @@ def correlate_pixels(grad: Array, x: Array, window: Window, out: Array) -> None:
     if not (grad.size and x.size):
         out[...] = 0
         return
-    plan = _pixel_plan(grad.shape, x.shape, window, out.dtype)
+    plan = pixel_plan(grad.shape, x.shape, window, out.dtype, _FORK)
     _correlate_pixels(plan, read_only(grad), read_only(x), out.reshape(-1))
 
 
@@ -243,36 +59,33 @@ def _correlate_pixels(table: Array, grad: Array, x: Array, out: Array) -> None:
     plan = read_fields(PixelPlan, table, 0)
     count = plan.groups * plan.slots * plan.panels * plan.panel_values
     sums = aligned(np.empty(count + LINE_BYTES, out.dtype))
-    _share(True, plan.fork, plan.tasks, table, grad, x, sums, out)
-    _share(False, plan.fork, plan.groups * plan.panels, table, grad, x, sums, out)
+    tasks = (plan.tasks, plan.groups * plan.panels)
+    for phase in range(2):
+        _share(phase, plan.fork, tasks[phase], table, grad, x, sums, out)
 
 
 @compiled(parallel=True)
 def _share(
-    adding: bool,
-    fork: int,
-    tasks: int,
-    table: Array,
-    grad: Array,
-    x: Array,
-    sums: Array,
-    out: Array,
+    phase: int, fork: int, tasks: int, table: Array, grad: Array, x: Array, sums: Array, out: Array
 ) -> None:
-    """Run all tasks of one of the two phases; both here, since parallel code compiles slowly."""
+    """Run all tasks of a phase: first adding up pixels, then combining the sums.
+
+    One function for both, since each parallel one takes seconds to compile.
+    """
     if fork:
         for task in numba.prange(tasks):
-            _one_task(adding, np.intp(task), table, grad, x, sums, out)
+            _one_task(phase, np.intp(task), table, grad, x, sums, out)
     else:
         for task in range(tasks):
-            _one_task(adding, task, table, grad, x, sums, out)
+            _one_task(phase, task, table, grad, x, sums, out)
 
 
 @compiled()
 def _one_task(
-    adding: bool, task: int, table: Array, grad: Array, x: Array, sums: Array, out: Array
+    phase: int, task: int, table: Array, grad: Array, x: Array, sums: Array, out: Array
 ) -> None:
     plan = read_fields(PixelPlan, table, 0)
-    if adding:
+    if phase == 0:
         _add_pixels(task, plan, table, grad, x, sums)
     else:
         _combine(task, plan, table, sums, out)
@@ -383,16 +196,16 @@ def _multiply(
     if plan.copied:
         a, begin = address(images, 0), row
     else:
-        a, begin = address(x, image * plan.x_image + group * plan.channels), np.intp(0)
+        a, begin = address(x, image * plan.x_image + group * plan.channels), 0
     if plan.gathered:
         b, pixel, height, top = address(signals, 0), plan.width, end - row, row
     else:
-        b, pixel, height, top = address(grad, column), plan.grad_pixel, plan.out_height, np.intp(0)
+        b, pixel, height, top = address(grad, column), plan.grad_pixel, plan.out_height, 0
     b_row = plan.out_width * pixel
     b_image = height * b_row
-    b_first = np.intp(0) if plan.gathered else image * b_image
+    b_first = 0 if plan.gathered else image * b_image
     for tile in range(first, last):
-        head = plan.records + tile * _RECORD
+        head = plan.records + tile * RECORD
         i, left = max(table[head], row), table[head + 2]
         rows, columns = min(table[head + 1], end) - i, table[head + 3] - left
         a_first = (i - begin) * plan.step_down + left * plan.step_across
@@ -408,8 +221,8 @@ def _multiply(
         place = address(sums, at + tile * TILE_ROWS * plan.width)
         multiply_tile(
             plan.width, plan.lanes, counts, offset(a, a_first), address(table, head + 4), a_strides,
-            offset(b, b_at), b_strides, place, plan.width, sums.dtype.type(-np.inf),
-            place, address(table, plan.places), plan.width,
+            offset(b, b_at), b_strides, place, address(table, plan.places),
+            sums.dtype.type(-np.inf), place, address(table, plan.places), plan.width,
         )  # fmt: skip
 
 

@@ -5,9 +5,9 @@ cross-correlation that deep-learning papers mean by the word: the filter is not 
 groups, the channels c of a filter are those of its group, counted from its first one.
 
 Pixels outside the image count as zero, and their products are left out of the sum. Finite
-numbers cannot tell; but 0 · NaN and 0 · inf are NaN, so the fast kernels, which multiply
-padding like any pixel, make NaN where a NaN or an infinity of a filter (of the error signal,
-in the gradient of the weight) meets padding only, and these loops do not.
+numbers cannot tell; but 0 · NaN and 0 · inf are NaN, so a kernel that multiplies padding like
+any pixel makes NaN where a NaN or an infinity of a filter (of the error signal, in the
+gradient of the weight) meets padding only, and these loops do not.
 """
 
 from collections.abc import Iterator

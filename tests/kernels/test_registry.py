@@ -85,6 +85,7 @@ def test_a_look_up_that_nobody_serves_lists_the_reasons(scratch_registry, monkey
 
 def test_variants_come_in_rank_order_and_use_ends_with_its_block():
     assert [k.variant for k in kernels.variants("conv2d_forward")] == [
+        "winograd",
         "direct",
         "im2col",
         "reference",
@@ -101,8 +102,8 @@ def test_load_all_returns_every_operation():
 
 def test_an_operation_loads_all_modules_that_list_it():
     modules = {k.function.__module__ for k in kernels.variants("conv2d_forward")}
-    home = kernels.__name__
-    assert modules == {f"{home}.cpu.conv", f"{home}.cpu.im2col", f"{home}.reference.conv"}
+    homes = ("cpu.conv", "cpu.winograd", "cpu.im2col", "reference.conv")
+    assert modules == {f"{kernels.__name__}.{home}" for home in homes}
 
 
 def test_every_module_that_registers_kernels_is_listed():

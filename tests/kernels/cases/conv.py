@@ -31,6 +31,10 @@ CONV = (
     (1, 14, 15, 16, 20, Window(3, 3, 1, 1, 2, 0, eh=-1, ew=2)),  # an uneven far side
     (4, 8, 8, 144, 160, Window(3, 3, 1, 1, 1, 1)),  # several sets of channels
     (40, 12, 12, 17, 33, Window(3, 3, 1, 1, 1, 1)),  # enough work to fork, several partial sums
+    (21, 5, 5, 9, 40, Window(3, 3, 1, 1, 1, 1)),  # the last block has fewer images
+    (19, 12, 11, 3, 20, Window(3, 3, 1, 1, 1, 1)),  # so it has where pixels spread their shares
+    (40, 14, 14, 6, 16, Window(5, 5)),
+    (1, 3, 3, 24, 600, Window(3, 3, 1, 1, 1, 1)),  # a task packs several panels
     # dilation, alone and against the stride
     (2, 9, 8, 3, 5, Window(3, 3, dh=2, dw=3)),
     (1, 9, 11, 5, 7, Window(3, 2, 1, 1, 2, 1, 1, 2)),
