@@ -10,9 +10,9 @@ Toom and Cook's algorithm F(3x3, 4x4) takes 36::
 
     out[o,c] = Aᵀ [ Σ_tiles (G grad[o] Gᵀ) ⊙ (Bᵀ x[c] B) ] A
 
-The inverse map is linear, so it runs once, behind the sum over all tiles of the batch
-(Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", section 4.1, name
-the algorithm; the matrices come from :mod:`~tinygrad_cnn.kernels.cpu.winograd_matrices`).
+The inverse map is linear, so it runs once, behind the sum over all tiles of the batch. (After
+Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; the matrices come from
+:mod:`~tinygrad_cnn.kernels.cpu.winograd_matrices`.)
 At each of the 36 positions the sum is a product of matrices, tiles by filters times tiles by
 channels, and runs on register tiles (:mod:`~tinygrad_cnn.kernels.cpu.winograd_weight_tile`).
 
