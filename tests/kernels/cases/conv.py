@@ -23,14 +23,14 @@ CONV = (
     (4, 16, 16, 8, 12, Window(3, 3, 2, 2, 1, 1)),
     (8, 20, 20, 16, 24, Window(3, 3, 1, 1, 1, 1)),  # enough work to fork, several partial sums
     (0, 8, 8, 2, 4, Window(3, 3)),
-    # 3x3 with enough channels for Winograd's weight gradient
-    (1, 3, 3, 16, 16, Window(3, 3)),  # one output pixel
-    (3, 2, 2, 17, 33, Window(3, 3, 1, 1, 1, 1)),  # tiles of 2x2
-    (1, 6, 6, 16, 16, Window(3, 3)),  # one tile of 4x4, no padding
-    (2, 7, 5, 33, 17, Window(3, 3, 1, 1, 1, 1)),  # tiles that reach beyond the image
-    (2, 5, 9, 48, 16, Window(3, 3, 1, 1, 2, 2)),
-    (1, 6, 7, 16, 20, Window(3, 3, 1, 1, 2, 0, eh=-1, ew=2)),  # an uneven far side
-    (2, 5, 5, 144, 160, Window(3, 3, 1, 1, 1, 1)),  # several sets of channels
+    # 3x3 with enough channels and pixels for Winograd's weight gradient
+    (8, 4, 4, 16, 16, Window(3, 3, 1, 1, 1, 1)),  # an image is one tile
+    (6, 6, 6, 16, 17, Window(3, 3)),  # ... without padding
+    (8, 7, 5, 33, 17, Window(3, 3, 1, 1, 1, 1)),  # tiles that reach beyond the image
+    (4, 5, 9, 48, 16, Window(3, 3, 1, 1, 2, 2)),
+    (1, 14, 15, 16, 20, Window(3, 3, 1, 1, 2, 0, eh=-1, ew=2)),  # an uneven far side
+    (4, 8, 8, 144, 160, Window(3, 3, 1, 1, 1, 1)),  # several sets of channels
+    (40, 12, 12, 17, 33, Window(3, 3, 1, 1, 1, 1)),  # enough work to fork, several partial sums
     (21, 5, 5, 9, 40, Window(3, 3, 1, 1, 1, 1)),  # the last block has fewer images
     (19, 12, 11, 3, 20, Window(3, 3, 1, 1, 1, 1)),  # so it has where pixels spread their shares
     (40, 14, 14, 6, 16, Window(5, 5)),

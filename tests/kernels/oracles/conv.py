@@ -128,7 +128,7 @@ def _reach_of_weight_backward(variant, marks, arguments, out):
 def _reach_of_grad(variant, marks, arguments, out):
     _, x, window = arguments
     if variant == "winograd":
-        reached = _reach_through_tiles(marks, marks.shape, (0, 0), 0)
+        reached = _taps_reached(marks, _ERROR_TO_POINTS, (0, 0), marks.shape)
         return np.broadcast_to(reached[:, None], out.shape)
     few = window.groups == 1 and out.shape[1] < 8  # then the images are copied with padding
     padded = variant == "im2col" or (variant == "direct" and few)
@@ -136,49 +136,35 @@ def _reach_of_grad(variant, marks, arguments, out):
     return conv2d_grad_weight(marks, ones, window, out) > 0
 
 
-def _reach_of_image(variant, marks, arguments, out):
+def _reach_of_image_weight(variant, marks, arguments, out):
     grad, _, window = arguments
     if variant == "winograd":
-        reached = _reach_through_tiles(marks, grad.shape, (window.ph, window.pw), 2)
+        reached = _taps_reached(marks, _IMAGE_TO_POINTS, (window.ph, window.pw), grad.shape)
         return np.broadcast_to(reached, out.shape)
     return conv2d_grad_weight(np.ones(grad.shape), marks, window, out) > 0
 
 
 # Winograd's weight gradient multiplies at points: which pixels of a tile of the error signal,
-# and of the image, meet at 0, at four (two) finite points and at infinity, and which taps
-# these give.
-_POINTS = {
-    4: (
-        np.array([[1, 0, 0, 0]] + [[1, 1, 1, 1]] * 4 + [[0, 0, 0, 1]]),
-        np.array([[1, 0, 1, 0, 1, 0]] + [[0, 1, 1, 1, 1, 0]] * 4 + [[0, 1, 0, 1, 0, 1]]),
-        np.array([[1, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 1]]),
-    ),
-    2: (
-        np.array([[1, 0], [1, 1], [1, 1], [0, 1]]),
-        np.array([[1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]]),
-        np.array([[1, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 1]]),
-    ),
-}
+# and of the image, meet at 0, at four finite points and at infinity, and which taps they give.
+_ERROR_TO_POINTS = np.array([[1, 0, 0, 0]] + [[1, 1, 1, 1]] * 4 + [[0, 0, 0, 1]])
+_IMAGE_TO_POINTS = np.array([[1, 0, 1, 0, 1, 0]] + [[0, 1, 1, 1, 1, 0]] * 4 + [[0, 1, 0, 1, 0, 1]])
+_POINTS_TO_TAPS = np.array([[1, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 1]])
 
 
-def _reach_through_tiles(
-    marks: np.ndarray, grad: tuple[int, ...], near: tuple[int, int], more: int
+def _taps_reached(
+    marks: np.ndarray, to_points: np.ndarray, near: tuple[int, int], grad: tuple[int, ...]
 ) -> np.ndarray:
     """Return (channels, 3, 3): which taps of a channel its marks reach, tile by tile."""
-    step = 4 if max(grad[1:3]) > 2 else 2
-    to_points, back = _POINTS[step][more // 2], _POINTS[step][2]
-    sizes = [-(-length // step) * step + more for length in grad[1:3]]
-    framed = np.zeros((marks.shape[0], *sizes, marks.shape[3]))
-    rows, columns = (
-        max(0, min(length, size - p))
-        for length, size, p in zip(marks.shape[1:3], sizes, near, strict=True)
-    )
-    (top, left), inside = near, marks[:, :rows, :columns]
-    framed[:, top : top + rows, left : left + columns] = inside
-    size = step + more
-    tiles = sliding_window_view(framed, (size, size), axis=(1, 2))[:, ::step, ::step]
+    size = to_points.shape[1]
+    far = [
+        max(0, -(-outputs // 4) * 4 + size - 4 - p - pixels)
+        for outputs, p, pixels in zip(grad[1:3], near, marks.shape[1:3], strict=True)
+    ]
+    framed = np.pad(marks, ((0, 0), (near[0], far[0]), (near[1], far[1]), (0, 0)))
+    tiles = sliding_window_view(framed, (size, size), axis=(1, 2))[:, ::4, ::4]
+    tiles = tiles[:, : -(-grad[1] // 4), : -(-grad[2] // 4)]
     points = np.einsum("pa,qb,nijcab->pqc", to_points, to_points, tiles)
-    return np.einsum("up,vq,pqc->cuv", back, back, points) > 0
+    return np.einsum("up,vq,pqc->cuv", _POINTS_TO_TAPS, _POINTS_TO_TAPS, points) > 0
 
 
 def _with_ones_around(
@@ -200,5 +186,5 @@ NAN_REACH = {
     ("conv2d_relu_forward", 1): _reach_of_weight_forward,
     ("conv2d_grad_input", 1): _reach_of_weight_backward,
     ("conv2d_grad_weight", 0): _reach_of_grad,
-    ("conv2d_grad_weight", 1): _reach_of_image,
+    ("conv2d_grad_weight", 1): _reach_of_image_weight,
 }
