@@ -15,12 +15,13 @@ level, then rounded to float32. Errors, in units of the last place over *all* fl
 goes through them): exp 1.1, expm1 1.6, log 1.2, log1p 1.3 on [0, 1], sigmoid 1.9, tanh 1.8.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 from tinygrad_cnn.kernels.jit import compiled
 
@@ -200,3 +201,15 @@ def log1p(u: Any) -> Any:
     """Return log(1 + u) for 0 <= u <= 1."""
     far = u > _SQRT2_LESS_1  # then 1 + u = 2 (1 + (u - 1) / 2)
     return _log_from(choose(far, _ONE, _ZERO), choose(far, _HALF * (u - _ONE), u))
+
+
+def exp_of(x: Any) -> Any:
+    """Return e^x in the type of x, inside compiled code."""
+    return math.exp(x)
+
+
+@overload(exp_of)
+def _exp_of(x: Any) -> Any:
+    if x == types.float32:
+        return lambda x: exp(x)
+    return lambda x: math.exp(x)

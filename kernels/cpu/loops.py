@@ -30,17 +30,25 @@ from tinygrad_cnn.kernels.registry import Supports, implements
 _FLOATS = {np.dtype(np.float32): types.float32, np.dtype(np.float64): types.float64}
 
 
+def _loop_signature(values: Any) -> Any:
+    return types.void(values, values, values, values, types.intp)
+
+
 class Addresses(dict[Any, int]):
     """From a dtype to the address of a loop compiled for it; 0 where there is none."""
 
-    def __init__(self, function: Any, dtypes: tuple[Any, ...]) -> None:
-        self._function, self._dtypes = function, dtypes
+    def __init__(
+        self,
+        function: Any,
+        dtypes: tuple[Any, ...] = tuple(_FLOATS),
+        signature: Callable[[Any], Any] = _loop_signature,
+    ) -> None:
+        self._function, self._dtypes, self._signature = function, dtypes, signature
 
     def __missing__(self, dtype: np.dtype[Any]) -> int:
         if dtype not in self._dtypes:
             return self.setdefault(dtype, 0)
-        values = types.CPointer(_FLOATS[dtype])
-        signature = types.void(values, values, values, values, types.intp)
+        signature = self._signature(types.CPointer(_FLOATS[dtype]))
         return self.setdefault(dtype, Code(self._function, signature).address)
 
 

@@ -81,6 +81,25 @@ def call_loop(typing_context: Any, loop: Any, x: Any, y: Any, z: Any, out: Any, 
     return types.void(*(types.intp,) * 6), generate
 
 
+@intrinsic
+def call_update(
+    typing_context: Any,
+    loop: Any,
+    grad: Any,
+    parameter: Any,
+    first: Any,
+    second: Any,
+    numbers: Any,
+    count: Any,
+) -> Any:
+    """call_update(loop, grad, …, count): call the code at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _call(context, builder, arguments[0], arguments[1:])
+
+    return types.void(*(types.intp,) * 7), generate
+
+
 @compiled(parallel=True)
 def run_tasks(task: int, table: int, count: int) -> None:
     """Call task(table, k) for k = 0 … count - 1 on all threads."""
