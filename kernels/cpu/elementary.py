@@ -208,8 +208,14 @@ def exp_of(x: Any) -> Any:
     return math.exp(x)
 
 
+def _single_exp(x: Any) -> Any:
+    return exp(x)
+
+
+def _library_exp(x: Any) -> Any:
+    return math.exp(x)
+
+
 @overload(exp_of)
 def _exp_of(x: Any) -> Any:
-    if x == types.float32:
-        return lambda x: exp(x)
-    return lambda x: math.exp(x)
+    return _single_exp if x == types.float32 else _library_exp
