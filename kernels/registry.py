@@ -53,7 +53,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "batch_norm_grad_sums",
         "batch_norm_grad_input",
     ),
-    "dropout": ("dropout",),
+    "dropout": ("dropout", "dropout_mask"),
     "local_response_norm": ("local_response_norm_forward", "local_response_norm_grad"),
     "affine": ("affine_forward", "affine_grad_input", "affine_grad_weight", "matmul"),
     "elementwise": (

@@ -122,6 +122,16 @@ def values_at(typing_context: Any, values: Any, place: Any) -> Any:
 
 
 @intrinsic
+def bytes_at(typing_context: Any, place: Any) -> Any:
+    """bytes_at(place): the bytes at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.CPointer(types.uint8)(types.intp), generate
+
+
+@intrinsic
 def values_from(typing_context: Any, values: Any, first: Any) -> Any:
     """values_from(values, first): the same values without those before `first`."""
 

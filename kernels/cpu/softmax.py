@@ -33,33 +33,52 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 
-@compiled(fastmath={"contract"})
+@compiled(fastmath={"reassoc"})
+def _sum(values: Any, first: int, end: int) -> float:
+    """Return the sum in float64; several partial sums at once, as many as the processor likes."""
+    total = 0.0
+    for k in range(first, end):
+        total += values[k]
+    return total
+
+
+@compiled()
+def _largest(x: Any, first: int, end: int) -> Any:
+    """Return the largest value; it may leave out a NaN.
+
+    Four runs side by side: a comparison has to wait for the one before it.
+    """
+    a = b = c = d = x[first]
+    for k in range(first, end - 3, 4):
+        a = x[k] if x[k] > a else a
+        b = x[k + 1] if x[k + 1] > b else b
+        c = x[k + 2] if x[k + 2] > c else c
+        d = x[k + 3] if x[k + 3] > d else d
+    for k in range(max(first, end - 3), end):
+        a = x[k] if x[k] > a else a
+    a, c = b if b > a else a, d if d > c else c
+    return c if c > a else a
+
+
+@compiled()
 def _exponentials(x: Any, e: Any, classes: int, facts: Array) -> None:
     """Write e[n,k] = exp(x[n,k] - m[n]) with m[n] = max_k x[n,k]; facts[n] = m[n], Σ_k e[n,k].
 
-    Both are NaN where a row has no softmax.
+    The sum is NaN where a row has no softmax: a NaN in it makes one of e.
     """
-    rows = facts.shape[0]
+    rows = facts.shape[0] if classes > 0 else 0
     for n in range(rows):
-        largest = x[n * classes]
-        for k in range(1, classes):
-            value = x[n * classes + k]
-            if value > largest or value != value:
-                largest = value
-            if largest != largest:
-                break
+        first, end = n * classes, (n + 1) * classes
+        largest = _largest(x, first, end)
         if math.isinf(largest):
             largest = like(largest, math.nan)
         facts[n, 0] = largest
-        for k in range(n * classes, n * classes + classes):
+        for k in range(first, end):
             e[k] = x[k] - largest
     for k in range(rows * classes):
         e[k] = exp_of(e[k])
     for n in range(rows):
-        total = 0.0
-        for k in range(n * classes, n * classes + classes):
-            total += e[k]
-        facts[n, 1] = total
+        facts[n, 1] = _sum(e, n * classes, (n + 1) * classes)
 
 
 @implements("softmax", device="cpu", variant="direct")
