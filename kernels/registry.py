@@ -318,7 +318,7 @@ def traced() -> Iterator[list[Kernel]]:
     >>> with traced() as used:
     ...     kernel = lookup("sigmoid")
     >>> [(kernel.operation, kernel.variant) for kernel in used]
-    [('sigmoid', 'numpy')]
+    [('sigmoid', 'direct')]
     """
     used: list[Kernel] = []
     token = _trace.set(used)

@@ -63,10 +63,13 @@ def dropout_mask(key: int, threshold: int, out: Array) -> None:
 
     The key is a whole number of 64 bits.
     """
+    table = np.empty(_WORDS, np.intp)
     low, high = key & 0xFFFFFFFF, key >> 32
-    if not _draw(
-        _MASK_TASK.address, id(out), threshold, low, high, id(_TRUTH), ARRAY_TYPE, tasks._FORK
-    ):
+    code, own = _MASK_TASK.address, (id(_TRUTH), ARRAY_TYPE, tasks._FORK)
+    parts = _draw(code, id(out), threshold, low, high, id(table), *own)
+    if parts > 0:
+        run_tasks(code, table.ctypes.data, parts)
+    elif parts < 0:
         raise DTypeError(
             "dropout_mask: a mask is a C-contiguous array of truth values; got "
             f"{out.dtype} of shape {out.shape}"
@@ -80,27 +83,31 @@ def _draw(
     threshold: int,
     key_low: int,
     key_high: int,
+    table: int,
     truth: int,
     array_type: int,
     fork: int,
-) -> bool:
+) -> int:
+    """Draw a small mask and return 0, or return the number of parts of a large one, or -1."""
     if not is_ready(out, array_type, truth):
-        return False
-    table = np.zeros(_WORDS, np.intp)
-    table[_SIZE], table[_MASK], table[_THRESHOLD] = size_of(out), data_of(out), threshold
-    table[_KEY_LOW], table[_KEY_HIGH] = key_low, key_high
-    _run_parts(code, table, fork)
-    return True
+        return -1
+    place = data_of(table)
+    put_word(place + 8 * _MASK, data_of(out))
+    put_word(place + 8 * _THRESHOLD, threshold)
+    put_word(place + 8 * _KEY_LOW, key_low)
+    put_word(place + 8 * _KEY_HIGH, key_high)
+    return _run_parts(code, place, size_of(out), fork)
 
 
 @compiled()
-def _run_parts(code: int, memory: Array, fork: int) -> None:
-    parts = (memory[_SIZE] + _PART - 1) // _PART
-    if memory[_SIZE] > fork:
-        run_tasks(code, place_of(memory), parts)
-    else:
-        for part in range(parts):
-            call_task(code, place_of(memory), part)
+def _run_parts(code: int, place: int, size: int, fork: int) -> int:
+    put_word(place + 8 * _SIZE, size)
+    parts = (size + _PART - 1) // _PART
+    if size > fork:
+        return parts
+    for part in range(parts):
+        call_task(code, place, part)
+    return 0
 
 
 @compiled()
@@ -148,14 +155,20 @@ _MASK_TASK = Code(_mask_part)
 @implements("dropout", device="cpu", variant="direct")
 def dropout(x: Array, mask: Array, scale: float, out: Array) -> None:
     """out = x · scale where mask is set, x · 0 elsewhere: a NaN stays a NaN."""
-    code, own = _PRODUCT[out.dtype], (id(out.dtype), id(_TRUTH), ARRAY_TYPE, tasks._FORK)
-    if not _apply(code, id(x), id(mask), id(out), scale, *own):
+    table = np.empty(_WORDS, np.intp)
+    code, scale = _PRODUCT[out.dtype], float(scale)
+    own = (id(table), id(out.dtype), id(_TRUTH), ARRAY_TYPE, tasks._FORK)
+    parts = _apply(code, id(x), id(mask), id(out), scale, *own)
+    if parts < 0:
         x, mask = np.ascontiguousarray(x, out.dtype), np.ascontiguousarray(mask, np.bool_)
-        if not _apply(code, id(x), id(mask), id(out), scale, *own):
-            raise DTypeError(
-                "dropout: the result is a C-contiguous array of float32 or float64, and as large "
-                f"as the mask; got {out.dtype} of shape {out.shape} and a mask of {mask.shape}"
-            )
+        parts = _apply(code, id(x), id(mask), id(out), scale, *own)
+    if parts > 0:
+        run_tasks(code, table.ctypes.data, parts)
+    elif parts < 0:
+        raise DTypeError(
+            "dropout: the result is a C-contiguous array of float32 or float64, and as large "
+            f"as the mask; got {out.dtype} of shape {out.shape} and a mask of {mask.shape}"
+        )
 
 
 @compiled()
@@ -165,31 +178,24 @@ def _apply(
     mask: int,
     out: int,
     scale: float,
+    table: int,
     dtype: int,
     truth: int,
     array_type: int,
     fork: int,
-) -> bool:
+) -> int:
+    """Make a small product and return 0, or return the number of parts of a large one, or -1."""
     if not (code and is_ready(x, array_type, dtype) and is_ready(mask, array_type, truth)):
-        return False
+        return -1
     size = size_of(x)
     if not is_ready(out, array_type, dtype) or size_of(mask) != size or size_of(out) != size:
-        return False
-    table = np.zeros(_WORDS, np.intp)
-    table[_SIZE], table[_X], table[_MASK], table[_OUT] = (
-        size,
-        data_of(x),
-        data_of(mask),
-        data_of(out),
-    )
-    _run_product(code, table, scale, fork)
-    return True
-
-
-@compiled()
-def _run_product(code: int, memory: Array, scale: float, fork: int) -> None:
-    put_word(place_of(memory) + 8 * _SCALE, scale)
-    _run_parts(code, memory, fork)
+        return -1
+    place = data_of(table)
+    put_word(place + 8 * _X, data_of(x))
+    put_word(place + 8 * _MASK, data_of(mask))
+    put_word(place + 8 * _OUT, data_of(out))
+    put_word(place + 8 * _SCALE, scale)
+    return _run_parts(code, place, size, fork)
 
 
 @compiled()

@@ -75,7 +75,8 @@ def loop(
         dtypes = tuple(dtype for dtype in _FLOATS if not single or dtype == np.float32)
         addresses = Addresses(dispatcher, dtypes)
         kernel = _KERNELS[operands](addresses, NUMPY[operation])
-        kernel.__doc__ = function.__doc__
+        for fact in ("__doc__", "__name__", "__module__", "__qualname__"):
+            setattr(kernel, fact, getattr(function, fact))
         supports: Supports | None = _single_only if single else None
         implements(operation, device="cpu", variant="direct", supports=supports)(kernel)
         return dispatcher

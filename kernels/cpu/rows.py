@@ -18,7 +18,6 @@ from tinygrad_cnn.kernels.cpu.array_object import (
     data_of,
     is_ready,
     number_at,
-    place_of,
     place_of_values,
     put_word,
     size_of,
@@ -34,7 +33,8 @@ _PART = 8_192  # values of a task
 _COST = 4  # a value of a row costs as much as four of an addition
 
 # Words of the table: first five arrays, 0 where there is none, then numbers.
-X, WEIGHT, LABELS, OUT, EXTRA = range(5)
+# (Not Python's integers: of those Numba would compile a specialisation for each.)
+X, WEIGHT, LABELS, OUT, EXTRA = (np.intp(word) for word in range(5))
 _ROWS, _CLASSES, _PER_PART, _WEIGHTS, _OPTION, _NUMBER, _WORDS = range(5, 12)
 
 _LABEL_TYPE = np.dtype(np.intp)
@@ -60,66 +60,70 @@ def run_rows(
 
     What is not C-contiguous, or of another type than `out` (labels: than intp), is copied.
     """
+    table = np.empty(_WORDS, np.intp)
     code, dtype, (rows, classes) = codes[out.dtype], id(out.dtype), shape
-    own = (id(_LABEL_TYPE), id(None), ARRAY_TYPE, tasks._FORK)
-    arrays = (id(x), id(weight), id(labels), id(out), id(extra))
-    if not _run(code, rows, classes, *arrays, option, number, dtype, *own):
+    facts = (rows, classes, int(option), float(number), id(table))
+    own = (dtype, id(_LABEL_TYPE), id(None), ARRAY_TYPE, tasks._FORK)
+    parts = _run(code, id(x), id(weight), id(labels), id(out), id(extra), *facts, *own)
+    if parts < 0:
         x, weight, extra = (
             None if array is None else np.ascontiguousarray(array, out.dtype)
             for array in (x, weight, extra)
         )
         labels = None if labels is None else np.ascontiguousarray(labels, np.intp)
-        arrays = (id(x), id(weight), id(labels), id(out), id(extra))
-        if not _run(code, rows, classes, *arrays, option, number, dtype, *own):
-            raise DTypeError(
-                "run_rows: the result is a C-contiguous array of float32 or float64; got "
-                f"{out.dtype} of shape {out.shape}"
-            )
+        parts = _run(code, id(x), id(weight), id(labels), id(out), id(extra), *facts, *own)
+    if parts > 0:
+        run_tasks(code, table.ctypes.data, parts)
+    elif parts < 0:
+        raise DTypeError(
+            "run_rows: the result is a C-contiguous array of float32 or float64; got "
+            f"{out.dtype} of shape {out.shape}"
+        )
 
 
 @compiled()
 def _run(
     code: int,
-    rows: int,
-    classes: int,
     x: int,
     weight: int,
     labels: int,
     out: int,
     extra: int,
+    rows: int,
+    classes: int,
     option: int,
     number: float,
+    table: int,
     dtype: int,
     label_type: int,
     none: int,
     array_type: int,
     fork: int,
-) -> bool:
+) -> int:
+    """Run a small task and return 0, or return the number of parts of a large one, or -1."""
     if code == 0:
-        return False
-    memory = np.zeros(_WORDS, np.intp)
+        return -1
+    place = data_of(table)
     for k, array in enumerate((x, weight, labels, out, extra)):
-        if array != none:
-            if not is_ready(array, array_type, label_type if k == LABELS else dtype):
-                return False
-            memory[k] = data_of(array)
-    weights = size_of(weight) if weight != none else 0
+        if array == none:
+            put_word(place + 8 * k, 0)
+        elif is_ready(array, array_type, label_type if k == LABELS else dtype):
+            put_word(place + 8 * k, data_of(array))
+        else:
+            return -1
     per_part = max(1, _PART // max(1, classes))
-    memory[_ROWS], memory[_CLASSES], memory[_PER_PART] = rows, classes, per_part
-    memory[_WEIGHTS], memory[_OPTION] = weights, option
-    _run_parts(code, memory, number, (rows + per_part - 1) // per_part, rows * classes, fork)
-    return True
-
-
-@compiled()
-def _run_parts(code: int, memory: Array, number: float, parts: int, values: int, fork: int) -> None:
-    table = place_of(memory)
-    put_word(table + 8 * _NUMBER, number)
-    if parts > 1 and values * _COST > fork:
-        run_tasks(code, table, parts)
-    else:
-        for part in range(parts):
-            call_task(code, table, part)
+    put_word(place + 8 * _ROWS, rows)
+    put_word(place + 8 * _CLASSES, classes)
+    put_word(place + 8 * _PER_PART, per_part)
+    put_word(place + 8 * _WEIGHTS, size_of(weight) if weight != none else 0)
+    put_word(place + 8 * _OPTION, option)
+    put_word(place + 8 * _NUMBER, number)
+    parts = (rows + per_part - 1) // per_part
+    if rows * classes * _COST > fork:
+        return parts
+    for part in range(parts):
+        call_task(code, place, part)
+    return 0
 
 
 @compiled(forceinline=True)

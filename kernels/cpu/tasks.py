@@ -102,6 +102,10 @@ def call_update(
 
 @compiled(parallel=True)
 def run_tasks(task: int, table: int, count: int) -> None:
-    """Call task(table, k) for k = 0 … count - 1 on all threads."""
+    """Call task(table, k) for k = 0 … count - 1 on all threads.
+
+    Only Python calls this: compiled code that did would be loaded from the cache without the
+    threads that it needs, since Numba starts them for the parallel function alone.
+    """
     for k in prange(count):
         call_task(task, table, k)

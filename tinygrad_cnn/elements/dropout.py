@@ -193,9 +193,9 @@ def dropout2d(
     Examples
     --------
     >>> import tinygrad_cnn as tg
-    >>> _ = tg.manual_seed(1)
+    >>> _ = tg.manual_seed(4)
     >>> tg.functional.dropout2d(tg.ones(1, 4, 1, 2), 0.5)[0, :, 0].tolist()
-    [[0.0, 0.0], [0.0, 0.0], [2.0, 2.0], [2.0, 2.0]]
+    [[0.0, 0.0], [2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
     """
     require_variables("dropout2d", x)
     p = finite_number("dropout2d", "p", p, 0.0, 1.0)
