@@ -70,10 +70,12 @@ def run(loop: int, x: int, y: int, z: int, out: int, array_type: int, fork: int)
     return DONE
 
 
-def run_otherwise(loop: int, x: Array, y: Array, z: Array, out: Array) -> bool:
+def run_otherwise(loop: int, cost: int, x: Array, y: Array, z: Array, out: Array) -> bool:
     """Run a loop where `run` returned UNEVEN or LARGE; return whether this was possible."""
     table = np.empty(_OPERANDS + 3 * _WORDS, np.intp)
-    parts = _prepare(loop, id(x), id(y), id(z), id(out), out.itemsize, id(table), tasks._FORK)
+    parts = _prepare(
+        loop, id(x), id(y), id(z), id(out), out.itemsize, id(table), tasks._FORK // cost
+    )
     if parts > 0:
         run_tasks(_PART_CODE.address, table.ctypes.data, parts)
     return parts >= 0

@@ -65,7 +65,7 @@ def dropout_mask(key: int, threshold: int, out: Array) -> None:
     """
     table = np.empty(_WORDS, np.intp)
     low, high = key & 0xFFFFFFFF, key >> 32
-    code, own = _MASK_TASK.address, (id(_TRUTH), ARRAY_TYPE, tasks._FORK)
+    code, own = _MASK_TASK.address, (id(_TRUTH), ARRAY_TYPE, tasks._FORK // 2)
     parts = _draw(code, id(out), threshold, low, high, id(table), *own)
     if parts > 0:
         run_tasks(code, table.ctypes.data, parts)

@@ -67,14 +67,15 @@ def loop(
     operands : int
         How many of x, y and z it reads.
     single : bool
-        Whether it is right for float32 alone.
+        Whether it is right for float32 alone: one of those that need polynomials, whose
+        values cost as much as four of an addition.
     """
 
     def decorate(function: Callable[..., None]) -> Any:
         dispatcher = compiled(fastmath={"contract"})(function)
         dtypes = tuple(dtype for dtype in _FLOATS if not single or dtype == np.float32)
         addresses = Addresses(dispatcher, dtypes)
-        kernel = _KERNELS[operands](addresses, NUMPY[operation])
+        kernel = _KERNELS[operands](addresses, 4 if single else 1, NUMPY[operation])
         for fact in ("__doc__", "__name__", "__module__", "__qualname__"):
             setattr(kernel, fact, getattr(function, fact))
         supports: Supports | None = _single_only if single else None
@@ -84,31 +85,33 @@ def loop(
     return decorate
 
 
-def _unary(addresses: Addresses, otherwise: Callable[..., None]) -> Callable[..., None]:
+def _unary(addresses: Addresses, cost: int, otherwise: Callable[..., None]) -> Callable[..., None]:
     def kernel(x: Array, out: Array) -> None:
         place, code = id(x), addresses[out.dtype]
-        status = run(code, place, place, place, id(out), ARRAY_TYPE, tasks._FORK)
-        if status and (status == DECLINED or not run_otherwise(code, x, x, x, out)):
+        status = run(code, place, place, place, id(out), ARRAY_TYPE, tasks._FORK // cost)
+        if status and (status == DECLINED or not run_otherwise(code, cost, x, x, x, out)):
             otherwise(x, out)
 
     return kernel
 
 
-def _binary(addresses: Addresses, otherwise: Callable[..., None]) -> Callable[..., None]:
+def _binary(addresses: Addresses, cost: int, otherwise: Callable[..., None]) -> Callable[..., None]:
     def kernel(x: Array, y: Array, out: Array) -> None:
         place, code = id(x), addresses[out.dtype]
-        status = run(code, place, id(y), place, id(out), ARRAY_TYPE, tasks._FORK)
-        if status and (status == DECLINED or not run_otherwise(code, x, y, x, out)):
+        status = run(code, place, id(y), place, id(out), ARRAY_TYPE, tasks._FORK // cost)
+        if status and (status == DECLINED or not run_otherwise(code, cost, x, y, x, out)):
             otherwise(x, y, out)
 
     return kernel
 
 
-def _ternary(addresses: Addresses, otherwise: Callable[..., None]) -> Callable[..., None]:
+def _ternary(
+    addresses: Addresses, cost: int, otherwise: Callable[..., None]
+) -> Callable[..., None]:
     def kernel(x: Array, y: Array, z: Array, out: Array) -> None:
         code = addresses[out.dtype]
-        status = run(code, id(x), id(y), id(z), id(out), ARRAY_TYPE, tasks._FORK)
-        if status and (status == DECLINED or not run_otherwise(code, x, y, z, out)):
+        status = run(code, id(x), id(y), id(z), id(out), ARRAY_TYPE, tasks._FORK // cost)
+        if status and (status == DECLINED or not run_otherwise(code, cost, x, y, z, out)):
             otherwise(x, y, z, out)
 
     return kernel

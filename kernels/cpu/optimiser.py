@@ -36,6 +36,7 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 _PART = 16_384  # values of a task
+_COST = 2  # a value costs as much as two of an addition
 
 # Words of the table; behind them stands a row for each parameter.
 _LOOP, _NUMBERS, _ITEM, _COUNT, _WORDS = range(5)
@@ -123,7 +124,7 @@ def _update(
     struct.pack_into(f"{len(arrays)}n", own.data, 0, *map(id, arrays))
     parts = _prepare(
         loops[dtype], id(given), dtype.itemsize, id(own), count, kinds, id(table), ARRAY_TYPE,
-        tasks._FORK,
+        tasks._FORK // _COST,
     )  # fmt: skip
     if parts < 0:
         raise DTypeError(

@@ -63,7 +63,7 @@ def run_rows(
     table = np.empty(_WORDS, np.intp)
     code, dtype, (rows, classes) = codes[out.dtype], id(out.dtype), shape
     facts = (rows, classes, int(option), float(number), id(table))
-    own = (dtype, id(_LABEL_TYPE), id(None), ARRAY_TYPE, tasks._FORK)
+    own = (dtype, id(_LABEL_TYPE), id(None), ARRAY_TYPE, tasks._FORK // _COST)
     parts = _run(code, id(x), id(weight), id(labels), id(out), id(extra), *facts, *own)
     if parts < 0:
         x, weight, extra = (
@@ -119,7 +119,7 @@ def _run(
     put_word(place + 8 * _OPTION, option)
     put_word(place + 8 * _NUMBER, number)
     parts = (rows + per_part - 1) // per_part
-    if rows * classes * _COST > fork:
+    if rows * classes > fork:
         return parts
     for part in range(parts):
         call_task(code, place, part)
