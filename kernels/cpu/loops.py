@@ -72,7 +72,7 @@ def loop(
     """
 
     def decorate(function: Callable[..., None]) -> Any:
-        dispatcher = compiled(fastmath={"contract"})(function)
+        dispatcher = compiled()(function)
         dtypes = tuple(dtype for dtype in _FLOATS if not single or dtype == np.float32)
         addresses = Addresses(dispatcher, dtypes)
         kernel = _KERNELS[operands](addresses, 4 if single else 1, NUMPY[operation])

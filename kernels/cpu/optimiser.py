@@ -55,7 +55,7 @@ def sgd_update(
     _update("sgd_update", _SGD, numbers, arrays, 3)
 
 
-@compiled(fastmath={"contract"})
+@compiled()
 def _sgd(grad: Any, parameter: Any, velocity: Any, same: Any, numbers: Any, count: int) -> None:
     learning_rate, momentum, decay, ahead = numbers[0], numbers[1], numbers[2], numbers[3]
     if ahead != 0:
@@ -91,7 +91,7 @@ def adam_update(
     _update("adam_update", _ADAM, numbers, arrays, 4)
 
 
-@compiled(fastmath={"contract"})
+@compiled()
 def _adam(grad: Any, parameter: Any, mean: Any, square: Any, numbers: Any, count: int) -> None:
     rate, keep1, take1, keep2 = numbers[0], numbers[1], numbers[2], numbers[3]
     take2, root, epsilon, decay = numbers[4], numbers[5], numbers[6], numbers[7]
