@@ -70,7 +70,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "batch_norm_relu_grad_input",
     ),
     "residual": ("add_relu",),
-    "dropout": ("dropout",),
+    "dropout": ("dropout", "dropout_mask"),
     "local_response_norm": ("local_response_norm_forward", "local_response_norm_grad"),
     "affine": (
         "affine_forward",
@@ -343,7 +343,7 @@ def traced() -> Iterator[list[Kernel]]:
     >>> with traced() as used:
     ...     kernel = lookup("sigmoid")
     >>> [(kernel.operation, kernel.variant) for kernel in used]
-    [('sigmoid', 'numpy')]
+    [('sigmoid', 'direct')]
     """
     used: list[Kernel] = []
     token = _trace.set(used)

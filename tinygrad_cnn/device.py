@@ -199,20 +199,16 @@ class ArrayDevice(Device):
         average[...] = (1.0 - share) * average + share * factor * value
 
     def keep_mask(self, shape: Shape, p: float, generator: np.random.Generator) -> Any:
-        """Draw truth values that are false with probability p, in the order of the shape.
+        """Draw truth values that are false with probability p.
 
-        A byte decides most of them; where it equals the byte of the threshold, digits that
-        it lacks are drawn too.
+        The generator yields a key, and the key all values, in the order in which activations
+        lie in memory. The probability is exact to 2^-33.
         """
-        threshold = (1.0 - p) * 256.0
-        whole = int(threshold)
-        count = math.prod(shape)
-        drawn = np.frombuffer(generator.bytes(count), np.uint8)
-        keep = drawn < whole
-        if whole < threshold:
-            undecided = np.flatnonzero(drawn == whole)
-            keep[undecided] = generator.random(undecided.size) < threshold - whole
-        return self.xp.asarray(keep.reshape(shape))
+        mask = self.empty_activation(shape, np.bool_)
+        key = int.from_bytes(generator.bytes(8), "little")
+        threshold = round((1.0 - p) * 2.0**32)
+        self.kernel("dropout_mask", mask.dtype).function(key, threshold, layout.channels_last(mask))
+        return mask
 
 
 class ShapesDevice(ArrayDevice):

@@ -77,14 +77,15 @@ def word_at(typing_context: Any, place: Any) -> Any:
 
 @intrinsic
 def put_word(typing_context: Any, place: Any, value: Any) -> Any:
-    """put_word(place, value): write an integer of a pointer's size to an address."""
+    """put_word(place, value): write an integer or a float64 to an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place, value = arguments
         builder.store(value, builder.inttoptr(place, value.type.as_pointer()))
         return context.get_dummy_value()
 
-    return types.void(types.intp, types.intp), generate
+    kind = types.float64 if value == types.float64 else types.intp
+    return types.void(types.intp, kind), generate
 
 
 @intrinsic
@@ -108,6 +109,56 @@ def place_of(typing_context: Any, array: Any) -> Any:
         return builder.ptrtoint(data, context.get_value_type(types.intp))
 
     return types.intp(array), generate
+
+
+@intrinsic
+def values_at(typing_context: Any, values: Any, place: Any) -> Any:
+    """values_at(values, place): the values at an address, of the type that `values` has."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[1], arguments[0].type)
+
+    return values(values, types.intp), generate
+
+
+@intrinsic
+def bytes_at(typing_context: Any, place: Any) -> Any:
+    """bytes_at(place): the bytes at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.CPointer(types.uint8)(types.intp), generate
+
+
+@intrinsic
+def values_from(typing_context: Any, values: Any, first: Any) -> Any:
+    """values_from(values, first): the same values without those before `first`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return values(values, types.intp), generate
+
+
+@intrinsic
+def place_of_values(typing_context: Any, values: Any) -> Any:
+    """place_of_values(values): the address of typed values."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ptrtoint(arguments[0], context.get_value_type(types.intp))
+
+    return types.intp(values), generate
+
+
+@intrinsic
+def number_at(typing_context: Any, place: Any) -> Any:
+    """number_at(place): the float64 that lies at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()))
+
+    return types.float64(types.intp), generate
 
 
 @intrinsic
@@ -157,9 +208,15 @@ def size_of(array: int) -> int:
 
 
 @compiled(forceinline=True)
-def is_ready(array: int, array_type: int, dtype: int) -> bool:
+def is_array(thing: int, array_type: int) -> bool:
+    """Tell whether an object is an array, so that the other fields may be read."""
+    return word_at(thing + _TYPE) == array_type
+
+
+@compiled(forceinline=True)
+def is_ready(thing: int, array_type: int, dtype: int) -> bool:
     """Tell whether an object is a C-contiguous array of a dtype."""
-    if word_at(array + _TYPE) != array_type:
+    if not is_array(thing, array_type):
         return False
-    flags = int_at(array + _FLAGS) & (_C_CONTIGUOUS | _ALIGNED)
-    return flags == (_C_CONTIGUOUS | _ALIGNED) and dtype_of(array) == dtype
+    flags = int_at(thing + _FLAGS) & (_C_CONTIGUOUS | _ALIGNED)
+    return flags == (_C_CONTIGUOUS | _ALIGNED) and dtype_of(thing) == dtype

@@ -18,11 +18,11 @@ import numpy as np
 
 from tinygrad_cnn.kernels.cpu import tasks
 from tinygrad_cnn.kernels.cpu.array_object import (
-    ARRAY_TYPE,
     axes_of,
     copy_bytes,
     data_of,
     dtype_of,
+    is_array,
     is_ready,
     length_of,
     place_of,
@@ -54,6 +54,8 @@ def run(loop: int, x: int, y: int, z: int, out: int, array_type: int, fork: int)
 
     x to out are ids of arrays; a loop with fewer operands gets one of them again.
     """
+    if loop == 0 or not is_array(out, array_type):
+        return DECLINED
     dtype = dtype_of(out)
     for array in (x, y, z, out):
         if not is_ready(array, array_type, dtype):
@@ -68,10 +70,12 @@ def run(loop: int, x: int, y: int, z: int, out: int, array_type: int, fork: int)
     return DONE
 
 
-def run_otherwise(loop: int, x: Array, y: Array, z: Array, out: Array) -> bool:
+def run_otherwise(loop: int, cost: int, x: Array, y: Array, z: Array, out: Array) -> bool:
     """Run a loop where `run` returned UNEVEN or LARGE; return whether this was possible."""
     table = np.empty(_OPERANDS + 3 * _WORDS, np.intp)
-    parts = _prepare(loop, id(x), id(y), id(z), id(out), out.itemsize, id(table), tasks._FORK)
+    parts = _prepare(
+        loop, id(x), id(y), id(z), id(out), out.itemsize, id(table), tasks._FORK // cost
+    )
     if parts > 0:
         run_tasks(_PART_CODE.address, table.ctypes.data, parts)
     return parts >= 0

@@ -3,7 +3,20 @@
 Sums are float64 whatever the type of the values: there are few of them.
 """
 
-from tinygrad_cnn.kernels.cpu.memory import read_only
+from typing import Any
+
+from tinygrad_cnn.kernels.cpu.array_object import values_from
+from tinygrad_cnn.kernels.cpu.rows import (
+    EXTRA,
+    OUT,
+    WEIGHT,
+    X,
+    option_of,
+    row_tasks,
+    rows_of,
+    run_rows,
+    values_of,
+)
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
@@ -12,36 +25,43 @@ from tinygrad_cnn.kernels.registry import implements
 @implements("squared_distances", device="cpu", variant="direct")
 def squared_distances(x: Array, weight: Array, out: Array) -> None:
     """out[n,k] = Σ_j (x[n,j] - weight[k,j])²."""
-    _squared_distances(read_only(x).reshape(x.shape), read_only(weight).reshape(weight.shape), out)
+    run_rows(_DISTANCES, x.shape, x, weight, None, out, option=len(weight))
 
 
 @compiled()
-def _squared_distances(x: Array, weight: Array, out: Array) -> None:
-    for n in range(x.shape[0]):
-        for k in range(weight.shape[0]):
-            total = 0.0
-            for j in range(x.shape[1]):
-                difference = x[n, j] - weight[k, j]
+def _distances_rows(table: Any, part: int) -> None:
+    begin, end, length = rows_of(table, part)
+    codes = option_of(table)
+    for n in range(begin, end):
+        x = values_from(values_of(table, X), n * length)
+        out = values_from(values_of(table, OUT), n * codes)
+        for k in range(codes):
+            weight, total = values_from(values_of(table, WEIGHT), k * length), 0.0
+            for j in range(length):
+                difference = x[j] - weight[j]
                 total += difference * difference
-            out[n, k] = total
+            out[k] = total
 
 
 @implements("squared_distances_grad", device="cpu", variant="direct")
 def squared_distances_grad(grad: Array, x: Array, weight: Array, out: Array) -> None:
     """out[n,j] = 2 Σ_k grad[n,k] · (x[n,j] - weight[k,j])."""
-    _squared_distances_grad(
-        read_only(grad).reshape(grad.shape),
-        read_only(x).reshape(x.shape),
-        read_only(weight).reshape(weight.shape),
-        out,
-    )
+    run_rows(_DISTANCES_GRAD, x.shape, x, weight, None, out, grad, len(weight))
 
 
 @compiled()
-def _squared_distances_grad(grad: Array, x: Array, weight: Array, out: Array) -> None:
-    for n in range(x.shape[0]):
-        for j in range(x.shape[1]):
+def _distances_grad_rows(table: Any, part: int) -> None:
+    begin, end, length = rows_of(table, part)
+    codes, weight = option_of(table), values_of(table, WEIGHT)
+    for n in range(begin, end):
+        x = values_from(values_of(table, X), n * length)
+        grad = values_from(values_of(table, EXTRA), n * codes)
+        out = values_from(values_of(table, OUT), n * length)
+        for j in range(length):
             total = 0.0
-            for k in range(weight.shape[0]):
-                total += grad[n, k] * (x[n, j] - weight[k, j])
-            out[n, j] = 2.0 * total
+            for k in range(codes):
+                total += grad[k] * (x[j] - weight[k * length + j])
+            out[j] = 2.0 * total
+
+
+_DISTANCES, _DISTANCES_GRAD = row_tasks(_distances_rows), row_tasks(_distances_grad_rows)

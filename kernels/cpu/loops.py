@@ -30,17 +30,25 @@ from tinygrad_cnn.kernels.registry import Supports, implements
 _FLOATS = {np.dtype(np.float32): types.float32, np.dtype(np.float64): types.float64}
 
 
+def _loop_signature(values: Any) -> Any:
+    return types.void(values, values, values, values, types.intp)
+
+
 class Addresses(dict[Any, int]):
     """From a dtype to the address of a loop compiled for it; 0 where there is none."""
 
-    def __init__(self, function: Any, dtypes: tuple[Any, ...]) -> None:
-        self._function, self._dtypes = function, dtypes
+    def __init__(
+        self,
+        function: Any,
+        dtypes: tuple[Any, ...] = tuple(_FLOATS),
+        signature: Callable[[Any], Any] = _loop_signature,
+    ) -> None:
+        self._function, self._dtypes, self._signature = function, dtypes, signature
 
     def __missing__(self, dtype: np.dtype[Any]) -> int:
         if dtype not in self._dtypes:
             return self.setdefault(dtype, 0)
-        values = types.CPointer(_FLOATS[dtype])
-        signature = types.void(values, values, values, values, types.intp)
+        signature = self._signature(types.CPointer(_FLOATS[dtype]))
         return self.setdefault(dtype, Code(self._function, signature).address)
 
 
@@ -59,15 +67,17 @@ def loop(
     operands : int
         How many of x, y and z it reads.
     single : bool
-        Whether it is right for float32 alone.
+        Whether it is right for float32 alone: one of those that need polynomials, whose
+        values cost as much as four of an addition.
     """
 
     def decorate(function: Callable[..., None]) -> Any:
-        dispatcher = compiled(fastmath={"contract"})(function)
+        dispatcher = compiled()(function)
         dtypes = tuple(dtype for dtype in _FLOATS if not single or dtype == np.float32)
         addresses = Addresses(dispatcher, dtypes)
-        kernel = _KERNELS[operands](addresses, NUMPY[operation])
-        kernel.__doc__ = function.__doc__
+        kernel = _KERNELS[operands](addresses, 4 if single else 1, NUMPY[operation])
+        for fact in ("__doc__", "__name__", "__module__", "__qualname__"):
+            setattr(kernel, fact, getattr(function, fact))
         supports: Supports | None = _single_only if single else None
         implements(operation, device="cpu", variant="direct", supports=supports)(kernel)
         return dispatcher
@@ -75,31 +85,33 @@ def loop(
     return decorate
 
 
-def _unary(addresses: Addresses, otherwise: Callable[..., None]) -> Callable[..., None]:
+def _unary(addresses: Addresses, cost: int, otherwise: Callable[..., None]) -> Callable[..., None]:
     def kernel(x: Array, out: Array) -> None:
         place, code = id(x), addresses[out.dtype]
-        status = run(code, place, place, place, id(out), ARRAY_TYPE, tasks._FORK)
-        if status and (status == DECLINED or not run_otherwise(code, x, x, x, out)):
+        status = run(code, place, place, place, id(out), ARRAY_TYPE, tasks._FORK // cost)
+        if status and (status == DECLINED or not run_otherwise(code, cost, x, x, x, out)):
             otherwise(x, out)
 
     return kernel
 
 
-def _binary(addresses: Addresses, otherwise: Callable[..., None]) -> Callable[..., None]:
+def _binary(addresses: Addresses, cost: int, otherwise: Callable[..., None]) -> Callable[..., None]:
     def kernel(x: Array, y: Array, out: Array) -> None:
         place, code = id(x), addresses[out.dtype]
-        status = run(code, place, id(y), place, id(out), ARRAY_TYPE, tasks._FORK)
-        if status and (status == DECLINED or not run_otherwise(code, x, y, x, out)):
+        status = run(code, place, id(y), place, id(out), ARRAY_TYPE, tasks._FORK // cost)
+        if status and (status == DECLINED or not run_otherwise(code, cost, x, y, x, out)):
             otherwise(x, y, out)
 
     return kernel
 
 
-def _ternary(addresses: Addresses, otherwise: Callable[..., None]) -> Callable[..., None]:
+def _ternary(
+    addresses: Addresses, cost: int, otherwise: Callable[..., None]
+) -> Callable[..., None]:
     def kernel(x: Array, y: Array, z: Array, out: Array) -> None:
         code = addresses[out.dtype]
-        status = run(code, id(x), id(y), id(z), id(out), ARRAY_TYPE, tasks._FORK)
-        if status and (status == DECLINED or not run_otherwise(code, x, y, z, out)):
+        status = run(code, id(x), id(y), id(z), id(out), ARRAY_TYPE, tasks._FORK // cost)
+        if status and (status == DECLINED or not run_otherwise(code, cost, x, y, z, out)):
             otherwise(x, y, z, out)
 
     return kernel

@@ -1,102 +1,207 @@
-"""Parameter updates in place; every array is flat and of one length.
+"""Parameter updates in place: all parameters of a network in one call, and in one pass.
 
-One pass over memory each: NumPy would make a pass, and a temporary array, per operation.
+A network has from ten to some hundred parameters, most of them small. One call for each would
+spend its time calling, and threads would share none of them evenly. So the values of all
+parameters count as one long run, which is cut into parts of 16,384; a part may end one
+parameter and begin the next. A table says where each parameter lies, its gradient, and the
+running averages beside it.
+
+The arrays of a call come as gradients, then parameters, then each kind of average, as many of
+each; their shapes do not matter, only their sizes.
 """
 
 import math
+import struct
+from typing import Any
 
-from tinygrad_cnn.kernels.cpu.memory import read_only
+import numpy as np
+from numba import types
+
+from tinygrad_cnn.errors import DTypeError
+from tinygrad_cnn.kernels.cpu import tasks
+from tinygrad_cnn.kernels.cpu.array_object import (
+    ARRAY_TYPE,
+    data_of,
+    dtype_of,
+    is_array,
+    is_ready,
+    put_word,
+    size_of,
+    word_at,
+)
+from tinygrad_cnn.kernels.cpu.loops import Addresses
+from tinygrad_cnn.kernels.cpu.tasks import Code, call_update, run_tasks
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
+_PART = 16_384  # values of a task
+_COST = 2  # a value costs as much as two of an addition
+
+# Words of the table; behind them stands a row for each parameter.
+_LOOP, _NUMBERS, _ITEM, _COUNT, _WORDS = range(5)
+_ROW, _END = 5, 4  # gradient, parameter, one average, another or the same; then the end
+
 
 @implements("sgd_update", device="cpu", variant="direct")
 def sgd_update(
-    grad: Array,
-    learning_rate: float,
-    momentum: float,
-    weight_decay: float,
-    nesterov: bool,
-    parameter: Array,
-    velocity: Array,
+    learning_rate: float, momentum: float, weight_decay: float, nesterov: bool, *arrays: Array
 ) -> None:
-    """g = grad + decay·θ;  v ← momentum·v + g;  θ ← θ - lr·v  (Nesterov: g + momentum·v)."""
-    number = parameter.dtype.type
-    _sgd(
-        read_only(grad),
-        number(learning_rate),
-        number(momentum),
-        number(weight_decay),
-        bool(nesterov),
-        parameter,
-        velocity,
-    )
+    """g = ∇θ + decay·θ;  v ← momentum·v + g;  θ ← θ - lr·v  (Nesterov: g + momentum·v).
+
+    `arrays` are all ∇θ, all θ, all v.
+    """
+    numbers = (learning_rate, momentum, weight_decay, nesterov)
+    _update("sgd_update", _SGD, numbers, arrays, 3)
 
 
 @compiled()
-def _sgd(
-    grad: Array,
-    learning_rate: float,
-    momentum: float,
-    weight_decay: float,
-    nesterov: bool,
-    parameter: Array,
-    velocity: Array,
-) -> None:
-    for k in range(parameter.size):
-        g = grad[k] + weight_decay * parameter[k]
-        v = momentum * velocity[k] + g
-        velocity[k] = v
-        parameter[k] -= learning_rate * (g + momentum * v if nesterov else v)
+def _sgd(grad: Any, parameter: Any, velocity: Any, same: Any, numbers: Any, count: int) -> None:
+    learning_rate, momentum, decay, ahead = numbers[0], numbers[1], numbers[2], numbers[3]
+    if ahead != 0:
+        for k in range(count):
+            g = grad[k] + decay * parameter[k]
+            v = momentum * velocity[k] + g
+            velocity[k] = v
+            parameter[k] -= learning_rate * (g + momentum * v)
+    else:
+        for k in range(count):
+            v = momentum * velocity[k] + (grad[k] + decay * parameter[k])
+            velocity[k] = v
+            parameter[k] -= learning_rate * v
 
 
 @implements("adam_update", device="cpu", variant="direct")
 def adam_update(
-    grad: Array,
     learning_rate: float,
     beta1: float,
     beta2: float,
     epsilon: float,
     weight_decay: float,
     step: int,
-    parameter: Array,
-    mean: Array,
-    square: Array,
+    *arrays: Array,
 ) -> None:
-    """θ ← θ - lr · m̂ / (√v̂ + ε) with bias-corrected running means m̂ of g and v̂ of g²."""
-    number = parameter.dtype.type
-    _adam(
-        read_only(grad),
-        number(learning_rate),
-        (number(beta1), number(1 - beta1), number(1 - beta1**step)),
-        (number(beta2), number(1 - beta2), number(1 - beta2**step)),
-        number(epsilon),
-        number(weight_decay),
-        parameter,
-        mean,
-        square,
-    )
+    """θ ← θ - lr · m̂ / (√v̂ + ε) with bias-corrected running means m̂ of g and v̂ of g².
+
+    `arrays` are all ∇θ, all θ, all m, all v. The corrections 1 / (1 - β^step) do not depend on
+    the place, so they go into the learning rate and in front of the root.
+    """
+    rate, root = learning_rate / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
+    numbers = (rate, beta1, 1 - beta1, beta2, 1 - beta2, root, epsilon, weight_decay)
+    _update("adam_update", _ADAM, numbers, arrays, 4)
 
 
 @compiled()
-def _adam(
-    grad: Array,
-    learning_rate: float,
-    first: tuple[float, float, float],
-    second: tuple[float, float, float],
-    epsilon: float,
-    weight_decay: float,
-    parameter: Array,
-    mean: Array,
-    square: Array,
-) -> None:
-    """`first` and `second` are (β, 1 - β, 1 - β^step), worked out in float64."""
-    keep1, take1, correct1 = first
-    keep2, take2, correct2 = second
-    for k in range(parameter.size):
-        g = grad[k] + weight_decay * parameter[k]
+def _adam(grad: Any, parameter: Any, mean: Any, square: Any, numbers: Any, count: int) -> None:
+    rate, keep1, take1, keep2 = numbers[0], numbers[1], numbers[2], numbers[3]
+    take2, root, epsilon, decay = numbers[4], numbers[5], numbers[6], numbers[7]
+    for k in range(count):
+        g = grad[k] + decay * parameter[k]
         m = keep1 * mean[k] + take1 * g
         v = keep2 * square[k] + take2 * g * g
         mean[k], square[k] = m, v
-        parameter[k] -= learning_rate * (m / correct1) / (math.sqrt(v / correct2) + epsilon)
+        parameter[k] -= rate * m / (math.sqrt(v) * root + epsilon)
+
+
+def _signature(values: Any) -> Any:
+    return types.void(*(values,) * 5, types.intp)
+
+
+_SGD = Addresses(_sgd, signature=_signature)
+_ADAM = Addresses(_adam, signature=_signature)
+
+
+def _update(
+    operation: str, loops: Addresses, numbers: Any, arrays: tuple[Array, ...], kinds: int
+) -> None:
+    count = len(arrays) // kinds
+    if count == 0:
+        return
+    dtype = arrays[0].dtype
+    given = np.array(numbers, dtype)
+    table = np.empty(_WORDS + _ROW * count, np.intp)
+    own = np.empty(len(arrays), np.intp)
+    struct.pack_into(f"{len(arrays)}n", own.data, 0, *map(id, arrays))
+    parts = _prepare(
+        loops[dtype], id(given), dtype.itemsize, id(own), count, kinds, id(table), ARRAY_TYPE,
+        tasks._FORK // _COST,
+    )  # fmt: skip
+    if parts < 0:
+        raise DTypeError(
+            f"{operation}: gradients, parameters and averages are C-contiguous arrays of float32 "
+            f"or float64, all of one type, and at each position of one size; got "
+            f"{', '.join(f'{a.dtype} {a.shape}' for a in arrays[:6])} …"
+        )
+    if parts > 0:
+        run_tasks(_PART_CODE.address, table.ctypes.data, parts)
+
+
+@compiled()
+def _prepare(
+    loop: int,
+    numbers: int,
+    item: int,
+    arrays: int,
+    count: int,
+    kinds: int,
+    table: int,
+    array_type: int,
+    fork: int,
+) -> int:
+    """Run a small update and return 0, or return the number of parts of a large one, or -1."""
+    if not (loop and is_array(word_at(data_of(arrays)), array_type)):
+        return -1
+    ids, place, end = data_of(arrays), data_of(table), 0
+    dtype = dtype_of(word_at(ids))
+    row = place + 8 * _WORDS
+    for k in range(count):
+        size = 0
+        for kind in range(4):
+            array = word_at(ids + 8 * (min(kind, kinds - 1) * count + k))
+            if not is_ready(array, array_type, dtype):
+                return -1
+            if kind == 0:
+                size = size_of(array)
+            elif size_of(array) != size:
+                return -1
+            put_word(row + 8 * kind, data_of(array))
+        end += size
+        put_word(row + 8 * _END, end)
+        row += 8 * _ROW
+    put_word(place + 8 * _LOOP, loop)
+    put_word(place + 8 * _NUMBERS, data_of(numbers))
+    put_word(place + 8 * _ITEM, item)
+    put_word(place + 8 * _COUNT, count)
+    parts = (end + _PART - 1) // _PART
+    if end > fork:
+        return parts
+    for part in range(parts):
+        _part(place, part)
+    return 0
+
+
+@compiled()
+def _part(table: int, part: int) -> None:
+    """Update the values of one part, parameter by parameter."""
+    loop, numbers = word_at(table + 8 * _LOOP), word_at(table + 8 * _NUMBERS)
+    item, count = word_at(table + 8 * _ITEM), word_at(table + 8 * _COUNT)
+    first, stop = part * _PART, (part + 1) * _PART
+    row, begin = table + 8 * _WORDS, 0
+    for _ in range(count):
+        end = word_at(row + 8 * _END)
+        values = min(end, stop) - max(begin, first)
+        if values > 0:
+            skipped = (max(begin, first) - begin) * item
+            call_update(
+                loop,
+                word_at(row) + skipped,
+                word_at(row + 8) + skipped,
+                word_at(row + 16) + skipped,
+                word_at(row + 24) + skipped,
+                numbers,
+                values,
+            )
+        row, begin = row + 8 * _ROW, end
+
+
+_PART_CODE = Code(_part)

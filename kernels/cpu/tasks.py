@@ -19,9 +19,10 @@ from numba.extending import intrinsic
 
 from tinygrad_cnn.kernels.jit import compiled
 
-#: From this many values on a call is shared between threads: below it waking them up costs
-#: more than they save (measured with values of 4 bytes that lie in the cache).
-_FORK = 60_000
+#: From this many values on a call is shared between threads, if a value costs as much as in an
+#: addition; where it costs c times that, from a c-th of them on. Waking the threads up takes
+#: about 12 µs, as long as half of so many additions (measured in the third-level cache).
+_FORK = 200_000
 
 TASK = types.void(types.intp, types.intp)
 
@@ -81,8 +82,31 @@ def call_loop(typing_context: Any, loop: Any, x: Any, y: Any, z: Any, out: Any, 
     return types.void(*(types.intp,) * 6), generate
 
 
+@intrinsic
+def call_update(
+    typing_context: Any,
+    loop: Any,
+    grad: Any,
+    parameter: Any,
+    first: Any,
+    second: Any,
+    numbers: Any,
+    count: Any,
+) -> Any:
+    """call_update(loop, grad, …, count): call the code at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _call(context, builder, arguments[0], arguments[1:])
+
+    return types.void(*(types.intp,) * 7), generate
+
+
 @compiled(parallel=True)
 def run_tasks(task: int, table: int, count: int) -> None:
-    """Call task(table, k) for k = 0 … count - 1 on all threads."""
+    """Call task(table, k) for k = 0 … count - 1 on all threads.
+
+    Only Python calls this: compiled code that did would be loaded from the cache without the
+    threads that it needs, since Numba starts them for the parallel function alone.
+    """
     for k in prange(count):
         call_task(task, table, k)

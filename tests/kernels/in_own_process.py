@@ -140,15 +140,20 @@ def _forget_plans(module: ModuleType) -> None:
 
 
 def specialisations() -> None:
-    """Call everything with read-only and with writable arrays, and count what was compiled."""
-    for case in _cases():
-        writable = [np.array(a) if isinstance(a, np.ndarray) else a for a in case.arguments]
-        for argument in case.arguments:
-            if isinstance(argument, np.ndarray):
-                argument.flags.writeable = False
-        for kernel in _compiled_kernels(case):
-            kernel(*case.arguments, *case.outputs())
-            kernel(*writable, *case.outputs())
+    """Call everything with read-only and with writable arrays, and count what was compiled.
+
+    Then once more with every parallel function: some work is forked only where it is large.
+    """
+    for _ in range(2):
+        for case in _cases():
+            writable = [np.array(a) if isinstance(a, np.ndarray) else a for a in case.arguments]
+            for argument in case.arguments:
+                if isinstance(argument, np.ndarray):
+                    argument.flags.writeable = False
+            for kernel in _compiled_kernels(case):
+                kernel(*case.arguments, *case.outputs())
+                kernel(*writable, *case.outputs())
+        _fork_always()
     for module, name, function in compiled_functions():
         single = ["float32" in str(signature) for signature in function.nopython_signatures]
         print(f"{module.__name__}.{name}", single.count(True), single.count(False))

@@ -1,10 +1,10 @@
-"""What elementwise kernels do with operands that are not plain arrays of one shape."""
+"""What elementwise kernels and updates do with operands that are not plain arrays of one shape."""
 
 import numpy as np
 import pytest
 
 from tinygrad_cnn import kernels
-from tinygrad_cnn.errors import DeviceError
+from tinygrad_cnn.errors import DeviceError, DTypeError
 from tinygrad_cnn.kernels.cpu import array_object
 
 
@@ -70,5 +70,16 @@ def test_more_axes_than_the_table_has_are_served() -> None:
 
 def test_arrays_that_lie_otherwise_in_memory_are_refused(monkeypatch) -> None:
     monkeypatch.setattr(array_object, "_DATA", array_object._DATA + 8)
-    with pytest.raises(DeviceError, match="array_object: .* got another layout in NumPy"):
+    with pytest.raises(DeviceError, match=r"array_object: .* got another layout in NumPy"):
         array_object.require_known_fields(np.zeros((3, 5), np.float32))
+
+
+def test_updates_of_arrays_that_do_not_fit_are_refused_and_nothing_changes() -> None:
+    update = kernels.lookup("sgd_update").function
+    rates, good = (0.1, 0.9, 0.0, False), np.ones(4, np.float32)
+    parameter = np.ones(4, np.float32)
+    for bad in (np.ones(3, np.float32), np.ones(4), np.ones(8, np.float32)[::2], np.float32(1)):
+        with pytest.raises(DTypeError, match=r"sgd_update: .* of one size; got float32 \(4,\)"):
+            update(*rates, good, bad, parameter, parameter, parameter, parameter)
+        assert parameter.tolist() == [1.0] * 4
+    update(*rates)  # of nothing

@@ -42,29 +42,43 @@ class Optimiser:
         self.parameters = _trainable(type(self).__name__, parameters)
         self.lr = _within(type(self).__name__, "lr", lr, 0.0)
         self.steps = 0
-        self.state = {
-            slot: [np.zeros(p.numel(), p.dtype) for p in self.parameters] for slot in self.slots
-        }
+        self.state = {slot: _zeros_beside(self.parameters) for slot in self.slots}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or set those there are to zeros."""
         for parameter in self.parameters:
-            parameter.zero_grad(set_to_none)
+            if set_to_none:  # what parameter.zero_grad() does, for hundreds of them
+                parameter._grad, parameter.grad_passes = None, 0
+            else:
+                parameter.zero_grad(set_to_none)
 
     def step(self) -> None:
         """Change every parameter that has a gradient, in place."""
         self.steps += 1
+        groups: dict[np.dtype[Any], list[int]] = {}  # nearly always one
         for position, parameter in enumerate(self.parameters):
-            if parameter.grad is not None:
-                gradient = np.ascontiguousarray(parameter.grad.numpy()).reshape(-1)
-                values = np.ascontiguousarray(parameter._value)  # no copy where it lies in C order
-                state = (self.state[slot][position] for slot in self.slots)
-                self._update(gradient, values.reshape(-1), *state)
-                if not np.may_share_memory(values, parameter._value):
-                    parameter._value[...] = values.reshape(parameter.shape)
-                parameter.version.count += 1
+            if parameter._grad is not None:
+                groups.setdefault(parameter._value.dtype, []).append(position)
+        for dtype, positions in groups.items():
+            self._step_together(dtype, positions)
 
-    def _update(self, gradient: Array, values: Array, *state: Array) -> None:
+    def _step_together(self, dtype: np.dtype[Any], positions: list[int]) -> None:
+        """Change the parameters of one type at some positions in one pass."""
+        trained = [self.parameters[position] for position in positions]
+        values = [parameter._value for parameter in trained]
+        gradients = [parameter._grad._value for parameter in trained]  # type: ignore[union-attr]
+        # Kernels take arrays in C order; what lies otherwise is copied, and parameters back.
+        gradients = [g if g.flags.c_contiguous else np.ascontiguousarray(g) for g in gradients]
+        ordered = [v if v.flags.c_contiguous else v.copy(order="C") for v in values]
+        state = [arrays[position] for arrays in self.state.values() for position in positions]
+        self._update(dtype, *gradients, *ordered, *state)
+        for parameter, value, result in zip(trained, values, ordered, strict=True):
+            if value is not result:
+                value[...] = result
+            parameter.version.count += 1
+
+    def _update(self, dtype: np.dtype[Any], *arrays: Array) -> None:
+        """Run the kernel on all gradients, all parameters and all arrays of state."""
         raise NotImplementedError  # abstract
 
     def state_dict(self) -> dict[str, Array]:
@@ -99,6 +113,21 @@ class Optimiser:
         for slot, arrays in self.state.items():
             for position, array in enumerate(arrays):
                 array[...] = values[f"{slot}.{position}"]
+
+
+def _zeros_beside(parameters: list[Tensor]) -> list[Array]:
+    """Return flat zeros for each parameter: parts of one array, each on a cache line of its own."""
+    line = 64  # bytes
+    begins, end = [], 0
+    for parameter in parameters:
+        begins.append(end)
+        end += -(-parameter.numel() * parameter.dtype.itemsize // line) * line
+    memory = np.zeros(end + line, np.uint8)
+    first = -memory.__array_interface__["data"][0] % line
+    return [
+        memory[first + begin :][: p.numel() * p.dtype.itemsize].view(p.dtype)
+        for p, begin in zip(parameters, begins, strict=True)
+    ]
 
 
 def _trainable(optimiser: str, parameters: Any) -> list[Tensor]:
@@ -201,9 +230,9 @@ class SGD(Optimiser):
         self.weight_decay = _within("SGD", "weight_decay", weight_decay, 0.0)
         self.nesterov = nesterov
 
-    def _update(self, gradient: Array, values: Array, *state: Array) -> None:
+    def _update(self, dtype: np.dtype[Any], *arrays: Array) -> None:
         rates = (self.lr, self.momentum, self.weight_decay, self.nesterov)
-        lookup("sgd_update", "cpu", values.dtype)(gradient, *rates, values, *state)
+        lookup("sgd_update", "cpu", dtype).function(*rates, *arrays)
 
 
 class Adam(Optimiser):
@@ -242,6 +271,6 @@ class Adam(Optimiser):
         self.eps = _within("Adam", "eps", eps, 0.0)
         self.weight_decay = _within("Adam", "weight_decay", weight_decay, 0.0)
 
-    def _update(self, gradient: Array, values: Array, *state: Array) -> None:
+    def _update(self, dtype: np.dtype[Any], *arrays: Array) -> None:
         rates = (self.lr, *self.betas, self.eps, self.weight_decay, self.steps)
-        lookup("adam_update", "cpu", values.dtype)(gradient, *rates, values, *state)
+        lookup("adam_update", "cpu", dtype).function(*rates, *arrays)

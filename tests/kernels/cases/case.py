@@ -31,7 +31,8 @@ class Case:
     @property
     def work(self) -> int:
         """Multiply-adds of the call, about."""
-        return self.terms * sum(np.prod(shape, dtype=int) for shape, _ in self.results)
+        filled = sum(np.prod(shape, dtype=int) for shape, _ in self.results)
+        return self.terms * (filled + sum(start.size for start in self.starts))
 
     @property
     def float_inputs(self) -> tuple[int, ...]:

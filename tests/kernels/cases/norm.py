@@ -52,3 +52,10 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
     for shape in ((3, 2, 2, 5), (7,), (0, 3)):
         mask = rng.integers(0, 2, shape).astype(np.bool_)
         yield Case("dropout", f"{shape}", (values(*shape), mask, 1.25), ((shape, dtype),))
+    for shape in ((20_000,), (3, 5000, 3)):
+        mask = rng.integers(0, 2, shape).astype(np.bool_)
+        yield Case("dropout", f"{shape}", (values(*shape), mask, 1.25), ((shape, dtype),))
+    for shape in ((), (7,), (0, 3), (3, 2, 2, 5), (256,), (3, 257), (16_384 + 300,), (5, 7, 1200)):
+        for key, threshold in ((0, 2**31), (2**64 - 3, 2**32 - 2**29), (123, 0), (123, 2**32)):
+            form = f"{shape} key {key} threshold {threshold}"
+            yield Case("dropout_mask", form, (key, threshold), ((shape, np.bool_),))

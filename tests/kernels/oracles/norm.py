@@ -75,6 +75,22 @@ def dropout(x, mask, scale, out):
     return x * np.where(mask, scale, 0.0)
 
 
+def dropout_mask(key, threshold, out):
+    """Philox 4x32 with seven rounds as a table of the halves of products, all places at once."""
+    words = np.zeros((4, -(-out.size // 256) * 64), np.uint64)
+    words[0] = np.arange(words.shape[1])
+    half, factors = np.uint64(2**32), np.array([[0xCD9E8D57], [0xD2511F53]], np.uint64)
+    for turn in range(7):
+        low = np.uint64((key % 2**32 + turn * 0x9E3779B9) % 2**32)
+        high = np.uint64((key // 2**32 + turn * 0xBB67AE85) % 2**32)
+        upper, lower = np.divmod(words[[2, 0]] * factors, half)
+        words = np.stack(
+            [upper[0] ^ words[1] ^ low, lower[0], upper[1] ^ words[3] ^ high, lower[1]]
+        )
+    places = words.reshape(4, -1, 64).transpose(1, 0, 2).reshape(-1)
+    return (places < threshold).astype(bool)[: out.size].reshape(out.shape)
+
+
 ORACLES = {
     "batch_norm_statistics": batch_norm_statistics,
     "batch_norm_forward": batch_norm_forward,
@@ -87,4 +103,5 @@ ORACLES = {
     "local_response_norm_forward": local_response_norm_forward,
     "local_response_norm_grad": local_response_norm_grad,
     "dropout": dropout,
+    "dropout_mask": dropout_mask,
 }
