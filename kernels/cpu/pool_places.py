@@ -118,14 +118,14 @@ def _window_row(
     step, right, under = lanes_one(image), beside * channels, below * width * channels
     top, u0, u1 = down[i, 0], down[i, 1], down[i, 2]
     lowest = spread_one(image, -np.inf)
-    for j in range(out_width):
-        left, v0, v1 = across[j, 0], across[j, 1], across[j, 2]
-        corner = (top * width + left) * channels
-        for c in range(0, channels, step):
-            inside, best = first_one(image, channels - c), lowest
+    for c in range(0, channels, step):
+        inside = first_one(image, channels - c)
+        for j in range(out_width):
+            left, v0, v1 = across[j, 0], across[j, 1], across[j, 2]
+            corner, best = (top * width + left) * channels + c, lowest
             place = spread_beside(noted, u0 * kw + v0, best)
             for u in range(u0, u1):
-                v, at, tap = v0, corner + u * under + v0 * right + c, u * kw + v0
+                v, at, tap = v0, corner + u * under + v0 * right, u * kw + v0
                 while v < v1:
                     value = load_masked(image, at, inside)
                     number = spread_beside(noted, tap, best)
@@ -221,17 +221,17 @@ def _tile_row(task: int, grad: Array, places: Array, kh: int, kw: int, out: Arra
     top = n * height + i * kh
     target, pitch = address(out, top * width * channels), width * channels
     step, zeros = lanes_one(target), spread_one(target, 0)
-    for j in range(out_width):
-        for c in range(0, channels, step):
-            inside, at = first_one(target, channels - c), j * channels + c
+    for c in range(0, channels, step):
+        inside = first_one(target, channels - c)
+        for at in range(c, out_width * channels, channels):
             signal, winner = load_masked(signals, at, inside), load_masked(noted, at, inside)
-            tap = 0
-            for u in range(kh):
-                begin = u * pitch + j * kw * channels + c
+            begin, tap = at + (at - c) * (kw - 1), 0
+            for _ in range(kh):
                 for pixel in range(begin, begin + kw * channels, channels):
                     won = winner == spread_beside(noted, tap, zeros)
                     store_masked(select(won, signal, zeros), target, pixel, inside)
                     tap += 1
+                begin += pitch
     used = out_width * kw * channels
     for u in range(kh):
         clear_run(address(out, top * width * channels + u * pitch + used), pitch - used)
@@ -265,10 +265,9 @@ def _pixel_row(
         for c in range(0, channels, step):
             inside, total = first_one(target, channels - c), zeros
             for k in range(count):
-                own = spread_beside(noted, taps[k], zeros)
-                won = load_masked(noted, starts[k] + c, inside) == own
-                signal = load_masked(signals, starts[k] + c, inside)
-                total = total + select(won, signal, zeros)
+                own, at = spread_beside(noted, taps[k], zeros), starts[k] + c
+                won = load_masked(noted, at, inside) == own
+                total = total + select(won, load_masked(signals, at, inside), zeros)
             store_masked(total, target, q * channels + c, inside)
 
 
