@@ -126,23 +126,19 @@ def mean_pool2d_grad_input(grad: Array, rows: Array, columns: Array, out: Array)
 
 @compiled()
 def _mean_grad(grad: Array, rows: Array, columns: Array, fork: bool, out: Array) -> None:
-    over_rows, over_columns = _covering(rows, out.shape[1]), _covering(columns, out.shape[2])
-    size = _common_size(rows) * _common_size(columns)
+    over_rows, over_columns = _covering(rows, out, 0), _covering(columns, out, 1)
+    size = rows[0, 2] * columns[0, 2]
+    for i in range(len(rows)):
+        size = size if rows[i, 2] == rows[0, 2] else 0
+    for j in range(len(columns)):
+        size = size if columns[j, 2] == columns[0, 2] else 0
     _each_task(size, grad, over_rows, over_columns, rows, columns, fork, out)
 
 
 @compiled()
-def _common_size(spans: Array) -> int:
-    """Return the size that all spans have; 0 where they differ."""
-    for k in range(1, len(spans)):
-        if spans[k, 2] != spans[0, 2]:
-            return 0
-    return spans[0, 2]
-
-
-@compiled()
-def _covering(spans: Array, size: int) -> Array:
+def _covering(spans: Array, out: Array, axis: int) -> Array:
     """Return (first, end) of the outputs whose span holds each pixel; spans go up in order."""
+    size = out.shape[1 + axis]
     table = np.empty((size, 2), np.intp)
     begin = end = 0
     for pixel in range(size):

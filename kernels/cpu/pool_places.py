@@ -60,24 +60,23 @@ def max_pool2d_places(x: Array, window: Window, last: bool, out: Array, places: 
 
 @compiled()
 def _largest(x: Array, window: Array, last: bool, fork: bool, out: Array, places: Array) -> None:
-    kh, kw, sh, sw, ph, pw, dh, dw = window[:8]
-    down = _taps_inside(out.shape[1], kh, sh, ph, dh, x.shape[1])
-    across = _taps_inside(out.shape[2], kw, sw, pw, dw, x.shape[2])
+    down, across = _taps_inside(x, out, window, 0), _taps_inside(x, out, window, 1)
     _each_window_row(x, window, last, fork, down, across, out, places)
 
 
 @compiled()
-def _taps_inside(
-    windows: int, kernel: int, stride: int, padding: int, dilation: int, size: int
-) -> Array:
-    """Return for each window the pixel under its first tap, the first tap inside, and the end."""
+def _taps_inside(x: Array, out: Array, window: Array, axis: int) -> Array:
+    """Return for each window the pixel under its first tap, the first tap inside, and the end.
+
+    Axis 0 goes down, 1 across.
+    """
+    kernel, stride, padding, dilation = window[axis:8:2]
+    windows, size = out.shape[1 + axis], x.shape[1 + axis]
     table = np.empty((windows, 3), np.intp)
     for k in range(windows):
-        start = k * stride - padding
-        begin = 0
+        start, begin, end = k * stride - padding, 0, kernel
         while start + begin * dilation < 0:
             begin += 1
-        end = kernel
         while start + (end - 1) * dilation >= size:
             end -= 1
         table[k, 0], table[k, 1], table[k, 2] = start, begin, end
@@ -161,18 +160,17 @@ def max_pool2d_places_grad(grad: Array, places: Array, window: Window, out: Arra
 @compiled()
 def _sent_back(grad: Array, places: Array, window: Array, fork: bool, out: Array) -> None:
     kh, kw, sh, sw, ph, pw, dh, dw = window[:8]
-    down = _windows_over(out.shape[1], kh, sh, ph, dh, grad.shape[1])
-    across = _windows_over(out.shape[2], kw, sw, pw, dw, grad.shape[2])
+    down, across = _windows_over(grad, out, window, 0), _windows_over(grad, out, window, 1)
     tiled = kh == sh and kw == sw and ph + pw == 0 and dh == dw == 1
     tiled = tiled and grad.shape[1] * kh <= out.shape[1] and grad.shape[2] * kw <= out.shape[2]
     _each_row(grad, places, kh, kw, tiled, fork, down, across, out)
 
 
 @compiled()
-def _windows_over(
-    size: int, kernel: int, stride: int, padding: int, dilation: int, windows: int
-) -> Array:
+def _windows_over(grad: Array, out: Array, window: Array, axis: int) -> Array:
     """Return for each pixel how many windows have a tap on it, then these windows and taps."""
+    kernel, stride, padding, dilation = window[axis:8:2]
+    windows, size = grad.shape[1 + axis], out.shape[1 + axis]
     most = (kernel + stride - 1) // stride if dilation == 1 else kernel
     table = np.zeros((size, 1 + 2 * most), np.intp)
     for k in range(windows):
