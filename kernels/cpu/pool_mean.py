@@ -46,15 +46,10 @@ def mean_pool2d_forward(x: Array, rows: Array, columns: Array, out: Array) -> No
         _mean_forward(_frozen(x), _frozen(rows), _frozen(columns), x.size > _FORK, out)
 
 
-@compiled()
-def _rows_together(images: Array, rows: int) -> int:
-    """Return how many of `rows` outputs for each image make a task."""
-    return max(1, _TASK_VALUES * rows * len(images) // max(1, images.size))
-
-
 @compiled(parallel=True)
 def _mean_forward(x: Array, rows: Array, columns: Array, fork: bool, out: Array) -> None:
-    total, together = out.shape[0] * out.shape[1], _rows_together(x, out.shape[1])
+    total = out.shape[0] * out.shape[1]
+    together = max(1, _TASK_VALUES * total // max(1, x.size))
     tasks = (total + together - 1) // together
     if fork:
         for task in numba.prange(tasks):
@@ -126,20 +121,21 @@ def mean_pool2d_grad_input(grad: Array, rows: Array, columns: Array, out: Array)
 
 @compiled()
 def _mean_grad(grad: Array, rows: Array, columns: Array, fork: bool, out: Array) -> None:
-    over_rows, over_columns = _covering(rows, out, 0), _covering(columns, out, 1)
+    over = np.empty((2, max(out.shape[1:3]), 2), np.intp)
+    for axis in range(2):  # down, then across
+        _covering(rows if axis == 0 else columns, out, axis, over[axis])
     size = rows[0, 2] * columns[0, 2]
     for i in range(len(rows)):
         size = size if rows[i, 2] == rows[0, 2] else 0
     for j in range(len(columns)):
         size = size if columns[j, 2] == columns[0, 2] else 0
-    _each_task(size, grad, over_rows, over_columns, rows, columns, fork, out)
+    _each_task(size, grad, over[0], over[1], rows, columns, fork, out)
 
 
 @compiled()
-def _covering(spans: Array, out: Array, axis: int) -> Array:
-    """Return (first, end) of the outputs whose span holds each pixel; spans go up in order."""
+def _covering(spans: Array, out: Array, axis: int, table: Array) -> None:
+    """Fill in (first, end) of the outputs whose span holds each pixel; spans go up in order."""
     size = out.shape[1 + axis]
-    table = np.empty((size, 2), np.intp)
     begin = end = 0
     for pixel in range(size):
         while begin < len(spans) and spans[begin, 1] <= pixel:
@@ -147,7 +143,6 @@ def _covering(spans: Array, out: Array, axis: int) -> Array:
         while end < len(spans) and spans[end, 0] <= pixel:
             end += 1
         table[pixel, 0], table[pixel, 1] = begin, end
-    return table
 
 
 @compiled(parallel=True)
@@ -155,7 +150,8 @@ def _each_task(
     size: int, grad: Array, over_rows: Array, over_columns: Array, rows: Array,
     columns: Array, fork: bool, out: Array,
 ) -> None:  # fmt: skip
-    total, together = out.shape[0] * out.shape[1], _rows_together(out, out.shape[1])
+    total = out.shape[0] * out.shape[1]
+    together = max(1, _TASK_VALUES * total // out.size)
     tasks = (total + together - 1) // together
     if fork:
         for task in numba.prange(tasks):

@@ -60,19 +60,17 @@ def max_pool2d_places(x: Array, window: Window, last: bool, out: Array, places: 
 
 @compiled()
 def _largest(x: Array, window: Array, last: bool, fork: bool, out: Array, places: Array) -> None:
-    down, across = _taps_inside(x, out, window, 0), _taps_inside(x, out, window, 1)
-    _each_window_row(x, window, last, fork, down, across, out, places)
+    tables = np.empty((2, max(out.shape[1:3]), 3), np.intp)
+    for axis in range(2):  # down, then across
+        _taps_inside(x, out, window, axis, tables[axis])
+    _each_window_row(x, window, last, fork, tables[0], tables[1], out, places)
 
 
 @compiled()
-def _taps_inside(x: Array, out: Array, window: Array, axis: int) -> Array:
-    """Return for each window the pixel under its first tap, the first tap inside, and the end.
-
-    Axis 0 goes down, 1 across.
-    """
+def _taps_inside(x: Array, out: Array, window: Array, axis: int, table: Array) -> None:
+    """Fill in for each window the pixel under its first tap, the first tap inside, the end."""
     kernel, stride, padding, dilation = window[axis:8:2]
     windows, size = out.shape[1 + axis], x.shape[1 + axis]
-    table = np.empty((windows, 3), np.intp)
     for k in range(windows):
         start, begin, end = k * stride - padding, 0, kernel
         while start + begin * dilation < 0:
@@ -80,7 +78,6 @@ def _taps_inside(x: Array, out: Array, window: Array, axis: int) -> Array:
         while start + (end - 1) * dilation >= size:
             end -= 1
         table[k, 0], table[k, 1], table[k, 2] = start, begin, end
-    return table
 
 
 @compiled(parallel=True)
@@ -160,19 +157,20 @@ def max_pool2d_places_grad(grad: Array, places: Array, window: Window, out: Arra
 @compiled()
 def _sent_back(grad: Array, places: Array, window: Array, fork: bool, out: Array) -> None:
     kh, kw, sh, sw, ph, pw, dh, dw = window[:8]
-    down, across = _windows_over(grad, out, window, 0), _windows_over(grad, out, window, 1)
+    taps = max(kh, kw)  # no more windows have one on a pixel
+    tables = np.zeros((2, max(out.shape[1:3]), 1 + 2 * taps), np.intp)
+    for axis in range(2):  # down, then across
+        _windows_over(grad, out, window, axis, tables[axis])
     tiled = kh == sh and kw == sw and ph + pw == 0 and dh == dw == 1
     tiled = tiled and grad.shape[1] * kh <= out.shape[1] and grad.shape[2] * kw <= out.shape[2]
-    _each_row(grad, places, kh, kw, tiled, fork, down, across, out)
+    _each_row(grad, places, kh, kw, tiled, fork, tables[0], tables[1], out)
 
 
 @compiled()
-def _windows_over(grad: Array, out: Array, window: Array, axis: int) -> Array:
-    """Return for each pixel how many windows have a tap on it, then these windows and taps."""
+def _windows_over(grad: Array, out: Array, window: Array, axis: int, table: Array) -> None:
+    """Count for each pixel the windows that have a tap on it, and list these windows and taps."""
     kernel, stride, padding, dilation = window[axis:8:2]
     windows, size = grad.shape[1 + axis], out.shape[1 + axis]
-    most = (kernel + stride - 1) // stride if dilation == 1 else kernel
-    table = np.zeros((size, 1 + 2 * most), np.intp)
     for k in range(windows):
         for tap in range(kernel):
             pixel = k * stride - padding + tap * dilation
@@ -180,7 +178,6 @@ def _windows_over(grad: Array, out: Array, window: Array, axis: int) -> Array:
                 entry = 1 + 2 * table[pixel, 0]
                 table[pixel, entry], table[pixel, entry + 1] = k, tap
                 table[pixel, 0] += 1
-    return table
 
 
 @compiled(parallel=True)
