@@ -56,6 +56,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "winograd_weight_gradient": ("conv2d_grad_weight",),
     "winograd": ("conv2d_forward", "conv2d_relu_forward", "conv2d_grad_input"),
     "pool_max": ("max_pool2d_forward", "max_pool2d_scatter", "max_pool2d_gather"),
+    "pool_places": (
+        "max_pool2d_places",
+        "max_pool2d_places_grad",
+        "max_pool2d_places_gather",
+    ),
     "pool_ties": ("max_pool2d_share", "max_pool2d_collect"),
     "pool_mean": ("mean_pool2d_forward", "mean_pool2d_grad_input"),
     "pool_power": ("lp_pool2d_forward", "lp_pool2d_grad_input"),

@@ -126,10 +126,16 @@ def _sum_slot(
                     table[c] = firsts[c]
         if block <= start + 1:
             spread_channels(table[:padded], padded, channels, width)
-        if mode == STATISTICS:
-            _add_deviations(x, begin, end, width, table, padded)
-        else:
-            _add_products(x, grad, a, begin, end, width, mode == RECTIFIED, table, padded)
+        for k in range(padded, table.size):
+            table[k] = 0
+        at, runs, used = begin, (end - begin) // width, width
+        for _ in range(2):  # whole runs, then what is left of one
+            if mode == STATISTICS:
+                _add_deviations(x, at, runs, used, width, table, padded)
+            else:
+                _add_products(x, grad, a, at, runs, used, width, mode == RECTIFIED, table, padded)
+            at += runs * width
+            runs, used = 1, end - at
         low, high = table[padded : padded + width], table[2 * padded : 2 * padded + width]
         _fold(low, channels)
         _fold(high, channels)
@@ -180,53 +186,45 @@ def _join(
 
 
 @compiled()
-def _add_deviations(x: Array, begin: int, end: int, width: int, table: Array, padded: int) -> None:
-    """Add up deviations from the shift and their squares, strip by strip."""
+def _add_deviations(
+    x: Array, begin: int, runs: int, used: int, width: int, table: Array, padded: int
+) -> None:
+    """Add up deviations from the shift and their squares, over the `used` lanes of some runs."""
     values, rows = address(x, begin), address(table, 0)
-    runs, rest = (end - begin) // width, (end - begin) % width
     zeros = spread(values, 0)
-    for strip in range(0, width, lanes(values)):
-        shift, inside = load(rows, strip), first(values, width - strip)
-        totals = squares = zeros
+    for strip in range(0, used, lanes(values)):
+        shift, inside = load(rows, strip), first(values, used - strip)
+        totals, squares = load(rows, padded + strip), load(rows, 2 * padded + strip)
         for part in range(0, runs, _PARTIAL_RUNS):
             total = square = zeros
-            for at in range(part * width + strip, min(runs, part + _PARTIAL_RUNS) * width, width):
-                deviation = load_masked(values, at, inside) - shift
+            for run in range(part, min(runs, part + _PARTIAL_RUNS)):
+                deviation = load_masked(values, run * width + strip, inside) - shift
+                deviation = select(inside, deviation, zeros)
                 total = total + deviation
                 square = multiply_add(deviation, deviation, square)
             totals, squares = totals + total, squares + square
-        if strip < rest:
-            inside = first(values, rest - strip)
-            deviation = load_masked(values, runs * width + strip, inside) - shift
-            deviation = select(inside, deviation, zeros)
-            totals = totals + deviation
-            squares = multiply_add(deviation, deviation, squares)
         store(totals, rows, padded + strip)
         store(squares, rows, 2 * padded + strip)
 
 
 @compiled()
 def _add_products(
-    x: Array, grad: Array, a: Array, begin: int, end: int, width: int, rectified: bool,
-    table: Array, padded: int,
+    x: Array, grad: Array, a: Array, begin: int, runs: int, used: int, width: int,
+    rectified: bool, table: Array, padded: int,
 ) -> None:  # fmt: skip
     """Add up error signals times deviations from the shift, and error signals."""
     values, signals, signs = address(x, begin), address(grad, begin), address(a, begin)
-    rows = address(table, 0)
-    runs, rest = (end - begin) // width, (end - begin) % width
-    zeros = spread(values, 0)
-    for strip in range(0, width, lanes(values)):
-        shift = load(rows, strip)
-        products = totals = zeros
-        for part in range(0, runs + 1, _PARTIAL_RUNS):
+    rows, zeros = address(table, 0), spread(values, 0)
+    for strip in range(0, used, lanes(values)):
+        shift, inside = load(rows, strip), first(values, used - strip)
+        products, totals = load(rows, padded + strip), load(rows, 2 * padded + strip)
+        for part in range(0, runs, _PARTIAL_RUNS):
             product = total = zeros
-            for run in range(part, min(runs + 1, part + _PARTIAL_RUNS)):
+            for run in range(part, min(runs, part + _PARTIAL_RUNS)):
                 at = run * width + strip
-                inside = first(values, (width if run < runs else rest) - strip)
                 signal = load_masked(signals, at, inside)
                 if rectified:
-                    off = load_masked(signs, at, inside) <= zeros
-                    signal = select(off, zeros, signal)
+                    signal = select(load_masked(signs, at, inside) <= zeros, zeros, signal)
                 deviation = load_masked(values, at, inside) - shift
                 product = multiply_add(signal, deviation, product)
                 total = total + signal
@@ -262,27 +260,32 @@ def _map_slot(
     table: Array, out: Array,
 ) -> None:  # fmt: skip
     width, size, blocks, _, slot_blocks = deal
+    rectified = mode == RECTIFIED
     for block in range(slot * slot_blocks, min(blocks, (slot + 1) * slot_blocks)):
-        begin, end = block * size, min(x.size, (block + 1) * size)
-        if adjoint:
-            _incoming(x, grad, a, begin, end, width, mode == RECTIFIED, table, out)
-        else:
-            _normalised(x, begin, end, width, mode == RECTIFIED, table, out)
+        at, end = block * size, min(x.size, (block + 1) * size)
+        runs, used = (end - at) // width, width
+        for _ in range(2):  # whole runs, then what is left of one
+            if adjoint:
+                _incoming(x, grad, a, at, runs, used, width, rectified, table, out)
+            else:
+                _normalised(x, at, runs, used, width, rectified, table, out)
+            at += runs * width
+            runs, used = 1, end - at
 
 
 @compiled()
 def _normalised(
-    x: Array, begin: int, end: int, width: int, rectified: bool, table: Array, out: Array
-) -> None:
+    x: Array, begin: int, runs: int, used: int, width: int, rectified: bool, table: Array,
+    out: Array,
+) -> None:  # fmt: skip
     values, target, rows = address(x, begin), address(out, begin), address(table, 0)
     padded, zeros = table.size // 3, spread(values, 0)
-    runs, rest = (end - begin) // width, (end - begin) % width
-    for strip in range(0, width, lanes(values)):
+    for strip in range(0, used, lanes(values)):
+        inside = first(values, used - strip)
         mean, scale = load(rows, strip), load(rows, padded + strip)
         summand = load(rows, 2 * padded + strip)
-        for run in range(runs + 1):
+        for run in range(runs):
             at = run * width + strip
-            inside = first(values, (width if run < runs else rest) - strip)
             deviation = load_masked(values, at, inside) - mean
             value = multiply_add(deviation, scale, summand)
             if rectified:
@@ -292,22 +295,21 @@ def _normalised(
 
 @compiled()
 def _incoming(
-    x: Array, grad: Array, a: Array, begin: int, end: int, width: int, rectified: bool,
-    table: Array, out: Array,
+    x: Array, grad: Array, a: Array, begin: int, runs: int, used: int, width: int,
+    rectified: bool, table: Array, out: Array,
 ) -> None:  # fmt: skip
     values, signals, signs = address(x, begin), address(grad, begin), address(a, begin)
     target, rows = address(out, begin), address(table, 0)
     padded, zeros = table.size // 4, spread(values, 0)
-    runs, rest = (end - begin) // width, (end - begin) % width
-    for strip in range(0, width, lanes(values)):
+    for strip in range(0, used, lanes(values)):
+        inside = first(values, used - strip)
         mean, scale = load(rows, strip), load(rows, padded + strip)
         summand, slope = load(rows, 2 * padded + strip), load(rows, 3 * padded + strip)
-        for run in range(runs + 1):
+        for run in range(runs):
             at = run * width + strip
-            inside = first(values, (width if run < runs else rest) - strip)
             signal = load_masked(signals, at, inside)
             if rectified:
                 signal = select(load_masked(signs, at, inside) <= zeros, zeros, signal)
             deviation = load_masked(values, at, inside) - mean
-            rest_of_it = multiply_add(deviation, slope, summand)
-            store_masked(multiply_add(signal, scale, rest_of_it), target, at, inside)
+            value = multiply_add(deviation, slope, summand)
+            store_masked(multiply_add(signal, scale, value), target, at, inside)

@@ -10,7 +10,7 @@ it gives up. Here a *vector* is a value like any other, loaded from an address::
         total = total + load(x, k)
     store(total, out, 0)
 
-A vector here fills four registers: four chains of additions are under way at once, and a loop
+A vector fills four registers: four chains of additions are under way at once, and a loop
 costs a quarter of its counting. How many lanes that is depends on the processor
 (:mod:`~tinygrad_cnn.kernels.cpu.vectors`). Comparing two vectors gives a *mask*, a vector of
 truth values. A masked load or store touches no memory of the other lanes: that is how the end
@@ -32,7 +32,8 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from tinygrad_cnn.kernels.cpu.vectors import FUSED, VECTOR_BYTES
 
-_REGISTERS = 4
+# Whether masked moves are instructions; else the usual case of a whole vector is a branch.
+_HAS_MASKS = VECTOR_BYTES == 64
 
 
 class Vector(types.Type):
@@ -48,10 +49,6 @@ class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Vector) -> None:
         element = manager.lookup(kind.element).get_value_type()
         super().__init__(manager, kind, ir.VectorType(element, kind.count))
-
-
-def _vector(element: Any) -> Vector:
-    return Vector(element, _REGISTERS * VECTOR_BYTES // (element.bitwidth // 8))
 
 
 def _truth(kind: Vector) -> Vector:
@@ -82,8 +79,14 @@ def _teach(function: Any, result: Callable[[Vector], Vector], emit: Callable[...
 
 def _ordered(sign: str) -> Callable[..., Any]:
     """Compare so that a NaN compares as IEEE 754 says: it differs from all, and is not less."""
-    name = "fcmp_unordered" if sign == "!=" else "fcmp_ordered"
-    return lambda builder, left, right: getattr(builder, name)(sign, left, right)
+
+    def emit(builder: Any, left: Any, right: Any) -> Any:
+        if isinstance(left.type.element, ir.IntType):
+            return builder.icmp_unsigned(sign, left, right)
+        compare = builder.fcmp_unordered if sign == "!=" else builder.fcmp_ordered
+        return compare(sign, left, right)
+
+    return emit
 
 
 for _operator, _method in (
@@ -104,6 +107,16 @@ for _operator, _sign in (
     _teach(_operator, _truth, _ordered(_sign))
 _teach(operator.and_, lambda kind: kind, lambda builder, x, y: builder.and_(x, y))
 _teach(operator.or_, lambda kind: kind, lambda builder, x, y: builder.or_(x, y))
+
+
+@intrinsic
+def negation(typing_context: Any, mask: Any) -> Any:
+    """negation(mask): the other lanes."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.not_(*arguments)
+
+    return mask(mask), generate
 
 
 @intrinsic
@@ -131,56 +144,80 @@ def select(typing_context: Any, mask: Any, yes: Any, no: Any) -> Any:
     return yes(mask, yes, no), generate
 
 
-# -- memory --------------------------------------------------------------------------
+# -- lanes ---------------------------------------------------------------------------
+
+
+def _widths(registers: int) -> tuple[Any, ...]:
+    """Return what depends on how many registers a vector fills."""
+
+    def vector(element: Any) -> Vector:
+        return Vector(element, registers * VECTOR_BYTES // (element.bitwidth // 8))
+
+    @intrinsic
+    def lanes(typing_context: Any, pointer: Any) -> Any:
+        """lanes(pointer): how many of the values that it points to fill a vector."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return context.get_constant(types.intp, vector(pointer.dtype).count)
+
+        return types.intp(pointer), generate
+
+    @intrinsic
+    def spread(typing_context: Any, pointer: Any, value: Any) -> Any:
+        """spread(pointer, value): a vector of what it points to, alike in each lane."""
+        kind = vector(pointer.dtype)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value = context.cast(builder, arguments[1], signature.args[1], kind.element)
+            return _spread(builder, value, kind.count)
+
+        return kind(pointer, value), generate
+
+    @intrinsic
+    def first(typing_context: Any, pointer: Any, count: Any) -> Any:
+        """first(pointer, count): the mask of the first `count` lanes, none or all of them."""
+        kind = vector(pointer.dtype)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            count, most = arguments[1], arguments[1].type(kind.count)
+            count = builder.select(builder.icmp_signed("<", count, most), count, most)
+            counts = _spread(builder, builder.trunc(count, ir.IntType(32)), kind.count)
+            return builder.icmp_signed("<", counts.type(list(range(kind.count))), counts)
+
+        return _truth(kind)(pointer, types.intp), generate
+
+    @intrinsic
+    def load(typing_context: Any, pointer: Any, offset: Any) -> Any:
+        """load(pointer, offset): the vector that begins at pointer[offset]."""
+        kind = vector(pointer.dtype)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            place = _place(builder, context.get_value_type(kind), *arguments)
+            return builder.load(place, align=kind.element.bitwidth // 8)
+
+        return kind(pointer, types.intp), generate
+
+    return lanes, spread, first, load
+
+
+lanes, spread, first, load = _widths(4)
+#: The same for vectors of one register, where runs of neighbouring values are short.
+lanes_one, spread_one, first_one, load_one = _widths(1)
 
 
 @intrinsic
-def lanes(typing_context: Any, pointer: Any) -> Any:
-    """lanes(pointer): how many of the values that it points to fill a vector."""
-    count = _vector(pointer.dtype).count
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return context.get_constant(types.intp, count)
-
-    return types.intp(pointer), generate
-
-
-@intrinsic
-def spread(typing_context: Any, pointer: Any, value: Any) -> Any:
-    """spread(pointer, value): a vector of the kind of what it points to, alike in each lane."""
-    kind = _vector(pointer.dtype)
+def spread_beside(typing_context: Any, pointer: Any, value: Any, vector: Any) -> Any:
+    """spread_beside(pointer, value, vector): as spread, with as many lanes as another vector."""
+    kind = Vector(pointer.dtype, vector.count)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value = context.cast(builder, arguments[1], signature.args[1], kind.element)
         return _spread(builder, value, kind.count)
 
-    return kind(pointer, value), generate
+    return kind(pointer, value, vector), generate
 
 
-@intrinsic
-def first(typing_context: Any, pointer: Any, count: Any) -> Any:
-    """first(pointer, count): the mask of the first `count` lanes; all or none beyond the ends."""
-    kind = _vector(pointer.dtype)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        count, all_of_them = arguments[1], arguments[1].type(kind.count)
-        count = builder.select(builder.icmp_signed("<", count, all_of_them), count, all_of_them)
-        counts = _spread(builder, builder.trunc(count, ir.IntType(32)), kind.count)
-        return builder.icmp_signed("<", counts.type(list(range(kind.count))), counts)
-
-    return _truth(kind)(pointer, types.intp), generate
-
-
-@intrinsic
-def load(typing_context: Any, pointer: Any, offset: Any) -> Any:
-    """load(pointer, offset): the vector that begins at pointer[offset]."""
-    kind = _vector(pointer.dtype)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, kind, *arguments)
-        return builder.load(place, align=kind.element.bitwidth // 8)
-
-    return kind(pointer, types.intp), generate
+# -- memory --------------------------------------------------------------------------
 
 
 @intrinsic
@@ -188,8 +225,8 @@ def store(typing_context: Any, value: Any, pointer: Any, offset: Any) -> Any:
     """store(value, pointer, offset): fill pointer[offset] and what follows."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, *where = arguments
-        place = _place(context, builder, signature.args[0], *where)
+        value, pointer, offset = arguments
+        place = _place(builder, value.type, pointer, offset)
         builder.store(value, place, align=signature.args[0].element.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -199,16 +236,26 @@ def store(typing_context: Any, value: Any, pointer: Any, offset: Any) -> Any:
 @intrinsic
 def load_masked(typing_context: Any, pointer: Any, offset: Any, mask: Any) -> Any:
     """load_masked(pointer, offset, mask): the lanes of the mask, zeros in the others."""
-    kind = _vector(pointer.dtype)
+    kind = Vector(pointer.dtype, mask.count)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer, offset, mask = arguments
-        place = _place(context, builder, kind, pointer, offset)
-        vector = context.get_value_type(kind)
+        vector, size = context.get_value_type(kind), kind.element.bitwidth // 8
+        place = _place(builder, vector, pointer, offset)
         called = ir.FunctionType(vector, [place.type, ir.IntType(32), mask.type, vector])
         function = _function(builder, f"llvm.masked.load.{_suffix(vector)}.p0", called)
-        alignment = ir.IntType(32)(kind.element.bitwidth // 8)
-        return builder.call(function, [place, alignment, mask, ir.Constant(vector, None)])
+        given = [place, ir.IntType(32)(size), mask, ir.Constant(vector, None)]
+        if _HAS_MASKS:
+            return builder.call(function, given)
+        with builder.if_else(_is_full(builder, mask)) as (whole, part):
+            with whole:
+                all_lanes, from_whole = builder.load(place, align=size), builder.block
+            with part:
+                some_lanes, from_part = builder.call(function, given), builder.block
+        result = builder.phi(vector)
+        result.add_incoming(all_lanes, from_whole)
+        result.add_incoming(some_lanes, from_part)
+        return result
 
     return kind(pointer, types.intp, mask), generate
 
@@ -219,18 +266,30 @@ def store_masked(typing_context: Any, value: Any, pointer: Any, offset: Any, mas
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, pointer, offset, mask = arguments
-        place = _place(context, builder, signature.args[0], pointer, offset)
+        size = signature.args[0].element.bitwidth // 8
+        place = _place(builder, value.type, pointer, offset)
         called = ir.FunctionType(ir.VoidType(), [value.type, place.type, ir.IntType(32), mask.type])
         function = _function(builder, f"llvm.masked.store.{_suffix(value.type)}.p0", called)
-        alignment = ir.IntType(32)(signature.args[0].element.bitwidth // 8)
-        builder.call(function, [value, place, alignment, mask])
+        given = [value, place, ir.IntType(32)(size), mask]
+        if _HAS_MASKS:
+            builder.call(function, given)
+        else:
+            with builder.if_else(_is_full(builder, mask)) as (whole, part):
+                with whole:
+                    builder.store(value, place, align=size)
+                with part:
+                    builder.call(function, given)
         return context.get_dummy_value()
 
     return types.void(value, pointer, types.intp, mask), generate
 
 
-def _place(context: Any, builder: Any, kind: Vector, pointer: Any, offset: Any) -> Any:
-    vector = context.get_value_type(kind)
+def _is_full(builder: Any, mask: Any) -> Any:
+    number = ir.IntType(mask.type.count)
+    return builder.icmp_unsigned("==", builder.bitcast(mask, number), number(-1))
+
+
+def _place(builder: Any, vector: Any, pointer: Any, offset: Any) -> Any:
     return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
 
 

@@ -7,6 +7,7 @@ from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.elements.requirements import integers
 from tinygrad_cnn.elements.shape import IndexElement
 from tinygrad_cnn.errors import OptionError, ShapeError
+from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
 
@@ -37,6 +38,10 @@ class PadElement(ArrayElement, name="pad"):
         self.widths = ((0, 0),) * (len(x.shape) - len(self.widths)) + self.widths
 
     def forward(self, x: Any) -> Any:
+        if layout.is_channels_last(x):
+            n, c, h, w = self.widths
+            last = self.device.xp.pad(layout.channels_last(x), (n, h, w, c))
+            return layout.user_view(last)
         return self.device.xp.pad(x, self.widths)
 
     def backward(self, signal: Variable) -> Variable:

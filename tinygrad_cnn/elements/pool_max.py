@@ -21,6 +21,8 @@ from tinygrad_cnn.kernels.geometry import Pair, Window
 from tinygrad_cnn.kernels.stand_in import is_stand_in
 from tinygrad_cnn.variable import Variable
 
+_INDEX, _BYTE = np.dtype(np.intp), np.dtype(np.uint8)
+
 
 class MaxPool2dElement(PoolElement, name="max_pool2d"):
     """Keep the largest value under each window."""
@@ -40,9 +42,13 @@ class MaxPool2dElement(PoolElement, name="max_pool2d"):
         "padding never wins"
     )
 
-    def __init__(self, window: Window, ceil_mode: bool = False, ties: str = "first") -> None:
+    def __init__(
+        self, window: Window, ceil_mode: bool = False, ties: str = "first", indices: bool = True
+    ) -> None:
         super().__init__(window, ceil_mode)
         self.ties = ties
+        # For the error signal alone a byte is enough: the winner's place under its window.
+        self.places = not indices and window.kh * window.kw <= 256
 
     def options(self) -> dict[str, Any]:
         return super().options() | ({} if self.ties == "first" else {"ties": self.ties})
@@ -50,8 +56,9 @@ class MaxPool2dElement(PoolElement, name="max_pool2d"):
     def forward(self, x: Any) -> Any:
         shape = self.pooled(x.shape)
         out = self.device.empty_activation(shape, x.dtype)
-        winners = self.device.empty_activation(shape, np.dtype(np.intp))
-        self.device.kernel("max_pool2d_forward", x.dtype, self.window).function(
+        winners = self.device.empty_activation(shape, _BYTE if self.places else _INDEX)
+        name = "max_pool2d_places" if self.places else "max_pool2d_forward"
+        self.device.kernel(name, x.dtype, self.window).function(
             layout.channels_last(x),
             self.window,
             self.ties == "last",
@@ -61,25 +68,32 @@ class MaxPool2dElement(PoolElement, name="max_pool2d"):
         return out, winners
 
     def backward(self, signal: Variable, _: Any) -> Variable:
-        element = MaxPool2dGradElement(self.inputs[0].shape)
-        return element(signal, self.saved("winners"))
+        window = self.window if self.places else None
+        return MaxPool2dGradElement(self.inputs[0].shape, window)(signal, self.saved("winners"))
 
 
 class _ScatterElement(ArrayElement):
-    """Common part of what puts values at the winners: the shape of the images."""
+    """Common part of what puts values at the winners: the shape of the images.
 
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+    Winners are indices row·W + column, or, with a window, places under it.
+    """
+
+    def __init__(self, shape: Shape, window: Window | None = None) -> None:
+        self.shape, self.window = shape, window
 
     def forward(self, values: Any, winners: Any) -> Any:
         out = self.device.empty_activation(self.shape, values.dtype)
-        self.device.kernel("max_pool2d_scatter", values.dtype).function(
-            layout.channels_last(values), layout.channels_last(winners), layout.channels_last(out)
+        name = "max_pool2d_scatter" if self.window is None else "max_pool2d_places_grad"
+        self.device.kernel(name, values.dtype, self.window).function(
+            layout.channels_last(values),
+            layout.channels_last(winners),
+            *(() if self.window is None else (self.window,)),
+            layout.channels_last(out),
         )
         return out
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
-        return MaxPool2dGatherElement()(signal, self.saved("winners")), None
+        return MaxPool2dGatherElement(self.window)(signal, self.saved("winners")), None
 
 
 class MaxPool2dGradElement(_ScatterElement, name="max_pool2d_grad"):
@@ -146,15 +160,22 @@ class MaxPool2dGatherElement(ArrayElement, name="max_pool2d_gather"):
     )
     saves = {"x": ("winners",)}
 
+    def __init__(self, window: Window | None = None) -> None:
+        self.window = window
+
     def forward(self, x: Any, winners: Any) -> Any:
         out = self.device.empty_activation(winners.shape, x.dtype)
-        self.device.kernel("max_pool2d_gather", x.dtype).function(
-            layout.channels_last(x), layout.channels_last(winners), layout.channels_last(out)
+        name = "max_pool2d_gather" if self.window is None else "max_pool2d_places_gather"
+        self.device.kernel(name, x.dtype, self.window).function(
+            layout.channels_last(x),
+            layout.channels_last(winners),
+            *(() if self.window is None else (self.window,)),
+            layout.channels_last(out),
         )
         return out
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
-        element = MaxPool2dGradElement(self.inputs[0].shape)
+        element = MaxPool2dGradElement(self.inputs[0].shape, self.window)
         return element(signal, self.saved("winners")), None
 
 
@@ -231,7 +252,7 @@ def max_pool2d(
     """
     window = pool_window("max_pool2d", kernel_size, stride, padding, dilation)
     if not is_shared("max_pool2d", ties):
-        y, winners = MaxPool2dElement(window, ceil_mode, ties)(x)
+        y, winners = MaxPool2dElement(window, ceil_mode, ties, return_indices)(x)
         return (y, winners) if return_indices else y
     if return_indices:
         raise OptionError(

@@ -20,6 +20,7 @@ from tinygrad_cnn.elements.requirements import (
 )
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Shape
+from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
 
@@ -129,8 +130,16 @@ class PlaceElement(ArrayElement, name="place"):
 
     def forward(self, signal: Any) -> Any:
         xp = self.device.xp
-        out = xp.zeros(self.shape, signal.dtype)
-        xp.add.at(out, self.key, signal)
+        if len(self.shape) == 4 and layout.is_channels_last(signal):
+            n, c, h, w = self.shape
+            out = layout.user_view(xp.zeros((n, h, w, c), signal.dtype))
+        else:
+            out = xp.zeros(self.shape, signal.dtype)
+        parts = self.key if isinstance(self.key, tuple) else (self.key,)
+        if all(isinstance(part, slice | int) for part in parts):  # picks nothing twice
+            out[self.key] = signal
+        else:
+            xp.add.at(out, self.key, signal)
         return out
 
     def backward(self, signal: Variable) -> Variable:

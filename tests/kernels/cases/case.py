@@ -48,6 +48,6 @@ class Case:
         if self.starts:
             return [start.copy() for start in self.starts]
         return [
-            np.full(shape, np.nan if np.dtype(dtype).kind == "f" else -7, dtype)
+            np.full(shape, {"f": np.nan, "u": 249}.get(np.dtype(dtype).kind, -7), dtype)
             for shape, dtype in self.results
         ]

@@ -18,6 +18,8 @@ POOL = (
     (3, 5, 4, 5, Window(1, 1, 2, 2)),
     (1, 7, 6, 9, Window(2, 3, 2, 1, 1, 2, 3, 2)),  # gaps between the taps
     (2, 5, 6, 2, Window(2, 3, 2, 2, eh=1, ew=1)),  # the last windows reach beyond
+    (2, 7, 5, 65, Window(2, 2, 2, 2)),  # a row and a column that no window reaches
+    (1, 6, 6, 20, Window(2, 3, 2, 3)),
     (0, 4, 4, 2, Window(2, 2, 2, 2)),
 )
 # N, H, W, C, rows, columns: lines (first, end, size)
@@ -40,9 +42,15 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         for last in (False, True):
             both = (*small, (grad.shape, np.intp))
             yield Case("max_pool2d_forward", f"{label} {last}", (x, window, last), both)
+            both = (*small, (grad.shape, np.uint8))
+            yield Case("max_pool2d_places", f"{label} {last}", (x, window, last), both)
         winners = _drawn(rng, taps, grad.shape)
         yield Case("max_pool2d_scatter", label, (grad, winners), large, terms=size)
         yield Case("max_pool2d_gather", label, (x, winners), small)
+        places = _places(winners, window, h, w)
+        arguments = (grad, places, window)
+        yield Case("max_pool2d_places_grad", label, arguments, large, terms=size)
+        yield Case("max_pool2d_places_gather", label, (x, places, window), small)
         largest = _largest(x, taps, grad.shape)
         for split in (False, True):
             for operation, signal, result in (
@@ -86,6 +94,14 @@ def _drawn(rng: Any, taps: list[list[list[int]]], shape: tuple[int, ...]) -> np.
     for n, i, j, c in np.ndindex(shape):
         winners[n, i, j, c] = rng.choice(taps[i][j])
     return winners
+
+
+def _places(winners: np.ndarray, window: Window, h: int, w: int) -> np.ndarray:
+    """Return u·KW + v for indices row·W + column."""
+    i, j = (np.arange(size)[:, None] for size in winners.shape[1:3])
+    rows, columns = winners // w - i[:, None] * window.sh, winners % w - j * window.sw
+    u, v = (rows + window.ph) // window.dh, (columns + window.pw) // window.dw
+    return (u * window.kw + v).astype(np.uint8)
 
 
 def _largest(x: np.ndarray, taps: list[list[list[int]]], shape: tuple[int, ...]) -> np.ndarray:

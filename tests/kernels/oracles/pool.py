@@ -41,6 +41,33 @@ def max_pool2d_gather(x, winners, out):
     return x.reshape(n, h * w, c)[batch, winners, channel]
 
 
+def max_pool2d_places(x, window, last, out, places):
+    out, places = np.empty(out.shape), np.empty(places.shape, np.uint8)
+    for i, j, k, rows, columns in taps(window, x.shape, out.shape):
+        flat = x[:, rows, columns]
+        backwards = flat.shape[1] - 1 - flat[:, ::-1].argmax(1)
+        best = backwards if last else flat.argmax(1)
+        out[:, i, j] = np.take_along_axis(flat, best[:, None], 1)[:, 0]
+        places[:, i, j] = k[best]
+    return out, places
+
+
+def max_pool2d_places_grad(grad, places, window, out):
+    result = np.zeros(out.shape)
+    for i, j, k, rows, columns in taps(window, out.shape, grad.shape):
+        won = places[:, i, j][:, None] == k[:, None]
+        result[:, rows, columns] += np.where(won, grad[:, i, j][:, None], 0.0)
+    return result
+
+
+def max_pool2d_places_gather(x, places, window, out):
+    result = np.zeros(out.shape)
+    for i, j, k, rows, columns in taps(window, x.shape, out.shape):
+        won = places[:, i, j][:, None] == k[:, None]
+        result[:, i, j] = np.where(won, x[:, rows, columns], 0.0).sum(1)
+    return result
+
+
 def shares(x, y, i, j, rows, columns, split):
     """Return (N, m, C): the share of each pixel under a window in its error signal."""
     under, largest = x[:, rows, columns], y[:, i, j][:, None]
@@ -120,6 +147,9 @@ ORACLES = {
         max_pool2d_forward,
         max_pool2d_scatter,
         max_pool2d_gather,
+        max_pool2d_places,
+        max_pool2d_places_grad,
+        max_pool2d_places_gather,
         max_pool2d_share,
         max_pool2d_collect,
         mean_pool2d_forward,
