@@ -35,8 +35,16 @@ def contiguous(array: Array) -> Array:
 
     A stand-in has no memory to put in order.
     """
-    ready = array.flags.c_contiguous or is_stand_in(array)
-    return array if ready else np.ascontiguousarray(array)
+    if array.flags.c_contiguous or is_stand_in(array):
+        return array
+    return np.ascontiguousarray(array)
+
+
+def axis_last(array: Array, axis: int) -> Array:
+    """Return a view with one axis moved to the end."""
+    axes = list(range(array.ndim))
+    axes.append(axes.pop(axis))
+    return array.transpose(axes)
 
 
 def channels_last(array: Array) -> Array:
@@ -64,6 +72,25 @@ def empty_activation(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         return empty(shape, dtype)
     n, c, h, w = shape
     return user_view(empty((n, h, w, c), dtype))
+
+
+def alike(arrays: tuple[Array, ...], ndim: int) -> tuple[tuple[Array, ...], bool]:
+    """Bring operands of one shape, of `ndim` axes, beside single numbers into one layout.
+
+    Returns
+    -------
+    ready, last
+        As :func:`align` does.
+    """
+    if ndim == 4:
+        views = [each.transpose(_TO_KERNEL) if each.ndim == 4 else each for each in arrays]
+        for view in views:
+            if view.ndim == 4 and view.flags.c_contiguous:
+                return tuple(map(contiguous, views)), True
+    for array in arrays:
+        if not array.flags.c_contiguous:
+            return tuple(map(contiguous, arrays)), False
+    return arrays, False
 
 
 def align(arrays: tuple[Array, ...], shape: tuple[int, ...]) -> tuple[tuple[Array, ...], bool]:

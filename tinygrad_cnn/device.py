@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import DeviceError, DTypeError
-from tinygrad_cnn.graph import Node, Version
+from tinygrad_cnn.graph import Version
 from tinygrad_cnn.kernels import buffer_pool, layout
 from tinygrad_cnn.kernels.registry import Geometry, Kernel, lookup
-from tinygrad_cnn.kernels.stand_in import ShapesOnly, stand_in
+from tinygrad_cnn.kernels.stand_in import ShapesOnly, StandIn, stand_in
 from tinygrad_cnn.variable import Variable
 
 Shape = tuple[int, ...]
@@ -36,6 +36,7 @@ class Device:
     """Common part of all devices."""
 
     name: str
+    value_class: type  # of the values that live here
     variable_class: type[Variable]  # set by scalar.py and tensor.py when they are imported
 
     def kernel(
@@ -89,10 +90,10 @@ class ScalarDevice(Device):
     """Python floats: kernels return their result."""
 
     name = "scalar"
+    value_class = float
 
     def variable(self, value: Any, version: Version | None = None) -> Variable:
-        node = Node((), np.dtype(np.float64), self.name)
-        return self.variable_class.wrap(value, node, version)
+        return self.variable_class.wrap(value, None, version)
 
     def elementwise(self, operation: str, *operands: Any) -> Any:
         return self.kernel(operation).function(*operands)
@@ -119,16 +120,36 @@ class ScalarDevice(Device):
 class ArrayDevice(Device):
     """Arrays: kernels fill memory that is allocated here."""
 
-    def __init__(self, name: str, module: ModuleType | ShapesOnly) -> None:
-        self.name = name
+    def __init__(self, name: str, value_class: type, module: ModuleType | ShapesOnly) -> None:
+        self.name, self.value_class = name, value_class
         self.xp: Any = module  # NumPy, or a module with NumPy's functions
 
     def variable(self, value: Any, version: Version | None = None) -> Variable:
-        value = self.xp.asarray(value)  # a sum over all axes is not an array yet
-        node = Node(value.shape, value.dtype, self.name)
-        return self.variable_class.wrap(value, node, version)
+        if type(value) is not self.value_class:  # a sum over all axes is not an array yet
+            value = self.xp.asarray(value)
+        return self.variable_class.wrap(value, None, version)
 
     def elementwise(self, operation: str, *operands: Any) -> Any:
+        # The usual case: one type, and one shape beside single numbers.
+        dtype = operands[0].dtype
+        shape: Shape = ()
+        for operand in operands:
+            if operand.dtype is not dtype:
+                return self._broadcast(operation, operands)
+            if (own := operand.shape) and own != shape:
+                if shape:
+                    return self._broadcast(operation, operands)
+                shape = own
+        ready, channels_last = layout.alike(operands, len(shape))
+        if channels_last:
+            n, c, h, w = shape
+            shape = (n, h, w, c)
+        out = self.empty(shape, dtype)
+        self.kernel(operation, dtype).function(*ready, out)
+        return layout.user_view(out) if channels_last else out
+
+    def _broadcast(self, operation: str, operands: tuple[Any, ...]) -> Any:
+        """Run an operation on each element of operands of several shapes or types."""
         shape = self.xp.broadcast_shapes(*(operand.shape for operand in operands))
         # Integers take the type of the floats they meet: int64 + float32 is float32.
         floats = [operand.dtype for operand in operands if operand.dtype.kind == "f"]
@@ -144,17 +165,18 @@ class ArrayDevice(Device):
     def dense(self, operation: str, *operands: Any, shape: Shape) -> Any:
         dtype = operands[0].dtype
         out = self.empty(shape, dtype)
-        ready = (layout.contiguous(operand) for operand in operands)
-        self.kernel(operation, dtype).function(*ready, out)
+        self.kernel(operation, dtype).function(*map(layout.contiguous, operands), out)
         return out
 
     def rows(self, value: Any) -> Any:
+        if value.ndim == 2:
+            return value
         return value.reshape(math.prod(value.shape[:-1]), value.shape[-1])
 
     def rowwise(self, operation: str, value: Any, *operands: Any, vector: Shape) -> Any:
         rows = self.rows(value)
-        out = self.dense(operation, rows, *operands, shape=(len(rows), *vector))
-        return out.reshape(*value.shape[:-1], *vector)
+        out = self.dense(operation, rows, *operands, shape=(rows.shape[0], *vector))
+        return out if rows is value else out.reshape(*value.shape[:-1], *vector)
 
     def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
         return buffer_pool.empty(shape, dtype)
@@ -169,7 +191,7 @@ class ArrayDevice(Device):
         return self.xp.asarray(value.sum())
 
     def channel_totals(self, value: Any, axis: int) -> Any:
-        last = self.xp.moveaxis(value, axis, -1)
+        last = layout.axis_last(value, axis)
         return self.dense("channel_sum", last, shape=last.shape[-1:])
 
     def blend(self, average: Any, value: Any, share: float, factor: float = 1.0) -> None:
@@ -201,9 +223,6 @@ class ShapesDevice(ArrayDevice):
     ) -> Kernel:
         return Kernel(operation, self.name, "nothing", _do_nothing)
 
-    def variable(self, value: Any, version: Version | None = None) -> Variable:
-        return super().variable(self.xp.asarray(value), version)
-
     def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
         return stand_in(shape, dtype)
 
@@ -223,10 +242,11 @@ def _do_nothing(*arrays: Any) -> None:
 
 
 SCALAR = ScalarDevice()
-CPU = ArrayDevice("cpu", np)
-SHAPES = ShapesDevice("shapes", ShapesOnly())
+CPU = ArrayDevice("cpu", np.ndarray, np)
+SHAPES = ShapesDevice("shapes", StandIn, ShapesOnly())
 ARRAY_DEVICES: dict[str, ArrayDevice] = {device.name: device for device in (CPU, SHAPES)}
 DEVICES: dict[str, Device] = {SCALAR.name: SCALAR, **ARRAY_DEVICES}
+_HOMES: dict[type, Device] = {device.value_class: device for device in DEVICES.values()}
 
 _without_memory: ContextVar[bool] = ContextVar("without memory", default=False)
 
@@ -274,21 +294,52 @@ def require_variables(operation: str, *inputs: Any) -> None:
             )
 
 
-def common_device(operation: str, inputs: tuple[Variable, ...]) -> Device:
+def common_device(
+    operation: str, inputs: tuple[Variable, ...], values: list[Any], scalars: bool = True
+) -> Device:
     """Return the one device that all inputs live on.
+
+    Parameters
+    ----------
+    operation : str
+        Who asks, for messages.
+    inputs : tuple of Variable
+    values : list of float or ndarray
+        Theirs.
+    scalars : bool
+        Whether the operation works on scalars too.
 
     Raises
     ------
     DTypeError
-        If one of them is no Variable.
+        If one of them is a Scalar where there is to be none.
     DeviceError
         If they live on several.
     """
-    require_variables(operation, *inputs)
-    first = inputs[0].node.device
-    if all(variable.node.device == first for variable in inputs):
-        return DEVICES[first]
-    if {variable.node.device for variable in inputs} == {CPU.name, SHAPES.name}:
+    kind = type(values[0])
+    for value in values:
+        if type(value) is not kind:
+            return _meeting_place(operation, inputs, scalars)
+    device = _HOMES.get(kind)
+    if device is None or (device is SCALAR and not scalars):
+        return _meeting_place(operation, inputs, scalars)
+    return device
+
+
+def _meeting_place(operation: str, inputs: tuple[Variable, ...], scalars: bool) -> Device:
+    """Return the device of inputs that do not all hold the same kind of value, or refuse them."""
+    if not scalars:
+        for variable in inputs:
+            if variable.device == SCALAR.name:
+                raise DTypeError(
+                    f"{operation}: it works on tensors; got a Scalar"
+                    f"{f' named {variable.name!r}' if variable.name else ''}. "
+                    "Join scalars to a tensor with tg.stack(scalars)."
+                )
+    named = {variable.device for variable in inputs}
+    if len(named) == 1:
+        return DEVICES[named.pop()]
+    if named == {CPU.name, SHAPES.name}:
         return SHAPES
     places = ", ".join(f"{v.name or type(v).__name__} on {v.device!r}" for v in inputs)
     raise DeviceError(

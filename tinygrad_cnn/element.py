@@ -21,8 +21,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 from tinygrad_cnn import graph, hooks
-from tinygrad_cnn.device import ArrayDevice, Device, common_device
-from tinygrad_cnn.errors import DTypeError, GraphError, OptionError
+from tinygrad_cnn.device import ArrayDevice, Device, common_device, require_variables
+from tinygrad_cnn.errors import GraphError, OptionError
 from tinygrad_cnn.graph import Node, Version
 from tinygrad_cnn.variable import Variable
 
@@ -61,6 +61,13 @@ class Rule:
     backward: Mapping[str, str] = field(default_factory=dict)
     latex: str = ""
     latex_backward: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Where a symbol stands: input k as k, output k as ~k.
+        places = {symbol: ~position for position, symbol in enumerate(self.outputs)}
+        places |= {symbol: position for position, symbol in enumerate(self.inputs)}
+        object.__setattr__(self, "places", places)
 
     def input_symbol(self, position: int) -> str:
         """Return the symbol of the input at a position."""
@@ -74,10 +81,6 @@ class Rule:
         if self.inputs[-1] == "...":
             return self.inputs[min(position, len(self.inputs) - 2)]
         return self.inputs[position]
-
-    def input_position(self, symbol: str) -> int:
-        """Return the position of an input symbol, -1 where it is not one."""
-        return self.inputs.index(symbol) if symbol in self.inputs else -1
 
     def fill(self, template: str, numbers: Mapping[str, str] | None = None) -> str:
         """Return a formula with numbers, or else symbols, in place of the braces."""
@@ -148,11 +151,12 @@ class FunctionElement:
     shares_memory: ClassVar[bool] = False  # whether outputs may be views of the first input
     differentiable: ClassVar[tuple[str, ...] | None] = None  # outputs with a gradient; all
     sees_everything: ClassVar[bool] = False  # whether it adds up over whole images
+    scalars: ClassVar[bool] = True  # whether it works on Scalars too
 
-    order: int
     device: Device
+    order: int  # this and the scope are known where somebody observes or records
     scope: str
-    inputs: tuple[Node, ...]
+    inputs: tuple[Node, ...] = ()  # this and what follows belong to recorded elements
     outputs: tuple["weakref.ref[Node]", ...]
     wanted: tuple[bool, ...]
     freed: bool = False
@@ -207,62 +211,69 @@ class FunctionElement:
 
     def __call__(self, *inputs: Variable) -> Any:
         """Check, compute and, where a gradient may be wanted, record."""
-        self.device = common_device(self.name, inputs)
+        try:
+            values = [variable._value for variable in inputs]
+        except AttributeError:
+            require_variables(self.name, *inputs)
+            raise
+        self.device = common_device(self.name, inputs, values, self.scalars)
         self.check(*inputs)
-        values = tuple(variable._value for variable in inputs)
-        if not hooks.observers():
-            result = self.forward(*values)
-        else:
+        observed = hooks.observers()
+        if observed:
             result, effort = hooks.measured(lambda: self.forward(*values))
-        several = isinstance(result, tuple)
-        outputs = self._wrap(inputs, result if several else (result,))
-        if hooks.observers():
-            hooks.tell_forward(self, inputs, outputs, effort)
-        return outputs if several else outputs[0]
-
-    def _wrap(self, inputs: tuple[Variable, ...], values: tuple[Any, ...]) -> tuple[Variable, ...]:
-        wanted = tuple(variable.node.requires_grad for variable in inputs)
-        recorded = graph.is_recording() and any(wanted)
+        else:
+            result = self.forward(*values)
         version = inputs[0].version if self.shares_memory else None
-        outputs = tuple(
-            self.output_device(position).variable(value, version)
-            for position, value in enumerate(values)
-        )
-        self.order = next(graph.execution_order)
-        self.scope = graph.current_scope()
-        self.wanted = wanted
-        if recorded:
-            self._record(inputs, outputs)
-        return outputs
+        several = isinstance(result, tuple)
+        if several:
+            outputs = tuple(
+                self.output_device(position).variable(value, version)
+                for position, value in enumerate(result)
+            )
+        else:
+            outputs = (self.output_device(0).variable(result, version),)
+        recorded = graph.is_recording() and _is_gradient_wanted(inputs)
+        if recorded or observed:
+            self.order = next(graph.execution_order)
+            self.scope = graph.current_scope()
+            if recorded:
+                self._record(inputs, outputs)
+            if observed:
+                hooks.tell_forward(self, inputs, outputs, effort)
+        return outputs if several else outputs[0]
 
     def output_device(self, position: int) -> Device:
         """Return where an output lives: with the inputs, except where kinds are crossed."""
         return self.device
 
     def _record(self, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]) -> None:
-        if hasattr(self, "inputs"):
+        if self.inputs:
             raise GraphError(
                 f"{self.name}: an element is recorded once; got a second call of the same "
                 f"{type(self).__name__}. Make a new one for each call"
             )
-        given = [variable.node for variable in inputs if variable.node.requires_grad]
         # What depends on nothing but freed graphs can never be walked: it is freed at birth,
         # so adding up losses over a training run keeps no chain of elements alive.
-        freed = all(node.belongs_to_freed_graph for node in given)
+        nodes, walkable = [], False
+        for variable in inputs:
+            node = variable.node
+            if node.belongs_to_freed_graph:
+                node = node.stub()
+            elif node.requires_grad:
+                walkable = True
+            nodes.append(node)
+        references = []
         for position, variable in enumerate(outputs):
-            if not self._has_gradient(position):
-                continue
-            variable.node.requires_grad = True
-            variable.node.freed = freed
-            if not freed:
-                variable.node.creator = self
-        if freed:
+            node = variable.node
+            if self._has_gradient(position):
+                node.requires_grad = True
+                node.freed = not walkable
+                node.creator = self if walkable else None
+            references.append(weakref.ref(node))
+        if not walkable:
             return
-        self.inputs = tuple(
-            variable.node.stub() if variable.node.belongs_to_freed_graph else variable.node
-            for variable in inputs
-        )
-        self.outputs = tuple(weakref.ref(variable.node) for variable in outputs)
+        self.inputs, self.outputs = tuple(nodes), tuple(references)
+        self.wanted = tuple([node.requires_grad for node in nodes])
         self._saved = {}
         for position, wanted in enumerate(self.wanted):
             if wanted:
@@ -277,27 +288,26 @@ class FunctionElement:
     def _save(
         self, symbol: str, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]
     ) -> None:
-        position = self.rule.input_position(symbol)
-        if position >= len(inputs):  # an optional input that was not given
+        place = self.rule.places[symbol]
+        if place >= len(inputs):  # an optional input that was not given
             return
-        node = None
-        if position >= 0:
-            variable, node = inputs[position], self.inputs[position]
+        if place >= 0:
+            variable, node = inputs[place], self.inputs[place]
         else:  # an output: its node is held weakly, since it holds this element strongly
-            variable = outputs[self.rule.outputs.index(symbol)]
+            variable, node = outputs[~place], None
         version = variable.version
         self._saved[symbol] = (variable._value, node, version, version.count)
 
     # -- walking back ----------------------------------------------------------------
 
     def saved(self, symbol: str) -> Any:
-        """Return a saved value as a Variable with its place in the graph."""
+        """Return a saved value as a Variable, where it matters with its place in the graph."""
         value, node, version, _ = self._saved[symbol]
-        if node is not None:
-            return self.device.variable_class.wrap(value, node, version)
-        position = self.rule.outputs.index(symbol)
-        device, node = self.output_device(position), self.outputs[position]()
-        if node is None:  # nobody depends on this output any more
+        device = self.device
+        if node is None:
+            position = ~self.rule.places[symbol]
+            device, node = self.output_device(position), self.outputs[position]()
+        if node is None or not graph.is_recording():  # nobody depends on it, or will
             return device.variable(value, version)
         return device.variable_class.wrap(value, node, version)
 
@@ -322,18 +332,15 @@ class FunctionElement:
                 f"{self.name}: backward answers with one error signal for each input; got "
                 f"{len(answers)} for {len(self.inputs)}"
             )
-        kept: list[Variable | None] = []
         for node, wanted, signal in zip(self.inputs, self.wanted, answers, strict=True):
-            if not wanted or signal is None:
-                kept.append(None)
-                continue
-            if signal.shape != node.shape:
+            if wanted and signal is not None and signal.shape != node.shape:
                 raise GraphError(
                     f"{self.name}: an error signal has the shape of its input; got "
                     f"{signal.shape} for {node.shape}"
                 )
-            kept.append(signal)
-        return tuple(kept)
+        if all(self.wanted):
+            return answers
+        return tuple(map(_if_wanted, answers, self.wanted))
 
     @contextmanager
     def wanting(self, wanted: tuple[bool, ...]) -> Iterator[None]:
@@ -376,14 +383,17 @@ class ArrayElement(FunctionElement):
     """An element that exists for arrays only."""
 
     device: ArrayDevice
+    scalars = False
 
-    def __call__(self, *inputs: Variable) -> Any:
-        """Refuse scalars, then do as every element does."""
-        for variable in inputs:
-            if getattr(variable, "device", "") == "scalar":
-                raise DTypeError(
-                    f"{self.name}: it works on tensors; got a Scalar"
-                    f"{f' named {variable.name!r}' if variable.name else ''}. "
-                    "Join scalars to a tensor with tg.stack(scalars)."
-                )
-        return super().__call__(*inputs)
+
+def _is_gradient_wanted(inputs: tuple[Variable, ...]) -> bool:
+    """Tell whether an input requires a gradient."""
+    for variable in inputs:  # a plain loop: every element asks
+        node = variable._node
+        if node is not None and node.requires_grad:
+            return True
+    return False
+
+
+def _if_wanted(signal: Variable | None, wanted: bool) -> Variable | None:
+    return signal if wanted else None

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_cnn.differences import Array, Difference, InputReport, Probe, compare, values_of
 from tinygrad_cnn.errors import DTypeError, GradcheckError, GraphError, OptionError
-from tinygrad_cnn.graph import Node, enable_grad, is_recording, no_grad
+from tinygrad_cnn.graph import enable_grad, is_recording, no_grad
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.tensor import Tensor
 from tinygrad_cnn.variable import Variable
@@ -360,8 +360,7 @@ def _grad_or_zeros(variable: Variable) -> Variable:
         return variable.grad
     if isinstance(variable, Scalar):
         return Scalar(0.0)
-    zeros = np.zeros(variable.shape)
-    return Tensor.wrap(zeros, Node(zeros.shape, zeros.dtype, "cpu"))
+    return Tensor.wrap(np.zeros(variable.shape))
 
 
 # -- the two gradients ---------------------------------------------------------------

@@ -31,24 +31,25 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
-_scope: ContextVar[tuple[str, ...]] = ContextVar("scope", default=())
+_scope: ContextVar[str] = ContextVar("scope", default="")
 execution_order = itertools.count(1)
 
 
 class Version:
     """Counts how often a piece of memory was changed in place; aliases share one."""
 
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count = 0
+    count = 0
 
 
 _NO_HOOKS: dict[int, Any] = {}  # one for all nodes: it stays empty
 
 
 class Node:
-    """What the graph knows of a value: shape, type, name and the element that made it."""
+    """What the graph knows of a value: shape, type, name and the element that made it.
+
+    A Variable gets its node when somebody asks for it: error signals on their way through
+    an unrecorded walk never have one.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -69,7 +70,6 @@ class Node:
         shape: Shape,
         dtype: np.dtype[Any],
         device: str,
-        *,
         requires_grad: bool = False,
         creator: "FunctionElement | None" = None,
         name: str | None = None,
@@ -84,7 +84,7 @@ class Node:
         self.freed = freed  # stands for a graph that was walked and let go
         self.retains_grad = False
         self.hooks: dict[int, Any] = _NO_HOOKS
-        self.variable: weakref.ref[Variable] | None = None
+        self.variable: weakref.ref[Variable] | None = None  # of whose .grad is written
 
     @property
     def is_leaf(self) -> bool:
@@ -177,19 +177,25 @@ def recomputing() -> Iterator[None]:
         _recomputing.reset(token)
 
 
-@contextmanager
-def scope(*names: str) -> Iterator[None]:
-    """Put everything that is recorded inside under a dotted path, such as a layer's."""
-    token = _scope.set((*_scope.get(), *names))
-    try:
-        yield
-    finally:
-        _scope.reset(token)
+class Scope:
+    """Put everything that is recorded in a ``with`` block under a dotted path, as a layer's."""
+
+    __slots__ = ("_name", "_token")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        outer = _scope.get()
+        self._token = _scope.set(f"{outer}.{self._name}" if outer else self._name)
+
+    def __exit__(self, *exception: object) -> None:
+        _scope.reset(self._token)
 
 
 def current_scope() -> str:
     """Return the dotted path that elements are recorded under now."""
-    return ".".join(_scope.get())
+    return _scope.get()
 
 
 # -- what is behind a value ----------------------------------------------------------
@@ -207,5 +213,5 @@ def elements_behind(*nodes: Node, stop: Collection[Node] = ()) -> list["Function
         creator = node.creator
         if creator is not None and creator.order not in found and node not in stop:
             found[creator.order] = creator
-            stack.extend(creator.inputs)
+            stack += creator.inputs
     return [found[order] for order in sorted(found)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_cnn.device import SCALAR
 from tinygrad_cnn.errors import DTypeError
-from tinygrad_cnn.graph import Node
+from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.operators import Operand
 from tinygrad_cnn.variable import Variable
 
@@ -53,10 +53,24 @@ class Scalar(Operand):
     def __init__(
         self, value: float, requires_grad: bool = False, *, name: str | None = None
     ) -> None:
-        self._value = _number(value)
-        self._start(Node((), _FLOAT64, "scalar", requires_grad=requires_grad, name=name))
+        self._start(_number(value), requires_grad, name)
 
     # -- the number ------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Shape:
+        """No axes: ()."""
+        return ()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of Python's floats: float64."""
+        return _FLOAT64
+
+    @property
+    def device(self) -> str:
+        """Where the value lives: ``scalar``."""
+        return "scalar"
 
     @property
     def data(self) -> float:
@@ -124,8 +138,8 @@ class Scalar(Operand):
     def _accumulate(self, other: Self) -> None:
         self._value += other._value
 
-    def _shares_memory(self, other: Variable) -> bool:
-        return self is other
+    def _shares_memory(self, value: Any) -> bool:
+        return False  # numbers do not change
 
     def _is_writable(self) -> bool:
         return True

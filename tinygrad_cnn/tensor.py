@@ -20,7 +20,7 @@ from tinygrad_cnn.device import ARRAY_DEVICES, CPU, SHAPES
 from tinygrad_cnn.elements import arithmetic, join, shape
 from tinygrad_cnn.elements.requirements import broadcast_shape, normalise_axis
 from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, ShapeError
-from tinygrad_cnn.graph import Node, is_recording
+from tinygrad_cnn.graph import Shape, is_recording
 from tinygrad_cnn.kernels.stand_in import is_stand_in, stand_in
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.variable import Variable, require_float
@@ -70,11 +70,26 @@ class Tensor(ArrayOperand):
     ) -> None:
         array = as_array(data, dtype)
         require_float("Tensor", array.dtype, requires_grad)
-        self._value = array
-        node = Node(array.shape, array.dtype, _home(array), requires_grad=requires_grad, name=name)
-        self._start(node)
+        self._start(array, requires_grad, name)
 
     # -- what it is ------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes of the axes; () for a single number."""
+        shape: Shape = self._value.shape
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Element type."""
+        dtype: np.dtype[Any] = self._value.dtype
+        return dtype
+
+    @property
+    def device(self) -> str:
+        """Where the values lie: ``cpu``, or ``shapes`` for a shape alone."""
+        return SHAPES.name if is_stand_in(self._value) else CPU.name
 
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of one axis."""
@@ -336,8 +351,8 @@ class Tensor(ArrayOperand):
     def _accumulate(self, other: Self) -> None:
         np.add(self._value, other._value, out=self._value)
 
-    def _shares_memory(self, other: Variable) -> bool:
-        return isinstance(other, Tensor) and np.may_share_memory(self._value, other._value)
+    def _shares_memory(self, value: Any) -> bool:
+        return isinstance(value, np.ndarray) and np.may_share_memory(self._value, value)
 
     def _is_writable(self) -> bool:
         return bool(self._value.flags.writeable)
@@ -348,12 +363,7 @@ class Tensor(ArrayOperand):
 
 def _leaf(array: Array) -> Tensor:
     """Return an array that is nobody else's as a tensor that nothing has created."""
-    return Tensor.wrap(array, Node(array.shape, array.dtype, _home(array)))
-
-
-def _home(array: Array) -> str:
-    """Return the name of the device that an array belongs to."""
-    return SHAPES.name if is_stand_in(array) else CPU.name
+    return Tensor.wrap(array)
 
 
 CPU.variable_class = SHAPES.variable_class = Tensor

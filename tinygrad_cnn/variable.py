@@ -15,54 +15,80 @@ if TYPE_CHECKING:
     from tinygrad_cnn.element import FunctionElement
 
 
+_new = object.__new__
+
+
 class Variable:
     """A value with a place in the graph: the common part of ``Scalar`` and ``Tensor``."""
 
-    __slots__ = ("__weakref__", "_grad", "_value", "grad_passes", "node", "version")
+    __slots__ = ("__weakref__", "_grad", "_node", "_value", "_version", "grad_passes")
 
     _grad: Self | None
+    _node: Node | None
     _value: Any
+    _version: Version | None
     grad_passes: int  # how many backward passes .grad adds up
-    node: Node
-    version: Version
 
     @classmethod
-    def wrap(cls, value: Any, node: Node, version: Version | None = None) -> Self:
+    def wrap(cls, value: Any, node: Node | None = None, version: Version | None = None) -> Self:
         """Join a value and its node without copying or checking."""
-        variable = cls.__new__(cls)
+        variable = _new(cls)
         variable._value = value
-        variable._start(node, version)
+        variable._version = version
+        variable._grad = None
+        variable.grad_passes = 0
+        variable._node = node
+        if node is not None and node.variable is None:
+            node.variable = weakref.ref(variable)
         return variable
 
-    def _start(self, node: Node, version: Version | None = None) -> None:
-        self._grad = None
+    def _start(self, value: Any, requires_grad: bool, name: str | None) -> None:
+        """Begin as a leaf."""
+        self._value = value
+        self._version = self._grad = self._node = None
         self.grad_passes = 0
-        self.node = node
-        self.version = Version() if version is None else version
-        if node.variable is None:
-            node.variable = weakref.ref(self)
+        if name is not None:
+            self.name = name
+        if requires_grad:
+            self.requires_grad = True
 
     # -- what it is ------------------------------------------------------------------
 
     @property
     def shape(self) -> Shape:
         """Sizes of the axes; () for a single number."""
-        return self.node.shape
+        raise NotImplementedError  # abstract
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Element type."""
-        return self.node.dtype
+        raise NotImplementedError  # abstract
 
     @property
     def device(self) -> str:
         """Where the value lives: ``scalar``, ``cpu``, or ``shapes`` for a shape alone."""
-        return self.node.device
+        raise NotImplementedError  # abstract
+
+    @property
+    def node(self) -> Node:
+        """The place in the graph; a value that nothing recorded gets it when it is asked for."""
+        node = self._node
+        if node is None:
+            node = self._node = Node(self.shape, self.dtype, self.device)
+        return node
+
+    @property
+    def version(self) -> Version:
+        """Counts changes in place; aliases and those who save the value hold the same one."""
+        version = self._version
+        if version is None:
+            version = self._version = Version()
+        return version
 
     @property
     def name(self) -> str | None:
         """Name in printouts; set it with ``tg.name(variable, "x")`` or by assignment."""
-        return self.node.name
+        return None if self._node is None else self._node.name
 
     @name.setter
     def name(self, name: str | None) -> None:
@@ -71,28 +97,29 @@ class Variable:
     @property
     def creator(self) -> "FunctionElement | None":
         """The element that computed this value; None for a leaf."""
-        return self.node.creator
+        return None if self._node is None else self._node.creator
 
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded element computed this value."""
-        return self.node.is_leaf
+        return self._node is None or self._node.is_leaf
 
     @property
     def requires_grad(self) -> bool:
         """Whether error signals are propagated to this value."""
-        return self.node.requires_grad
+        return self._node is not None and self._node.requires_grad
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         if not self.is_leaf:
             raise GraphError(
                 "requires_grad: it can be set on leaves only; got the result of "
-                f"{self.node.creator.name if self.node.creator else 'a freed graph'!r}. "
+                f"{self.creator.name if self.creator else 'a freed graph'!r}. "
                 "Use detach() to cut a value off its graph."
             )
         require_float("requires_grad", self.dtype, wanted)
         self.node.requires_grad = wanted
+        self.node.variable = weakref.ref(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set ``requires_grad`` and return self."""
@@ -122,6 +149,7 @@ class Variable:
                 "Set requires_grad=True on a leaf it is computed from."
             )
         self.node.retains_grad = True
+        self.node.variable = weakref.ref(self)
         return self
 
     def register_hook(self, hook: Callable[[Self], Self | None]) -> Handle:
@@ -232,7 +260,7 @@ class Variable:
         """Add `other` into this value's own memory."""
         raise NotImplementedError  # abstract
 
-    def _shares_memory(self, other: "Variable") -> bool:
+    def _shares_memory(self, value: Any) -> bool:
         raise NotImplementedError  # abstract
 
     def _is_writable(self) -> bool:
@@ -244,21 +272,21 @@ class Variable:
 
     def detach(self) -> Self:
         """Return the same value, sharing memory, cut off from the graph."""
-        node = Node(self.shape, self.dtype, self.device, name=self.name)
-        return type(self).wrap(self._value, node, self.version)
+        twin = self.wrap(self._value, None, self.version)
+        if self.name is not None:
+            twin.name = self.name
+        return twin
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Copies and pickles are leaves: the graph they came from stays where it is.
-        facts = (self._private_copy()._value, self.requires_grad, self.name, self.device)
+        facts = (self._private_copy()._value, self.requires_grad, self.name)
         return _rebuild, (type(self), *facts)
 
 
-def _rebuild(
-    kind: type[Variable], value: Any, requires_grad: bool, name: str | None, device: str
-) -> Variable:
-    dtype = np.dtype(getattr(value, "dtype", np.float64))
-    shape = getattr(value, "shape", ())
-    return kind.wrap(value, Node(shape, dtype, device, requires_grad=requires_grad, name=name))
+def _rebuild(kind: type[Variable], value: Any, requires_grad: bool, name: str | None) -> Variable:
+    variable = _new(kind)
+    variable._start(value, requires_grad, name)
+    return variable
 
 
 def require_float(operation: str, dtype: np.dtype[Any], wanted: bool = True) -> None:

@@ -33,17 +33,19 @@ def _leading_to(wanted: Collection[Node], elements: list["FunctionElement"]) -> 
 
 
 def _refuse_what_cannot_be_walked(roots: Iterable[Node], elements: list["FunctionElement"]) -> None:
+    freed = any(root.freed for root in roots)
     for element in elements:
-        if element.freed or any(node.freed for node in element.inputs):
+        freed = freed or element.freed
+        for node in element.inputs:
+            freed = freed or node.freed
+        if freed:
             break
         element.check_saved()
-    else:
-        if not any(root.freed for root in roots):
-            return
-    raise GraphError(
-        "backward: the saved arrays of a graph are freed by its first walk; got a second one. "
-        "Call backward(retain_graph=True) the first time, or compute the value again."
-    )
+    if freed:
+        raise GraphError(
+            "backward: the saved arrays of a graph are freed by its first walk; got a second one. "
+            "Call backward(retain_graph=True) the first time, or compute the value again."
+        )
 
 
 def propagate(
@@ -126,7 +128,10 @@ class _Walk:
         self._ways, self._wanted = ways, wanted
         _refuse_what_cannot_be_walked((value.node for value, _ in roots), elements)
         for value, seed in roots:
-            self._add(value.node, seed)
+            if value.node in self.signals:
+                self._add(value.node, seed)
+            else:
+                self.signals[value.node] = seed
 
     def run(self) -> None:
         """Visit the elements, the last one first."""
@@ -138,37 +143,38 @@ class _Walk:
                     self.signals[node] = self._hooked(node, signal)
 
     def _visit(self, element: "FunctionElement") -> None:
-        outgoing = tuple(
-            None if (out := ref()) is None else self._collect(out) for ref in element.outputs
-        )
-        if all(signal is None for signal in outgoing):
+        """Take the finished error signals of the outputs, and send on those of the inputs."""
+        outgoing: list[Variable | None] = []
+        reached = False
+        for reference in element.outputs:
+            node = reference()
+            signal = None if node is None else self.signals.pop(node, None)
+            if node is not None and signal is not None:
+                reached = True
+                if node.hooks or node.retains_grad or self._wanted:
+                    signal = self._looked_at(node, signal)
+            outgoing.append(signal)
+        if not reached:
             return
         if self._ways is None:
-            incoming = _run_backward(element, outgoing)
+            incoming = _run_backward(element, tuple(outgoing))
         else:
             with element.wanting(self._ways[element.order]):
-                incoming = _run_backward(element, outgoing)
+                incoming = _run_backward(element, tuple(outgoing))
         for node, signal in zip(element.inputs, incoming, strict=True):
             if signal is None:
                 continue
-            first = node not in self.signals
-            self._add(node, signal)
-            private = not hooks.observers()  # who looks on may have kept it
-            if (
-                first
-                and private
-                and node.is_leaf
-                and _is_private(signal, element, outgoing, incoming)
-            ):
+            if node in self.signals:
+                self._add(node, signal)
+                continue
+            self.signals[node] = signal
+            if node.is_leaf and _is_private(signal, element, outgoing, incoming):
                 self.owned.add(node)
         if not self._retain:
             element.free()
 
-    def _collect(self, node: Node) -> "Variable | None":
-        """Take the finished error signal of a node; leave a copy where it was asked for."""
-        signal = self.signals.pop(node, None)
-        if signal is None:
-            return None
+    def _looked_at(self, node: Node, signal: "Variable") -> "Variable":
+        """Show the finished error signal of a node to whoever asked for it."""
         if node.hooks:
             signal = self._hooked(node, signal)
         if self._ways is None and node.retains_grad:
@@ -190,10 +196,8 @@ class _Walk:
 
     def _add(self, node: Node, signal: "Variable") -> None:
         """Fan-in: the error signals that reach one value by several paths add up."""
-        present = self.signals.get(node)
-        if present is None:
-            self.signals[node] = signal
-        elif self._create or node not in self.owned:
+        present = self.signals[node]
+        if self._create or node not in self.owned:
             self.signals[node] = _sum(present, signal, self._create)
             self.owned.add(node)
         else:
@@ -218,15 +222,27 @@ def _sum(first: "Variable", second: "Variable", recorded: bool) -> "Variable":
 def _is_private(
     signal: "Variable",
     element: "FunctionElement",
-    outgoing: "Signals",
+    outgoing: "Iterable[Variable | None]",
     incoming: "Signals",
 ) -> bool:
     """Tell whether a signal lies in memory that its element's backward made for it alone."""
-    if not signal._is_writable() or sum(other is signal for other in incoming) > 1:
+    if hooks.observers() or not signal._is_writable():  # who looks on may have kept it
         return False
-    saved = (element.saved(symbol) for symbol in element._saved)
-    others = (*outgoing, *saved, *(other for other in incoming if other is not signal))
-    return not any(other is not None and signal._shares_memory(other) for other in others)
+    itself = 0
+    for other in incoming:
+        if other is signal:
+            itself += 1
+        elif other is not None and signal._shares_memory(other._value):
+            return False
+    if itself > 1:
+        return False
+    for other in outgoing:
+        if other is not None and (other is signal or signal._shares_memory(other._value)):
+            return False
+    for value, *_ in element._saved.values():
+        if signal._shares_memory(value):
+            return False
+    return True
 
 
 def _deposit(node: Node, signal: "Variable", mine: bool) -> None:

@@ -101,7 +101,7 @@ class CheckpointElement(FunctionElement, name="checkpoint"):
 
     def _record(self, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]) -> None:
         super()._record(inputs, outputs)
-        if not hasattr(self, "inputs"):  # it depends on freed graphs alone
+        if not self.inputs:  # it depends on freed graphs alone
             return
         for position, (variable, node) in enumerate(zip(inputs, self.inputs, strict=True)):
             version = variable.version
@@ -118,7 +118,7 @@ class CheckpointElement(FunctionElement, name="checkpoint"):
             ]
             outputs = _variables(self._function(*leaves))
         self._refuse_other_outputs(outputs)
-        targets = [variable.node for variable in (*leaves, *given[self._count :])]
+        targets = [*(leaf.node for leaf in leaves), *self.inputs[self._count :]]
         roots = [
             (output, signal)
             for output, signal in zip(outputs, signals, strict=True)
@@ -144,9 +144,7 @@ class CheckpointElement(FunctionElement, name="checkpoint"):
         """Return an argument of the second run: a value from which the way back starts anew."""
         if create_graph and wanted:
             return IdentityElement()(variable)
-        leaf = variable.detach()
-        leaf.node.requires_grad = wanted
-        return leaf
+        return variable.detach().requires_grad_(wanted)
 
     @contextmanager
     def _as_in_the_first_run(self) -> Iterator[None]:
@@ -156,7 +154,7 @@ class CheckpointElement(FunctionElement, name="checkpoint"):
         bits.state = self._generator_state
         _set_modes(self._modes)
         try:
-            with graph.scope(self.scope) if self.scope else nullcontext():
+            with graph.Scope(self.scope) if self.scope else nullcontext():
                 yield
         finally:
             bits.state = state
@@ -374,7 +372,7 @@ def _variables(result: Any) -> list[Variable]:
 
 def _apart_from(given: Iterable[Variable], output: Variable) -> Variable:
     """Return an output that shares no memory with an input."""
-    shared = any(output._shares_memory(variable) for variable in given)
+    shared = any(output is each or output._shares_memory(each._value) for each in given)
     return output._private_copy() if shared else output
 
 

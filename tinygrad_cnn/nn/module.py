@@ -1,7 +1,7 @@
 """Module: something that holds parameters and computes with them."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.device import is_without_memory, shape_alone
 from tinygrad_cnn.errors import CheckpointError, OptionError, TinygradCnnError
-from tinygrad_cnn.graph import current_scope, no_grad, scope
+from tinygrad_cnn.graph import Scope, current_scope, no_grad
 from tinygrad_cnn.hooks import Handle, require_callable
 from tinygrad_cnn.optim.state_input import as_stored
 from tinygrad_cnn.tensor import Tensor
@@ -19,6 +19,10 @@ Array = npt.NDArray[Any]
 ForwardHook = Callable[["Module", tuple[Any, ...], Any], Any]
 
 _innermost: ContextVar["Module | None"] = ContextVar("innermost module", default=None)
+
+# Counts how often a module or parameter became the attribute of a module, of whichever.
+_changes = itertools.count(1)
+_latest_change = 0
 
 
 def running_module() -> "Module | None":
@@ -63,11 +67,19 @@ class Module:
     """
 
     training: bool = True
+    #: Names of parts that forward runs directly one behind the other; one that is None is passed
+    #: over. :func:`~tinygrad_cnn.nn.fuse` may make neighbours in a chain one.
+    chains: tuple[tuple[str, ...], ...] = ()
     _label: str = ""  # the attribute of the outer module that holds this one
+    _named_at: int = 0  # the latest change of any module when its parameters were named
+    _forward_hooks: dict[int, ForwardHook] | None = None
 
     def __setattr__(self, attribute: str, value: Any) -> None:
-        if isinstance(value, Module) and not value._label:
-            object.__setattr__(value, "_label", attribute)
+        if isinstance(value, Module | Parameter):
+            global _latest_change
+            _latest_change = next(_changes)
+            if isinstance(value, Module) and not value._label:
+                object.__setattr__(value, "_label", attribute)
         object.__setattr__(self, attribute, value)
 
     # -- computing -------------------------------------------------------------------
@@ -78,27 +90,28 @@ class Module:
 
     def __call__(self, *inputs: Any) -> Any:
         """Run :meth:`forward`; elements are recorded under the path of this module."""
-        outermost = _innermost.get() is None
-        if outermost:
+        if _innermost.get() is None:
             self._name_parameters()
-        token = _innermost.set(self)
-        try:
-            with nullcontext() if outermost else scope(self._label):
-                output = self._forward_or_say_where(*inputs)
-        finally:
-            _innermost.reset(token)
-        for hook in tuple(vars(self).get("_forward_hooks", {}).values()):
-            replaced = hook(self, inputs, output)
-            output = output if replaced is None else replaced
+            output = self._run(inputs)
+        else:
+            with Scope(self._label):
+                output = self._run(inputs)
+        if self._forward_hooks:
+            for hook in tuple(self._forward_hooks.values()):
+                replaced = hook(self, inputs, output)
+                output = output if replaced is None else replaced
         return output
 
-    def _forward_or_say_where(self, *inputs: Any) -> Any:
+    def _run(self, inputs: tuple[Any, ...]) -> Any:
+        token = _innermost.set(self)
         try:
             return self.forward(*inputs)
         except TinygradCnnError as error:
             if (path := current_scope()) and not getattr(error, "__notes__", None):
                 error.add_note(f"in the layer {path}, {self!r}")  # of a network, which one
             raise
+        finally:
+            _innermost.reset(token)
 
     def register_forward_hook(self, hook: ForwardHook) -> Handle:
         """Call ``hook(module, inputs, output)`` after each run; return a handle.
@@ -115,13 +128,19 @@ class Module:
         (4, 2)
         """
         require_callable("register_forward_hook", hook)
-        return Handle.to(vars(self).setdefault("_forward_hooks", {}), hook)
+        if self._forward_hooks is None:
+            self._forward_hooks = {}
+        return Handle.to(self._forward_hooks, hook)
 
     def _name_parameters(self) -> None:
         """Give each parameter its dotted path, or all of them where it is shared.
 
         A path seen from further outside replaces a shorter one; what the user named stays.
+        Nothing is done where no module has changed since the last time.
         """
+        if self._named_at == _latest_change:
+            return
+        object.__setattr__(self, "_named_at", _latest_change)
         paths: dict[int, list[str]] = {}
         for path, parameter in self.named_parameters(remove_duplicate=False):
             paths.setdefault(id(parameter), []).append(path)
