@@ -11,9 +11,10 @@ there, and each is a number of :class:`Loop`:
   the stack, and every pass through the loop then waits for memory.
 
 :func:`loops_of` reads a compiled function as it runs here. The code of another processor can be
-read as well, although it cannot run: start Python with ``NUMBA_CPU_NAME=haswell`` for another
-one of this family, or give :func:`for_processor` the intermediate code of a function for one of
-another family.
+read as well, although it cannot run. For another one of this family, start Python with its name
+and what it has: ``NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES=+avx2,+fma`` (the name alone leaves
+the features of this machine switched on; ``generic`` has none). For one of another family, give
+:func:`for_processor` the intermediate code of a function.
 
 Examples
 --------
