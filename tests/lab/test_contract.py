@@ -100,7 +100,7 @@ def test_inputs_that_cannot_be_written_are_what_is_given(registered: dict) -> No
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(UnknownNameError, match="check_kernel: the known names are .*'relux'"):
+    with pytest.raises(UnknownNameError, match=r"check_kernel: the known names are .*'relux'"):
         lab.check_kernel("relux", "numpy")
     with pytest.raises(UnknownNameError, match="check_kernel: relu: the known names are"):
         lab.check_kernel("relu", "fft")

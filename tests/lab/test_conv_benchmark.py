@@ -27,7 +27,7 @@ def test_the_shapes_are_those_of_the_networks() -> None:
 
 def test_networks_can_be_chosen_and_unknown_ones_are_refused() -> None:
     assert len(lab.conv_layers(["lenet5"])) == 2
-    with pytest.raises(UnknownNameError, match="bench: the known names are .*; got 'lenet6'"):
+    with pytest.raises(UnknownNameError, match=r"bench: the known names are .*; got 'lenet6'"):
         lab.conv_layers(["lenet6"])
 
 

@@ -9,7 +9,7 @@ from tinygrad_cnn import lab, nn
 from tinygrad_cnn.errors import KernelMismatchError, TinygradCnnError, UnknownNameError
 from tinygrad_cnn.lab import Effort, Row, TrainSubject, benchmark_train, train_benchmark
 from tinygrad_cnn.lab.step_memory import peak_memory
-from tinygrad_cnn.lab.train_subjects import Trainee, build, draw_batch
+from tinygrad_cnn.lab.trained_networks import Trainee, build, draw_batch
 
 LENET = TrainSubject("lenet5", 2, (1, 32, 32))
 ONCE = Effort(repeats=1)
@@ -21,7 +21,7 @@ def test_the_subjects_are_those_that_are_compared() -> None:
         "allcnn_c, batch 128", "vgg11 on CIFAR, batch 64",
     ]  # fmt: skip
     assert [subject.batch for subject in lab.train_subjects(["lenet5", "vgg11"])] == [1, 64, 64]
-    with pytest.raises(UnknownNameError, match="got 'lenet6'. Did you mean 'lenet5'"):
+    with pytest.raises(UnknownNameError, match=r"got 'lenet6'\. Did you mean 'lenet5'"):
         lab.train_subjects(["lenet6"])
 
 

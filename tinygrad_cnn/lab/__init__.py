@@ -3,9 +3,9 @@
 ===================  ===================================================================
 `conv_benchmark`     the three passes of convolutions; `conv_shapes`: which convolutions
 `train_benchmark`    whole steps of training and inference; `step_memory`: their memory
-`pytorch_networks`   the same networks in PyTorch
+`trained_networks`   ours, and `pytorch_networks`: the same in PyTorch
 `contract`           what every kernel has to keep, checked for one that you wrote
-`warm_up`            compiling ahead
+`compile_ahead`      compiling before somebody waits for it
 `timing`, `peak`     how times are taken, and the most that this machine can do
 `machine`, `rows`    whose figures they are, files of figures, and two files compared
 ===================  ===================================================================
@@ -18,8 +18,8 @@ from tinygrad_cnn.lab.machine import has_pytorch, machine_facts, on_threads
 from tinygrad_cnn.lab.rows import Comparison, Row, compare, read_rows, write_rows
 from tinygrad_cnn.lab.timing import Effort, Timing, take_turns
 from tinygrad_cnn.lab.train_benchmark import TrainRatio, benchmark_train, summarise_train
-from tinygrad_cnn.lab.train_subjects import TRAIN_SUBJECTS, TrainSubject, train_subjects
-from tinygrad_cnn.lab.warm_up import WarmedUp, kernels_of, warm_up
+from tinygrad_cnn.lab.trained_networks import TRAIN_SUBJECTS, TrainSubject, train_subjects
+from tinygrad_cnn.lab.compile_ahead import WarmedUp, kernels_of, warm_up
 
 __all__ = [
     "CONV_SUBJECTS",

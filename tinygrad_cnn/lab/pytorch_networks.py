@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_cnn.lab.machine import pytorch
-from tinygrad_cnn.lab.train_subjects import CLASSES, LEARNING_RATE, MOMENTUM, Array
+from tinygrad_cnn.lab.trained_networks import CLASSES, LEARNING_RATE, MOMENTUM, Array
 
 
 def build_in_pytorch(network: str) -> Any:
@@ -18,7 +18,7 @@ def build_in_pytorch(network: str) -> Any:
 
 
 class PyTorchTrainee:
-    """What :class:`~tinygrad_cnn.lab.train_subjects.Trainee` is, in PyTorch."""
+    """What :class:`~tinygrad_cnn.lab.trained_networks.Trainee` is, in PyTorch."""
 
     def __init__(self, model: Any, images: Array, labels: Array, channels_last: bool) -> None:
         self._torch = torch = pytorch()

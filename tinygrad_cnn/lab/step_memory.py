@@ -16,7 +16,7 @@ from tinygrad_cnn import nn
 from tinygrad_cnn.errors import TinygradCnnError
 from tinygrad_cnn.lab.machine import on_threads, pytorch
 from tinygrad_cnn.lab.pytorch_networks import PyTorchTrainee, build_in_pytorch
-from tinygrad_cnn.lab.train_subjects import (
+from tinygrad_cnn.lab.trained_networks import (
     CLASSES,
     TRAIN_SUBJECTS,
     Trainee,

@@ -19,7 +19,7 @@ from tinygrad_cnn.lab.pytorch_networks import PyTorchTrainee, build_in_pytorch
 from tinygrad_cnn.lab.rows import OURS, Row
 from tinygrad_cnn.lab.step_memory import peak_memory
 from tinygrad_cnn.lab.timing import Effort, take_turns
-from tinygrad_cnn.lab.train_subjects import Trainee, TrainSubject, build, draw_batch, fused
+from tinygrad_cnn.lab.trained_networks import Trainee, TrainSubject, build, draw_batch, fused
 
 TRAINING, INFERENCE = "training", "inference"
 FUSED = f"{OURS}, fused"
