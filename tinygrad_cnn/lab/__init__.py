@@ -11,6 +11,7 @@
 ===================  ===================================================================
 """
 
+from tinygrad_cnn.lab.compile_ahead import WarmedUp, kernels_of, warm_up
 from tinygrad_cnn.lab.contract import ContractReport, check_kernel
 from tinygrad_cnn.lab.conv_benchmark import ConvSummary, benchmark_conv, summarise_conv
 from tinygrad_cnn.lab.conv_shapes import CONV_SUBJECTS, conv_layers
@@ -19,7 +20,6 @@ from tinygrad_cnn.lab.rows import Comparison, Row, compare, read_rows, write_row
 from tinygrad_cnn.lab.timing import Effort, Timing, take_turns
 from tinygrad_cnn.lab.train_benchmark import TrainRatio, benchmark_train, summarise_train
 from tinygrad_cnn.lab.trained_networks import TRAIN_SUBJECTS, TrainSubject, train_subjects
-from tinygrad_cnn.lab.compile_ahead import WarmedUp, kernels_of, warm_up
 
 __all__ = [
     "CONV_SUBJECTS",
