@@ -67,8 +67,16 @@ WARM_UP = """
 import numpy as np
 import tinygrad_cnn as tg
 from tinygrad_cnn.train.loop import warm_up
-model = tg.nn.Sequential(tg.nn.Linear(3, 2))
-dataset = tg.data.ArrayDataset(np.ones((4, 3), np.float32), [0, 1, 0, 1])
+class Scale(tg.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = tg.nn.Parameter(np.ones(2, np.float32))
+
+    def forward(self, x):
+        return x * self.weight
+
+model = Scale()
+dataset = tg.data.ArrayDataset(np.ones((4, 2), np.float32), [0, 1, 0, 1])
 said = []
 warm_up(model, tg.optim.SGD(model.parameters(), lr=0.1), dataset, 2, say=said.append)
 print(*said, sep="\\n")
