@@ -48,7 +48,8 @@ def test_every_variant_of_every_pass_is_measured() -> None:
 
 @pytest.mark.parity
 def test_pytorch_is_measured_in_both_layouts() -> None:
-    rows = benchmark_conv({TINY: ("net",)}, effort=ONCE, with_pytorch=True)
+    with lab.on_threads(1):
+        rows = benchmark_conv({TINY: ("net",)}, effort=ONCE, with_pytorch=True)
     for step in conv_benchmark.PASSES:
         names = {row.who for row in rows if row.step == step}
         assert {"ours", "pytorch, NCHW", "pytorch, channels-last"} <= names

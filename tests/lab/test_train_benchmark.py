@@ -39,7 +39,8 @@ def test_without_pytorch_ours_alone_is_measured() -> None:
 def test_pytorch_computes_the_same(network: str) -> None:
     image = next(s.image for s in lab.TRAIN_SUBJECTS if s.network == network)
     subject = TrainSubject(network, 2, image)
-    rows = benchmark_train([subject], effort=ONCE, with_memory=False, with_pytorch=True)
+    with lab.on_threads(1):
+        rows = benchmark_train([subject], effort=ONCE, with_memory=False, with_pytorch=True)
     for step in ("training", "inference"):
         names = {row.who for row in rows if row.step == step}
         assert {"ours", "pytorch, NCHW", "pytorch, channels-last"} <= names
@@ -56,7 +57,8 @@ def test_a_network_that_computes_something_else_is_refused(monkeypatch: pytest.M
             return loss
 
     monkeypatch.setattr(train_benchmark, "Trainee", Doubled)
-    with pytest.raises(KernelMismatchError, match=r"got 'pytorch, NCHW' off by .* in C1.weight"):
+    told = r"got 'pytorch, NCHW' off by .* in C1.weight"
+    with pytest.raises(KernelMismatchError, match=told), lab.on_threads(1):
         benchmark_train([LENET], effort=ONCE, with_memory=False, with_pytorch=True)
 
 

@@ -87,7 +87,7 @@ def bench(
         _require(require_faster_than, rows)
 
 
-@bench.command()
+@bench.command(short_help="The passes of every convolution of seven networks.")
 @_measuring
 def conv(networks: str, no_pytorch: bool, json_file: Path | None, **asked: Any) -> None:
     """Measure the three passes of every distinct convolution of seven networks.
@@ -111,7 +111,7 @@ def conv(networks: str, no_pytorch: bool, json_file: Path | None, **asked: Any) 
     _show_conv(rows, machine)
 
 
-@bench.command()
+@bench.command(short_help="Whole steps of training and inference of five networks.")
 @_measuring
 @click.option("--no-memory", is_flag=True, help="Leave out peak memory.")
 def train(
