@@ -95,7 +95,7 @@ def conv(networks: str, no_pytorch: bool, json_file: Path | None, **asked: Any) 
     Of each pass: our default, our other variants, and PyTorch in both layouts where it is
     installed. GFLOP/s count two for each multiply-add of the definition, whatever a kernel
     really does; peak is what this machine reached in registers alone. Packing of weights and
-    memory for results are included.
+    memory for results are included. im2col runs on NumPy's BLAS, whose threads are its own.
 
     NAMES: lenet5, lab11_cnn2, lab11_cnn3, resnet20, allcnn_c, vgg16 (on 32x32), resnet18.
     """
