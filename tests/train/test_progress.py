@@ -14,8 +14,8 @@ class Terminal(io.StringIO):
 
 
 def use(display: Display) -> None:
-    with display.waiting("compiling kernels"):
-        pass
+    with display.waiting("compiling kernels") as say:
+        say("compiling [softmax] … (1 of 2)")
     display.line(epoch_heading())
     with display.steps("training", total=4, done=1) as advance:
         advance(2, "epoch 1 of 2")
@@ -37,6 +37,7 @@ def test_a_terminal_shows_a_bar_below_the_lines(monkeypatch: pytest.MonkeyPatch)
     shown = stream.getvalue()
     assert "\x1b[" in shown
     assert "epoch 1 of 2" in shown
+    assert "compiling [softmax] … (1 of 2)" in shown
     assert "[bold]a line[/bold] :smile:" in shown
 
 

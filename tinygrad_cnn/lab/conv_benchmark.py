@@ -1,186 +1,231 @@
-"""How fast the variants of the three convolution passes are, compared in one run.
+"""How fast the three passes of a convolution are: our variants, and PyTorch in both layouts.
 
-Correctness first: every variant is compared with the first one before it is timed. Then the
-variants take turns, repeat by repeat, so that a busy machine disturbs all of them alike, and
-the median of each is kept. Compilation happens in the first, untimed call. Ratios between
-columns of one run mean something; absolute figures of different runs do not.
+Correctness first: everybody is compared with our default before anything is timed. The time
+is that of a call as a network makes it: packing of the weight and memory for the result
+included, for us and for PyTorch. Ratios within one run mean something; absolute figures of
+different runs on a shared machine do not.
 """
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.errors import KernelMismatchError, OptionError
-from tinygrad_cnn.kernels.geometry import Convolution, Window
-from tinygrad_cnn.kernels.registry import Kernel, variants
+from tinygrad_cnn.device import CPU
+from tinygrad_cnn.errors import KernelMismatchError
+from tinygrad_cnn.kernels.geometry import Convolution
+from tinygrad_cnn.kernels.registry import Kernel, lookup, variants
+from tinygrad_cnn.lab.conv_shapes import describe, multiply_adds
+from tinygrad_cnn.lab.machine import has_pytorch
+from tinygrad_cnn.lab.pytorch_convolution import LAYOUTS, pytorch_calls
+from tinygrad_cnn.lab.rows import OURS, Row, geometric_mean
+from tinygrad_cnn.lab.timing import Effort, take_turns
 
 Array = npt.NDArray[Any]
 
 PASSES = ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight")
 
-
-class ConvShape(NamedTuple):
-    """A convolution layer: batch, channels in and out, image side, and what slides over it."""
-
-    batch: int
-    channels: int
-    filters: int
-    side: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-    groups: int = 1
-
-    @property
-    def window(self) -> Window:
-        """The sliding window."""
-        k, s, p, d = self.kernel, self.stride, self.padding, self.dilation
-        return Window(k, k, s, s, p, p, d, d, groups=self.groups)
-
-    @property
-    def multiply_adds(self) -> int:
-        """Multiply-adds of each of the three passes.
-
-        Examples
-        --------
-        >>> ConvShape(1, 1, 6, 32, 5).multiply_adds
-        117600
-        """
-        oh, ow = self.window.output_size(self.side, self.side)
-        channels = self.channels // self.groups
-        return self.batch * oh * ow * self.filters * channels * self.kernel**2
-
-    def __str__(self) -> str:
-        text = f"{self.batch} x {self.channels}→{self.filters}, {self.side}x{self.side}, "
-        text += f"kernel {self.kernel}"
-        text += f", stride {self.stride}" if self.stride != 1 else ""
-        text += f", padding {self.padding}" if self.padding else ""
-        text += f", dilation {self.dilation}" if self.dilation != 1 else ""
-        return text + (f", groups {self.groups}" if self.groups != 1 else "")
+_FEWEST_CHANNELS = 16  # of the layers among which the slowest is looked for
+_MANY_CHANNELS = 64  # of those that Winograd's effective speed is looked for in
 
 
-# The layer that the variants are judged by, then the two of LeNet-5.
-SHAPES = (
-    ConvShape(32, 64, 64, 32, 3, padding=1),
-    ConvShape(64, 1, 6, 32, 5),
-    ConvShape(64, 6, 16, 14, 5),
-)
+class _Data(NamedTuple):
+    """What a pass takes and gives, as our kernels have it."""
 
-
-class Measurement(NamedTuple):
-    """Median seconds of one variant of one pass on one shape."""
-
-    shape: ConvShape
-    operation: str
-    variant: str
-    seconds: float
-
-    @property
-    def gflops(self) -> float:
-        """Billions of floating-point operations per second, two for each multiply-add."""
-        return 2e-9 * self.shape.multiply_adds / self.seconds
-
-
-@dataclass
-class _Candidate:
-    kernel: Kernel
-    run: Callable[[], None]
-    out: Array
-    times: list[float]
+    operands: tuple[Array, ...]
+    shape: tuple[int, ...]
 
 
 def benchmark_conv(
-    shapes: Sequence[ConvShape] = SHAPES,
-    repeats: int = 9,
+    layers: Mapping[Convolution, Sequence[str]],
+    *,
+    effort: Effort | None = None,
+    peak: float | None = None,
+    with_pytorch: bool | None = None,
     skip: Sequence[str] = ("reference",),
-    progress: Callable[[str], None] = lambda text: None,
-) -> list[Measurement]:
-    """Measure every variant of the three passes.
+    progress: Callable[[str, int, int], None] = lambda text, done, total: None,
+) -> list[Row]:
+    """Measure every variant of the three passes on layers.
 
     Parameters
     ----------
-    shapes : sequence of ConvShape
-    repeats : int
-        Timed calls of each variant; the median is kept.
+    layers : mapping
+        Each layer and the networks it is from; see :func:`conv_layers`.
+    effort : Effort, optional
+        How long to measure.
+    peak : float, optional, in GFLOP/s
+        What the machine can do; rows then tell their share of it.
+    with_pytorch : bool, optional
+        By default where it is installed.
     skip : sequence of str
         Variants left out; the plain loops by default.
     progress : callable
-        Is told what is measured next.
+        ``progress(text, done, total)`` is told what is measured next.
 
     Raises
     ------
     KernelMismatchError
-        If a variant computes something else than the others.
+        If somebody computes something else than our default.
     OptionError
         If there is less than one repeat.
     """
-    if repeats < 1:
-        raise OptionError(f"bench: there is at least one repeat; got {repeats}")
-    measured = []
-    for shape in shapes:
-        for operation in PASSES:
-            progress(f"{operation}, {shape}")
-            candidates = _candidates(shape, operation, skip)
-            _compare(shape, operation, candidates)
-            for _ in range(repeats):
-                for candidate in candidates:
-                    begin = time.perf_counter()
-                    candidate.run()
-                    candidate.times.append(time.perf_counter() - begin)
-            measured += [
-                Measurement(shape, operation, one.kernel.variant, median(one.times))
-                for one in candidates
-            ]
-    return measured
+    with_pytorch = has_pytorch() if with_pytorch is None else with_pytorch
+    rows: list[Row] = []
+    disciplines = list(product(layers, PASSES))
+    for done, (layer, operation) in enumerate(disciplines):
+        progress(f"{operation}, {describe(layer)}", done, len(disciplines))
+        networks = tuple(layers[layer])
+        rows += _measure(layer, operation, networks, effort or Effort(), peak, with_pytorch, skip)
+    return rows
 
 
-def _candidates(shape: ConvShape, operation: str, skip: Sequence[str]) -> list[_Candidate]:
+def _measure(
+    layer: Convolution,
+    operation: str,
+    networks: tuple[str, ...],
+    effort: Effort,
+    peak: float | None,
+    with_pytorch: bool,
+    skip: Sequence[str],
+) -> list[Row]:
+    data = _draw(layer, operation)
+    kernels = {OURS: lookup(operation, "cpu", np.float32, layer)}
+    for kernel in variants(operation):
+        serves = not kernel.supports(layer, np.dtype(np.float32))
+        if kernel != kernels[OURS] and kernel.variant not in skip and serves:
+            kernels[f"{OURS}, {kernel.variant}"] = kernel
+    runs = {who: _call(kernel, data, layer) for who, kernel in kernels.items()}
+    if with_pytorch:
+        runs |= pytorch_calls(operation, data.operands, data.shape, layer.window)
+    _compare(layer, operation, kernels, data, runs)
+    rows = []
+    for who, timing in take_turns(runs, effort).items():
+        gflops = 2e-9 * multiply_adds(layer) / timing.seconds
+        facts: dict[str, Any] = {
+            "networks": list(networks), "channels": layer.channels, "gflops": gflops,
+        }  # fmt: skip
+        if who in kernels:
+            facts["variant"] = kernels[who].variant
+        if peak is not None:
+            facts["share_of_peak"] = gflops / peak
+        rows.append(Row("conv", describe(layer), operation, who, *timing, facts))
+    return rows
+
+
+def _draw(layer: Convolution, operation: str) -> _Data:
     generator = np.random.default_rng(0)
-    oh, ow = shape.window.output_size(shape.side, shape.side)
+    w = layer.window
 
     def draw(*sizes: int) -> Array:
         return generator.standard_normal(sizes, np.float32)
 
-    x = draw(shape.batch, shape.side, shape.side, shape.channels)
-    weight = draw(shape.filters, shape.channels // shape.groups, shape.kernel, shape.kernel)
-    grad = draw(shape.batch, oh, ow, shape.filters)
-    bias = draw(shape.filters)
-    operands, result = {
-        "conv2d_forward": ((x, weight, bias), grad),
-        "conv2d_grad_input": ((grad, weight), x),
-        "conv2d_grad_weight": ((grad, x), weight),
+    x = draw(layer.images, layer.height, layer.width, layer.channels)
+    weight = draw(layer.filters, layer.channels // w.groups, w.kh, w.kw)
+    grad = draw(layer.images, *w.output_size(layer.height, layer.width), layer.filters)
+    return {
+        "conv2d_forward": _Data((x, weight, draw(layer.filters)), grad.shape),
+        "conv2d_grad_input": _Data((grad, weight), x.shape),
+        "conv2d_grad_weight": _Data((grad, x), weight.shape),
     }[operation]
-    candidates = []
-    for kernel in variants(operation):
-        layer = Convolution.of(operation, (*operands, result), shape.window)
-        if kernel.variant in skip or kernel.supports(layer, x.dtype):
-            continue
-        out = np.full(result.shape, np.nan, np.float32)
-        candidates.append(_Candidate(kernel, _call(kernel, operands, shape.window, out), out, []))
-    return candidates
 
 
-def _call(
-    kernel: Kernel, operands: tuple[Array, ...], window: Window, out: Array
-) -> Callable[[], None]:
-    return lambda: kernel(*operands, window, out)
+def _call(kernel: Kernel, data: _Data, layer: Convolution) -> Callable[[], Array]:
+    def run() -> Array:
+        out: Array = CPU.empty(data.shape, np.dtype(np.float32))
+        kernel.function(*data.operands, layer.window, out)
+        return out
+
+    return run
 
 
-def _compare(shape: ConvShape, operation: str, candidates: list[_Candidate]) -> None:
-    """Run each variant once, which compiles it, and refuse one that differs."""
-    for candidate in candidates:
-        candidate.run()
-        expected, got = candidates[0].out, candidate.out
+def _compare(
+    layer: Convolution,
+    operation: str,
+    kernels: Mapping[str, Kernel],
+    data: _Data,
+    runs: Mapping[str, Callable[[], Any]],
+) -> None:
+    """Run everybody once, which compiles our kernels, and refuse whoever differs."""
+    expected: Array | None = None
+    for who, run in runs.items():
+        if who in kernels:
+            got = np.full(data.shape, np.nan, np.float32)
+            kernels[who].function(*data.operands, layer.window, got)
+        else:
+            got = run().numpy()
+            got = got if operation == "conv2d_grad_weight" else got.transpose(0, 2, 3, 1)
+        expected = got if expected is None else expected
         largest = float(np.abs(expected).max())
         if not np.abs(got - expected).max() <= 1e-4 * largest:
+            name = kernels[who].variant if who in kernels else who
             raise KernelMismatchError(
-                f"bench: all variants of {operation} agree within 1e-4 of the largest value; "
-                f"got {candidate.kernel.variant!r} unlike {candidates[0].kernel.variant!r} on "
-                f"{shape}"
+                f"bench: all ways to compute {operation} agree within 1e-4 of the largest value; "
+                f"got {name!r} unlike {kernels[OURS].variant!r} on {describe(layer)}"
             )
+
+
+# -- what it comes to --------------------------------------------------------------------
+
+
+class ConvSummary(NamedTuple):
+    """The figures that a run is judged by; NaN and "" where there is nothing to judge.
+
+    Parameters
+    ----------
+    ratio : float
+        How many times as fast as PyTorch's faster layout we are: all three passes of a shape
+        together, geometric mean over the shapes.
+    by_pass : dict
+        The same for each pass alone.
+    worst, worst_subject
+        The lowest ratio of a shape with 16 input channels or more, and which it is.
+    best_share, best_winograd : float
+        Highest share of the machine's peak, of direct and of Winograd kernels (effective:
+        counted in the multiply-adds of the definition; from 64 channels on).
+    """
+
+    ratio: float
+    by_pass: dict[str, float]
+    worst: float
+    worst_subject: str
+    best_share: float
+    best_winograd: float
+
+
+def summarise_conv(rows: Sequence[Row]) -> ConvSummary:
+    """Sum up the rows of :func:`benchmark_conv`."""
+    nan = float("nan")
+    times: dict[str, dict[str, dict[str, float]]] = {}
+    channels = {row.subject: row.facts["channels"] for row in rows}
+    for row in rows:
+        times.setdefault(row.subject, {}).setdefault(row.who, {})[row.step] = row.seconds
+    rivals = [f"pytorch, {layout}" for layout in LAYOUTS]
+    ratios: dict[str, float] = {}
+    by_pass: dict[str, list[float]] = {step: [] for step in PASSES}
+    for subject, who in times.items():
+        present = [who[rival] for rival in rivals if rival in who]
+        if not present:
+            continue
+        fastest = min(sum(steps.values()) for steps in present)
+        ratios[subject] = fastest / sum(who[OURS].values())
+        for step in PASSES:
+            by_pass[step].append(min(steps[step] for steps in present) / who[OURS][step])
+    wide = {s: ratio for s, ratio in ratios.items() if channels[s] >= _FEWEST_CHANNELS}
+    worst = min(wide, key=lambda subject: wide[subject], default="")
+    direct, winograd = [], []
+    for row in rows:
+        variant, share = row.facts.get("variant", ""), row.facts.get("share_of_peak", nan)
+        if variant == "direct":
+            direct.append(share)
+        elif "winograd" in variant and row.facts["channels"] >= _MANY_CHANNELS:
+            winograd.append(share)
+    return ConvSummary(
+        geometric_mean(ratios.values()),
+        {step: geometric_mean(values) for step, values in by_pass.items()},
+        wide.get(worst, nan),
+        worst,
+        max(direct, default=nan),
+        max(winograd, default=nan),
+    )
