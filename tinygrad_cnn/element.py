@@ -211,36 +211,44 @@ class FunctionElement:
 
     def __call__(self, *inputs: Variable) -> Any:
         """Check, compute and, where a gradient may be wanted, record."""
+        values = []
         try:
-            values = [variable._value for variable in inputs]
+            for variable in inputs:
+                values.append(variable._value)
         except AttributeError:
             require_variables(self.name, *inputs)
             raise
         self.device = common_device(self.name, inputs, values, self.scalars)
         self.check(*inputs)
-        observed = hooks.observers()
-        if observed:
-            result, effort = hooks.measured(lambda: self.forward(*values))
-        else:
-            result = self.forward(*values)
+        if hooks.observers():
+            return self._run_observed(inputs, values)
+        result = self.forward(*values)
         version = inputs[0].version if self.shares_memory else None
-        several = isinstance(result, tuple)
-        if several:
-            outputs = tuple(
-                self.output_device(position).variable(value, version)
-                for position, value in enumerate(result)
-            )
+        if isinstance(result, tuple):
+            outputs = self._wrap(result, version)
         else:
             outputs = (self.output_device(0).variable(result, version),)
-        recorded = graph.is_recording() and _is_gradient_wanted(inputs)
-        if recorded or observed:
-            self.order = next(graph.execution_order)
-            self.scope = graph.current_scope()
-            if recorded:
-                self._record(inputs, outputs)
-            if observed:
-                hooks.tell_forward(self, inputs, outputs, effort)
-        return outputs if several else outputs[0]
+        if graph.is_recording() and _is_gradient_wanted(inputs):
+            self._record(inputs, outputs)
+        return outputs if isinstance(result, tuple) else outputs[0]
+
+    def _run_observed(self, inputs: tuple[Variable, ...], values: list[Any]) -> Any:
+        """Compute and record as ever, and tell those who look on."""
+        result, effort = hooks.measured(lambda: self.forward(*values))
+        version = inputs[0].version if self.shares_memory else None
+        outputs = self._wrap(result if isinstance(result, tuple) else (result,), version)
+        if graph.is_recording() and _is_gradient_wanted(inputs):
+            self._record(inputs, outputs)
+        else:
+            self.order, self.scope = next(graph.execution_order), graph.current_scope()
+        hooks.tell_forward(self, inputs, outputs, effort)
+        return outputs if isinstance(result, tuple) else outputs[0]
+
+    def _wrap(self, values: tuple[Any, ...], version: Version | None) -> tuple[Variable, ...]:
+        return tuple(
+            self.output_device(position).variable(value, version)
+            for position, value in enumerate(values)
+        )
 
     def output_device(self, position: int) -> Device:
         """Return where an output lives: with the inputs, except where kinds are crossed."""
@@ -252,16 +260,19 @@ class FunctionElement:
                 f"{self.name}: an element is recorded once; got a second call of the same "
                 f"{type(self).__name__}. Make a new one for each call"
             )
+        self.order, self.scope = next(graph.execution_order), graph.current_scope()
         # What depends on nothing but freed graphs can never be walked: it is freed at birth,
         # so adding up losses over a training run keeps no chain of elements alive.
-        nodes, walkable = [], False
+        nodes, wanted, walkable = [], [], False
         for variable in inputs:
             node = variable.node
-            if node.belongs_to_freed_graph:
-                node = node.stub()
-            elif node.requires_grad:
-                walkable = True
+            if node.requires_grad:
+                if node.belongs_to_freed_graph:
+                    node = node.stub()
+                else:
+                    walkable = True
             nodes.append(node)
+            wanted.append(node.requires_grad)
         references = []
         for position, variable in enumerate(outputs):
             node = variable.node
@@ -272,13 +283,14 @@ class FunctionElement:
             references.append(weakref.ref(node))
         if not walkable:
             return
-        self.inputs, self.outputs = tuple(nodes), tuple(references)
-        self.wanted = tuple([node.requires_grad for node in nodes])
+        self.inputs, self.outputs, self.wanted = tuple(nodes), tuple(references), tuple(wanted)
         self._saved = {}
-        for position, wanted in enumerate(self.wanted):
-            if wanted:
-                for symbol in self.saves.get(self.rule.declared_symbol(position), ()):
-                    self._save(symbol, inputs, outputs)
+        places = self.rule.places
+        for target, needed in self.saves.items():
+            position = places[target]
+            if position < len(wanted) and wanted[position]:
+                for symbol in needed:
+                    self._save(symbol, places[symbol], inputs, outputs)
 
     def _has_gradient(self, position: int) -> bool:
         if self.differentiable is None:
@@ -286,15 +298,13 @@ class FunctionElement:
         return self.rule.outputs[position] in self.differentiable
 
     def _save(
-        self, symbol: str, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]
+        self, symbol: str, place: int, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]
     ) -> None:
-        place = self.rule.places[symbol]
         if place >= len(inputs):  # an optional input that was not given
             return
-        if place >= 0:
-            variable, node = inputs[place], self.inputs[place]
-        else:  # an output: its node is held weakly, since it holds this element strongly
-            variable, node = outputs[~place], None
+        variable = inputs[place] if place >= 0 else outputs[~place]
+        # The node of an output is held weakly, since it holds this element strongly.
+        node = self.inputs[place] if place >= 0 else None
         version = variable.version
         self._saved[symbol] = (variable._value, node, version, version.count)
 
@@ -303,13 +313,14 @@ class FunctionElement:
     def saved(self, symbol: str) -> Any:
         """Return a saved value as a Variable, where it matters with its place in the graph."""
         value, node, version, _ = self._saved[symbol]
-        device = self.device
-        if node is None:
-            position = ~self.rule.places[symbol]
-            device, node = self.output_device(position), self.outputs[position]()
-        if node is None or not graph.is_recording():  # nobody depends on it, or will
-            return device.variable(value, version)
-        return device.variable_class.wrap(value, node, version)
+        place = self.rule.places[symbol]
+        device = self.device if place >= 0 else self.output_device(~place)
+        if graph.is_recording():
+            if place < 0:
+                node = self.outputs[~place]()
+            if node is not None:  # else nobody depends on this output any more
+                return device.variable_class.wrap(value, node, version)
+        return device.variable(value, version)
 
     def check_saved(self) -> None:
         """Refuse to go on with saved arrays that were changed in place."""

@@ -94,7 +94,8 @@ class Node:
     @property
     def belongs_to_freed_graph(self) -> bool:
         """Whether the way back from here was let go by an earlier backward()."""
-        return self.freed or (self.creator is not None and self.creator.freed)
+        creator = self.creator
+        return self.freed or (creator is not None and creator.freed)
 
     def stub(self) -> "Node":
         """Return a stand-in that keeps nothing of a freed graph alive."""

@@ -20,7 +20,7 @@ from tinygrad_cnn.device import ARRAY_DEVICES, CPU, SHAPES
 from tinygrad_cnn.elements import arithmetic, join, shape
 from tinygrad_cnn.elements.requirements import broadcast_shape, normalise_axis
 from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, ShapeError
-from tinygrad_cnn.graph import Shape, is_recording
+from tinygrad_cnn.graph import Node, Shape, is_recording
 from tinygrad_cnn.kernels.stand_in import is_stand_in, stand_in
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.variable import Variable, require_float
@@ -341,6 +341,11 @@ class Tensor(ArrayOperand):
     __hash__ = object.__hash__
 
     # -- what the graph asks for -----------------------------------------------------
+
+    def _new_node(self) -> Node:
+        array = self._value
+        home = CPU if type(array) is np.ndarray else SHAPES
+        return Node(array.shape, array.dtype, home.name)
 
     def _size(self) -> int:
         return int(self._value.size)

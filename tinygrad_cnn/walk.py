@@ -168,7 +168,7 @@ class _Walk:
                 self._add(node, signal)
                 continue
             self.signals[node] = signal
-            if node.is_leaf and _is_private(signal, element, outgoing, incoming):
+            if node.creator is None and _is_private(signal, element, outgoing, incoming):
                 self.owned.add(node)
         if not self._retain:
             element.free()

@@ -13,6 +13,8 @@ from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.variable import Variable
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 Axes = int | Sequence[int] | None
 
 
@@ -35,16 +37,23 @@ def any_float_type(operation: str, dtype: np.dtype[Any]) -> None:
 
 def one_float_type(operation: str, *inputs: Variable) -> None:
     """Refuse inputs of several types, or of a type that has no kernels."""
+    first = inputs[0].dtype
+    if first is _FLOAT32 or first is _FLOAT64:
+        for variable in inputs:
+            if variable.dtype is not first:
+                break
+        else:
+            return
     for variable in inputs:
         if variable.dtype.kind != "f" or variable.dtype.itemsize not in (4, 8):
             raise DTypeError(
                 f"{operation}: values are float32 or float64; got {variable.dtype}. "
                 "Convert with .float()"
             )
-    types = [str(variable.dtype) for variable in inputs]
+    types = [variable.dtype for variable in inputs]
     if len(set(types)) > 1:
         raise DTypeError(
-            f"{operation}: all inputs have one type; got {', '.join(types)}. "
+            f"{operation}: all inputs have one type; got {', '.join(map(str, types))}. "
             "Convert with .float() or .double()"
         )
 
@@ -113,6 +122,8 @@ def finite_number(
     operation: str, option: str, given: Any, least: float = -math.inf, most: float = math.inf
 ) -> float:
     """Return an option that is a finite number, from `least` to `most`, as a float."""
+    if type(given) is float and least <= given <= most and -math.inf < given < math.inf:
+        return given
     if not _is_finite(given) or not least <= given <= most:
         bounds = f" of at least {least:g}" if math.isfinite(least) else ""
         bounds = f" from {least:g} to {most:g}" if math.isfinite(most) else bounds
@@ -127,8 +138,10 @@ def positive_number(operation: str, option: str, given: Any) -> float:
     return float(given)
 
 
-def constants(value: Any, numbers: Iterable[float]) -> tuple[Any, ...]:
+def constants(value: Any, numbers: Sequence[float]) -> tuple[Any, ...]:
     """Return options of an element as operands beside a value: of its kind and type."""
+    if not numbers:
+        return ()
     if isinstance(value, float):
         return tuple(numbers)
     return tuple(value.dtype.type(number) for number in numbers)
