@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -73,8 +74,8 @@ class Device:
         """Allocate an activation for a kernel to fill: (N, C, H, W) is channels-last inside."""
         raise NotImplementedError  # abstract
 
-    def zeros_like_type(self, shape: Shape, like: Any) -> Any:
-        """Return zeros of a shape, in the element type of another value."""
+    def no_bias(self, weight: Any) -> Any:
+        """Return what stands for a bias where a weight (out, ...) has none."""
         raise NotImplementedError  # abstract
 
     def total(self, value: Any) -> Any:
@@ -107,7 +108,7 @@ class ScalarDevice(Device):
     def rowwise(self, operation: str, value: Any, *operands: Any, vector: Shape) -> Any:
         return self.kernel(operation).function(value, *operands)
 
-    def zeros_like_type(self, shape: Shape, like: Any) -> Any:
+    def no_bias(self, weight: Any) -> Any:
         return 0.0
 
     def total(self, value: Any) -> Any:
@@ -184,11 +185,11 @@ class ArrayDevice(Device):
     def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
         return layout.empty_activation(shape, dtype)
 
-    def zeros_like_type(self, shape: Shape, like: Any) -> Any:
-        return self.xp.zeros(shape, like.dtype)
+    def no_bias(self, weight: Any) -> Any:
+        return _zeros(self, weight.shape[0], weight.dtype)
 
     def total(self, value: Any) -> Any:
-        return self.xp.asarray(value.sum())
+        return self.xp.asarray(np.add.reduce(value, axis=None))
 
     def channel_totals(self, value: Any, axis: int) -> Any:
         last = layout.axis_last(value, axis)
@@ -232,6 +233,12 @@ class ShapesDevice(ArrayDevice):
     def keep_mask(self, shape: Shape, p: float, generator: np.random.Generator) -> Any:
         """Draw nothing."""
         return stand_in(shape, np.bool_)
+
+
+@lru_cache(maxsize=256)
+def _zeros(device: ArrayDevice, size: int, dtype: np.dtype[Any]) -> Any:
+    """Return zeros for all who want so many; kernels only read them."""
+    return device.xp.zeros(size, dtype)
 
 
 def _do_nothing(*arrays: Any) -> None:

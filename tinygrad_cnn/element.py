@@ -313,14 +313,14 @@ class FunctionElement:
     def saved(self, symbol: str) -> Any:
         """Return a saved value as a Variable, where it matters with its place in the graph."""
         value, node, version, _ = self._saved[symbol]
-        place = self.rule.places[symbol]
-        device = self.device if place >= 0 else self.output_device(~place)
-        if graph.is_recording():
-            if place < 0:
-                node = self.outputs[~place]()
-            if node is not None:  # else nobody depends on this output any more
-                return device.variable_class.wrap(value, node, version)
-        return device.variable(value, version)
+        device, recording = self.device, graph.is_recording()
+        if node is None:
+            position = ~self.rule.places[symbol]
+            device = self.output_device(position)
+            node = self.outputs[position]() if recording else None
+        if node is None or not recording:  # nobody depends on this output any more, or will
+            return device.variable(value, version)
+        return device.variable_class.wrap(value, node, version)
 
     def check_saved(self) -> None:
         """Refuse to go on with saved arrays that were changed in place."""

@@ -229,20 +229,13 @@ def _is_private(
     if hooks.observers() or not signal._is_writable():  # who looks on may have kept it
         return False
     itself = 0
-    for other in incoming:
+    for other in (*outgoing, *incoming):
         if other is signal:
             itself += 1
         elif other is not None and signal._shares_memory(other._value):
             return False
-    if itself > 1:
-        return False
-    for other in outgoing:
-        if other is not None and (other is signal or signal._shares_memory(other._value)):
-            return False
-    for value, *_ in element._saved.values():
-        if signal._shares_memory(value):
-            return False
-    return True
+    saved = element._saved.values()
+    return itself == 1 and not any(signal._shares_memory(value) for value, *_ in saved)
 
 
 def _deposit(node: Node, signal: "Variable", mine: bool) -> None:

@@ -3,6 +3,7 @@
 The rectifiers, which do not, stand in `activation_rectifiers`.
 """
 
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
 from tinygrad_cnn.element import FunctionElement, Rule
@@ -167,6 +168,7 @@ def _fraction(slope: float) -> str:
     return "1/6" if slope == 1 / 6 else numeral(slope)
 
 
+@lru_cache(maxsize=256)
 def _hardsigmoid_rule(slope: str) -> Rule:
     return Rule(
         ("z",),
@@ -178,6 +180,7 @@ def _hardsigmoid_rule(slope: str) -> Rule:
     )
 
 
+@lru_cache(maxsize=256)
 def _hardsigmoid_grad_rule(slope: str) -> Rule:
     return Rule(
         ("δ", "a"),

@@ -53,7 +53,7 @@ class AffineElement(FunctionElement, name="affine"):
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         features = np.shape(weight)[:1]
         if bias is None:
-            bias = self.device.zeros_like_type(features, x)
+            bias = self.device.no_bias(weight)
         return self.device.rowwise("affine_forward", x, weight, bias, vector=features)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:

@@ -15,7 +15,7 @@ from tinygrad_cnn.elements.reduce import ChannelSumElement
 from tinygrad_cnn.elements.requirements import one_float_type
 from tinygrad_cnn.elements.window import (
     Margins,
-    check_window,
+    fitted,
     group_count,
     sliding_window,
     window_options,
@@ -132,22 +132,21 @@ class SlidingElement(ConvElement):
         self.window = sliding_window(
             self.name, (kh, kw), self.stride, self.padding, self.dilation, self.groups
         )
-        check_window(self.name, self.window, as_images(x.shape))
+        self.output_size = fitted(self.name, self.window, *as_images(x.shape)[2:])
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         x, weight = self.lifted(x), self.turned(self.lifted(weight))
-        height, width = self.window.output_size(*x.shape[2:])
-        out = self.device.empty_activation((x.shape[0], weight.shape[0], height, width), x.dtype)
+        out = self.device.empty((x.shape[0], *self.output_size, weight.shape[0]), x.dtype)
         if bias is None:
-            bias = self.device.zeros_like_type(weight.shape[:1], x)
+            bias = self.device.no_bias(weight)
         self.run(
             "conv2d_forward",
             layout.channels_last(x),
             weight,
             layout.contiguous(bias),
-            layout.channels_last(out),
+            out,
         )
-        return self.lowered(out)
+        return self.lowered(layout.user_view(out))
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_weight, *want_bias = self.wanted
@@ -176,10 +175,10 @@ class GradInputElement(ConvElement):
 
     def forward(self, signal: Any, weight: Any) -> Any:
         signal, weight = self.lifted(signal), self.turned(self.lifted(weight))
-        out = self.device.empty_activation(as_images(self.shape), signal.dtype)
-        operands = (layout.channels_last(signal), weight)
-        self.run("conv2d_grad_input", *operands, layout.channels_last(out))
-        return self.lowered(out)
+        n, c, height, width = as_images(self.shape)
+        out = self.device.empty((n, height, width, c), signal.dtype)
+        self.run("conv2d_grad_input", layout.channels_last(signal), weight, out)
+        return self.lowered(layout.user_view(out))
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_signal, want_weight = self.wanted

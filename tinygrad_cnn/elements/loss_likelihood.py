@@ -1,5 +1,6 @@
 """Negative log-likelihood: the loss of classes whose log-probabilities are given."""
 
+from functools import lru_cache
 from typing import Any
 
 from tinygrad_cnn.element import Rule
@@ -94,6 +95,7 @@ def likelihood_rule(
 # -- negative log-likelihood ---------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
 def _nll_loss_rule(reduction: str, weighted: bool = False) -> Rule:
     if not weighted:
         each = ("-{x}[{labels}]", "-x_l")

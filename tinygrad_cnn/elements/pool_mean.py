@@ -44,11 +44,10 @@ def _window_spans(
 
 def over_spans(element: ArrayElement, operation: str, x: Any, spans: Spans, shape: Shape) -> Any:
     """Run a kernel that works on spans; return what it fills."""
-    out = element.device.empty_activation(shape, x.dtype)
-    element.device.kernel(operation, x.dtype).function(
-        layout.channels_last(x), *spans, layout.channels_last(out)
-    )
-    return out
+    n, c, height, width = shape
+    out = element.device.empty((n, height, width, c), x.dtype)
+    element.device.kernel(operation, x.dtype).function(layout.channels_last(x), *spans, out)
+    return layout.user_view(out)
 
 
 class _SpanElement(PoolElement):
@@ -60,7 +59,7 @@ class _SpanElement(PoolElement):
     def check(self, x: Variable) -> None:
         super().check(x)
         w, (height, width) = self.window, x.shape[2:]
-        oh, ow = w.output_size(height, width)
+        oh, ow = self.pooled(x.shape)[2:]
         self.spans = (
             _window_spans(height, oh, w.kh, w.sh, w.ph, self.divisor),
             _window_spans(width, ow, w.kw, w.sw, w.pw, self.divisor),

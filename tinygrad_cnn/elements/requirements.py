@@ -111,6 +111,8 @@ def broadcast_shape(operation: str, *shapes: Shape) -> Shape:
 
 def is_integer(given: Any, least: float) -> bool:
     """Tell whether an option is an integer of at least `least`; truth values are none."""
+    if type(given) is int:
+        return given >= least
     return isinstance(given, Integral) and not isinstance(given, bool) and int(given) >= least
 
 
