@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_cnn.device import SCALAR
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.reduce import ChannelSumElement, sum_to
 from tinygrad_cnn.elements.requirements import any_float_type, one_float_type, require_variables
@@ -37,17 +38,18 @@ class AffineElement(FunctionElement, name="affine"):
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
         given = (x, weight) if bias is None else (x, weight, bias)
         one_float_type("affine", *given)
-        if x.device == "scalar":
+        if self.device is SCALAR:
             return
-        if len(weight.shape) != 2 or not x.shape or x.shape[-1] != weight.shape[1]:
+        x_shape, w_shape = x.shape, weight.shape
+        if len(w_shape) != 2 or not x_shape or x_shape[-1] != w_shape[1]:
             raise ShapeError(
                 "affine: weight is (out, in) and the last axis of x has size in; got x "
-                f"{x.shape} and weight {weight.shape}"
+                f"{x_shape} and weight {w_shape}"
             )
-        if bias is not None and bias.shape != weight.shape[:1]:
+        if bias is not None and bias.shape != w_shape[:1]:
             raise ShapeError(
                 "affine: bias has one value for each row of weight; got bias "
-                f"{bias.shape} and weight {weight.shape}"
+                f"{bias.shape} and weight {w_shape}"
             )
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:

@@ -103,36 +103,37 @@ class SlidingElement(ConvElement):
         self.groups = group_count(self.name, groups)
 
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
-        images, filters = self.shapes
-        if len(x.shape) != self.rank or len(weight.shape) != self.rank:
+        x_shape, w_shape = x.shape, weight.shape
+        if len(x_shape) != self.rank or len(w_shape) != self.rank:
+            images, filters = self.shapes
             raise ShapeError(
                 f"{self.name}: x is {images} and weight {filters}; got x "
-                f"{x.shape} and weight {weight.shape}"
+                f"{x_shape} and weight {w_shape}"
             )
-        if 0 in weight.shape:
-            raise ShapeError(f"{self.name}: no size of the weight is zero; got {weight.shape}")
-        if x.shape[1] % self.groups or weight.shape[0] % self.groups:
+        if 0 in w_shape:
+            raise ShapeError(f"{self.name}: no size of the weight is zero; got {w_shape}")
+        if x_shape[1] % self.groups or w_shape[0] % self.groups:
             raise ShapeError(
                 f"{self.name}: groups divides the channels of x and the filters; got groups "
-                f"{self.groups}, x {x.shape} and weight {weight.shape}"
+                f"{self.groups}, x {x_shape} and weight {w_shape}"
             )
-        if x.shape[1] != weight.shape[1] * self.groups:
+        if x_shape[1] != w_shape[1] * self.groups:
             groups = f" in each of {self.groups} groups" if self.groups > 1 else ""
             raise ShapeError(
-                f"{self.name}: x has {x.shape[1]} channels but weight expects "
-                f"{weight.shape[1]}{groups}; got x {x.shape} and weight {weight.shape}"
+                f"{self.name}: x has {x_shape[1]} channels but weight expects "
+                f"{w_shape[1]}{groups}; got x {x_shape} and weight {w_shape}"
             )
-        if bias is not None and bias.shape != weight.shape[:1]:
+        if bias is not None and bias.shape != w_shape[:1]:
             raise ShapeError(
                 f"{self.name}: bias has one value for each output channel; got bias "
-                f"{bias.shape} and weight {weight.shape}"
+                f"{bias.shape} and weight {w_shape}"
             )
         one_float_type(self.name, *((x, weight) if bias is None else (x, weight, bias)))
-        kh, kw = as_images(weight.shape)[2:]
+        kh, kw = as_images(w_shape)[2:]
         self.window = sliding_window(
             self.name, (kh, kw), self.stride, self.padding, self.dilation, self.groups
         )
-        self.output_size = fitted(self.name, self.window, *as_images(x.shape)[2:])
+        self.output_size = fitted(self.name, self.window, *as_images(x_shape)[2:])
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         x, weight = self.lifted(x), self.turned(self.lifted(weight))

@@ -46,7 +46,8 @@ class LikelihoodElement(ClassLossElement):
     def weighed(self, x: Any, labels: Any, weight: Any, *options: Any) -> Any:
         """Run the kernel of the losses and of their weights, and reduce the losses."""
         flat = label_vector(labels)
-        losses, shares = (self.device.empty(flat.shape, x.dtype) for _ in range(2))
+        losses = self.device.empty(flat.shape, x.dtype)
+        shares = self.device.empty(flat.shape, x.dtype)
         given = class_weights(self.device, weight, x.dtype)
         self.device.kernel(f"{self.name}_forward", x.dtype).function(
             score_rows(self.device, x), flat, given, self.ignore_index, *options, losses, shares

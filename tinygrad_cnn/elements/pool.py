@@ -50,12 +50,11 @@ class PoolElement(ArrayElement):
         one_float_type(called, x)
         if self.ceil_mode:
             self.window = _rounded_up(self.window, *x.shape[2:])
-        fitted(called, self.window, *x.shape[2:])
-        _check_pixels(called, self.window, *x.shape[2:])
+        self.output_size = _filled(called, self.window, *x.shape[2:])
 
     def pooled(self, shape: Shape) -> Shape:
         """Return the shape after pooling."""
-        return (*shape[:2], *fitted(self.called or self.name, self.window, *shape[2:]))
+        return (*shape[:2], *self.output_size)
 
 
 def _rounded_up(window: Window, height: int, width: int) -> Window:
@@ -76,9 +75,13 @@ def _reach(size: int, span: int, stride: int, padding: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _check_pixels(operation: str, window: Window, height: int, width: int) -> None:
-    """Refuse windows between whose taps an image falls through; only gaps make these."""
-    sizes = zip((height, width), window.output_size(height, width), strict=True)
+def _filled(operation: str, window: Window, height: int, width: int) -> Pair:
+    """Return the size after pooling, or refuse windows that do not fit or hold no pixel.
+
+    An image falls through between the taps of a window only where there are gaps.
+    """
+    output_size = fitted(operation, window, height, width)
+    sizes = zip((height, width), output_size, strict=True)
     steps = (
         (window.kh, window.sh, window.ph, window.dh),
         (window.kw, window.sw, window.pw, window.dw),
@@ -93,6 +96,7 @@ def _check_pixels(operation: str, window: Window, height: int, width: int) -> No
                 f"that falls between the taps of a kernel of {window.kh}x{window.kw} with "
                 f"padding {(window.ph, window.pw)} and dilation {(window.dh, window.dw)}"
             )
+    return output_size
 
 
 def pool_window(

@@ -30,7 +30,6 @@ def span_table(first: Any, end: Any, size: Any) -> layout.Array:
     return table
 
 
-@lru_cache(maxsize=256)
 def _window_spans(
     pixels: int, outputs: int, kernel: int, stride: int, padding: int, divisor: str
 ) -> layout.Array:
@@ -40,6 +39,14 @@ def _window_spans(
     inside = np.maximum(first, 0), np.minimum(end, pixels)
     sizes = {"padded": end - first, "image": inside[1] - inside[0], "one": 1}
     return span_table(*inside, sizes[divisor])
+
+
+@lru_cache(maxsize=256)
+def _both_spans(window: Window, pixels: Shape, outputs: Shape, divisor: str) -> Spans:
+    return (
+        _window_spans(pixels[0], outputs[0], window.kh, window.sh, window.ph, divisor),
+        _window_spans(pixels[1], outputs[1], window.kw, window.sw, window.pw, divisor),
+    )
 
 
 def over_spans(element: ArrayElement, operation: str, x: Any, spans: Spans, shape: Shape) -> Any:
@@ -58,12 +65,7 @@ class _SpanElement(PoolElement):
 
     def check(self, x: Variable) -> None:
         super().check(x)
-        w, (height, width) = self.window, x.shape[2:]
-        oh, ow = self.pooled(x.shape)[2:]
-        self.spans = (
-            _window_spans(height, oh, w.kh, w.sh, w.ph, self.divisor),
-            _window_spans(width, ow, w.kw, w.sw, w.pw, self.divisor),
-        )
+        self.spans = _both_spans(self.window, x.shape[2:], self.output_size, self.divisor)
 
     def forward(self, x: Any) -> Any:
         return over_spans(self, "mean_pool2d_forward", x, self.spans, self.pooled(x.shape))

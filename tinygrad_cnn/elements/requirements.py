@@ -63,6 +63,8 @@ def one_float_type(operation: str, *inputs: Variable) -> None:
 
 def integers(operation: str, noun: str, given: Any) -> tuple[int, ...]:
     """Return sizes, axes or widths as Python integers; a single one may stand alone."""
+    if type(given) is tuple and set(map(type, given)) <= {int}:
+        return given
     several = given if isinstance(given, Iterable) else (given,)
     try:
         return tuple(operator.index(number) for number in several)

@@ -19,10 +19,7 @@ Margins = tuple[Pair, Pair] | str
 
 def pair(operation: str, option: str, value: int | Sequence[int], least: int) -> Pair:
     """Return an option as (down, across), both at least `least`."""
-    if type(value) is int:
-        both: tuple[int, ...] = (value, value)
-    else:
-        both = tuple(value) if isinstance(value, Sequence) else (value, value)
+    both = tuple(value) if isinstance(value, (tuple, Sequence)) else (value, value)
     if len(both) != 2 or not (is_integer(both[0], least) and is_integer(both[1], least)):
         raise OptionError(
             f"{operation}: {option} is an integer of at least {least}, or two of them "
@@ -62,9 +59,7 @@ def margins(operation: str, padding: Padding) -> Margins:
     """Return padding as ((top, bottom), (left, right)), or "same"."""
     if isinstance(padding, str):
         return _by_word(operation, padding)
-    sides: Any = (padding, padding)
-    if type(padding) is not int and isinstance(padding, Sequence):
-        sides = padding
+    sides = padding if isinstance(padding, (tuple, Sequence)) else (padding, padding)
     if len(sides) != 2 or not (_is_margin(sides[0]) and _is_margin(sides[1])):
         raise OptionError(
             f"{operation}: padding is an integer of at least 0, two of them (down, across), "
@@ -95,16 +90,12 @@ def _by_word(operation: str, padding: str) -> Margins:
 
 
 def _is_margin(side: Any) -> bool:
-    if type(side) is int:
-        return side >= 0
-    ends = side if isinstance(side, Sequence) else (side, side)
+    ends = side if isinstance(side, (tuple, Sequence)) else (side, side)
     return len(ends) == 2 and is_integer(ends[0], 0) and is_integer(ends[1], 0)
 
 
 def _near_and_far(side: Any) -> Pair:
-    if type(side) is int:
-        return side, side
-    near, far = side if isinstance(side, Sequence) else (side, side)
+    near, far = side if isinstance(side, (tuple, Sequence)) else (side, side)
     return int(near), int(far)
 
 
