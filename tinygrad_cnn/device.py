@@ -134,6 +134,7 @@ class ArrayDevice(Device):
         # The usual case: one type, and one shape beside single numbers.
         dtype = operands[0].dtype
         shape: Shape = ()
+        ready = True
         for operand in operands:
             if operand.dtype is not dtype:
                 return self._broadcast(operation, operands)
@@ -141,12 +142,15 @@ class ArrayDevice(Device):
                 if shape:
                     return self._broadcast(operation, operands)
                 shape = own
-        ready, channels_last = layout.alike(operands, len(shape))
-        if channels_last:
-            n, c, h, w = shape
-            shape = (n, h, w, c)
+            ready = ready and operand.flags.c_contiguous
+        channels_last = False
+        if not ready or len(shape) == 4:
+            operands, channels_last = layout.alike(operands, len(shape))
+            if channels_last:
+                n, c, h, w = shape
+                shape = (n, h, w, c)
         out = self.empty(shape, dtype)
-        self.kernel(operation, dtype).function(*ready, out)
+        self.kernel(operation, dtype).function(*operands, out)
         return layout.user_view(out) if channels_last else out
 
     def _broadcast(self, operation: str, operands: tuple[Any, ...]) -> Any:

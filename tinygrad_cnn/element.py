@@ -152,6 +152,7 @@ class FunctionElement:
     differentiable: ClassVar[tuple[str, ...] | None] = None  # outputs with a gradient; all
     sees_everything: ClassVar[bool] = False  # whether it adds up over whole images
     scalars: ClassVar[bool] = True  # whether it works on Scalars too
+    destination: Device | None = None  # where outputs live, if not with the inputs
 
     device: Device
     order: int  # this and the scope are known where somebody observes or records
@@ -227,7 +228,7 @@ class FunctionElement:
         if isinstance(result, tuple):
             outputs = self._wrap(result, version)
         else:
-            outputs = (self.output_device(0).variable(result, version),)
+            outputs = ((self.destination or self.device).variable(result, version),)
         if graph.is_recording() and _is_gradient_wanted(inputs):
             self._record(inputs, outputs)
         return outputs if isinstance(result, tuple) else outputs[0]
@@ -245,14 +246,8 @@ class FunctionElement:
         return outputs if isinstance(result, tuple) else outputs[0]
 
     def _wrap(self, values: tuple[Any, ...], version: Version | None) -> tuple[Variable, ...]:
-        return tuple(
-            self.output_device(position).variable(value, version)
-            for position, value in enumerate(values)
-        )
-
-    def output_device(self, position: int) -> Device:
-        """Return where an output lives: with the inputs, except where kinds are crossed."""
-        return self.device
+        device = self.destination or self.device
+        return tuple(device.variable(value, version) for value in values)
 
     def _record(self, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]) -> None:
         if self.inputs:
@@ -265,14 +260,16 @@ class FunctionElement:
         # so adding up losses over a training run keeps no chain of elements alive.
         nodes, wanted, walkable = [], [], False
         for variable in inputs:
-            node = variable.node
-            if node.requires_grad:
-                if node.belongs_to_freed_graph:
+            node = variable._node or variable.node
+            needed = node.requires_grad
+            if needed:
+                creator = node.creator
+                if node.freed or (creator is not None and creator.freed):
                     node = node.stub()
                 else:
                     walkable = True
             nodes.append(node)
-            wanted.append(node.requires_grad)
+            wanted.append(needed)
         references = []
         for position, variable in enumerate(outputs):
             node = variable.node
@@ -286,27 +283,23 @@ class FunctionElement:
         self.inputs, self.outputs, self.wanted = tuple(nodes), tuple(references), tuple(wanted)
         self._saved = {}
         places = self.rule.places
-        for target, needed in self.saves.items():
+        for target, symbols in self.saves.items():
             position = places[target]
             if position < len(wanted) and wanted[position]:
-                for symbol in needed:
-                    self._save(symbol, places[symbol], inputs, outputs)
+                for symbol in symbols:
+                    place = places[symbol]
+                    if place >= len(inputs):  # an optional input that was not given
+                        continue
+                    variable = inputs[place] if place >= 0 else outputs[~place]
+                    # The node of an output is held weakly: it holds this element strongly.
+                    origin = nodes[place] if place >= 0 else None
+                    version = variable.version
+                    self._saved[symbol] = (variable._value, origin, version, version.count)
 
     def _has_gradient(self, position: int) -> bool:
         if self.differentiable is None:
             return True
         return self.rule.outputs[position] in self.differentiable
-
-    def _save(
-        self, symbol: str, place: int, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]
-    ) -> None:
-        if place >= len(inputs):  # an optional input that was not given
-            return
-        variable = inputs[place] if place >= 0 else outputs[~place]
-        # The node of an output is held weakly, since it holds this element strongly.
-        node = self.inputs[place] if place >= 0 else None
-        version = variable.version
-        self._saved[symbol] = (variable._value, node, version, version.count)
 
     # -- walking back ----------------------------------------------------------------
 
@@ -315,9 +308,8 @@ class FunctionElement:
         value, node, version, _ = self._saved[symbol]
         device, recording = self.device, graph.is_recording()
         if node is None:
-            position = ~self.rule.places[symbol]
-            device = self.output_device(position)
-            node = self.outputs[position]() if recording else None
+            device = self.destination or device
+            node = self.outputs[~self.rule.places[symbol]]() if recording else None
         if node is None or not recording:  # nobody depends on this output any more, or will
             return device.variable(value, version)
         return device.variable_class.wrap(value, node, version)

@@ -156,11 +156,12 @@ class _Walk:
             outgoing.append(signal)
         if not reached:
             return
+        run = _run_observed if hooks.observers() else type(element).propagate
         if self._ways is None:
-            incoming = _run_backward(element, tuple(outgoing))
+            incoming = run(element, tuple(outgoing))
         else:
             with element.wanting(self._ways[element.order]):
-                incoming = _run_backward(element, tuple(outgoing))
+                incoming = run(element, tuple(outgoing))
         for node, signal in zip(element.inputs, incoming, strict=True):
             if signal is None:
                 continue
@@ -204,9 +205,11 @@ class _Walk:
             present._accumulate(signal)
 
 
-def _run_backward(element: "FunctionElement", outgoing: "Signals") -> "Signals":
-    if not hooks.observers():
-        return element.propagate(outgoing)
+def _run_observed(element: "FunctionElement", outgoing: "Signals") -> "Signals":
+    """Let an element propagate error signals, and tell those who look on.
+
+    They may replace what it answers.
+    """
     # With create_graph the elements of the walk become part of a graph: they are told too.
     with nullcontext() if is_recording() else hooks.unobserved():
         incoming, effort = hooks.measured(lambda: element.propagate(outgoing))

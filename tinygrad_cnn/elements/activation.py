@@ -25,6 +25,8 @@ class ActivationElement(FunctionElement):
         any_float_type(self.name, z.dtype)
 
     def forward(self, z: Any) -> Any:
+        if not self.numbers:
+            return self.device.elementwise(self.name, z)
         return self.device.elementwise(self.name, z, *constants(z, self.numbers))
 
     def backward(self, signal: Variable) -> Variable:
@@ -41,6 +43,8 @@ class ActivationGradientElement(FunctionElement):
         self.numbers = numbers
 
     def forward(self, signal: Any, a: Any) -> Any:
+        if not self.numbers:
+            return self.device.elementwise(self.name, signal, a)
         return self.device.elementwise(self.name, signal, a, *constants(a, self.numbers))
 
     def slope_of_slope(self, a: Any) -> Any:
