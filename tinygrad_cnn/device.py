@@ -167,6 +167,14 @@ class ArrayDevice(Device):
         self.kernel(operation, dtype).function(*aligned, out)
         return layout.user_view(out) if channels_last else out
 
+    def add_into(self, total: Any, value: Any) -> None:
+        """Add a value to another of its shape and type, in the memory of that."""
+        ready, _ = layout.alike((total, value), total.ndim)
+        if self.xp.may_share_memory(ready[0], total):
+            self.kernel("add", total.dtype).function(*ready, ready[0])
+        else:  # neither order of its axes makes it contiguous
+            self.xp.add(total, value, out=total)
+
     def dense(self, operation: str, *operands: Any, shape: Shape) -> Any:
         dtype = operands[0].dtype
         out = self.empty(shape, dtype)

@@ -149,6 +149,7 @@ class FunctionElement:
     saves: Mapping[str, tuple[str, ...]] = {}  # as the rule: of the class, or of an instance
     convention: str = ""  # as the rule
     shares_memory: ClassVar[bool] = False  # whether outputs may be views of the first input
+    answers_anew: ClassVar[bool] = False  # whether backward answers in memory of its own, always
     differentiable: ClassVar[tuple[str, ...] | None] = None  # outputs with a gradient; all
     sees_everything: ClassVar[bool] = False  # whether it adds up over whole images
     scalars: ClassVar[bool] = True  # whether it works on Scalars too

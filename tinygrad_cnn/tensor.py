@@ -354,7 +354,7 @@ class Tensor(ArrayOperand):
         return _leaf(ARRAY_DEVICES[self.device].xp.ones(self.shape, self.dtype))
 
     def _accumulate(self, other: Self) -> None:
-        np.add(self._value, other._value, out=self._value)
+        ARRAY_DEVICES[self.device].add_into(self._value, other._value)
 
     def _shares_memory(self, value: Any) -> bool:
         return isinstance(value, np.ndarray) and np.may_share_memory(self._value, value)

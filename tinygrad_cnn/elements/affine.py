@@ -34,6 +34,7 @@ class AffineElement(FunctionElement, name="affine"):
     )
     saves = {"x": ("weight",), "weight": ("x",)}
     sees_everything = True
+    answers_anew = True
 
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
         given = (x, weight) if bias is None else (x, weight, bias)
@@ -60,10 +61,11 @@ class AffineElement(FunctionElement, name="affine"):
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_weight, *want_bias = self.wanted
+        to_bias = [ChannelSumElement(axis=-1)(signal) if want else None for want in want_bias]
         return (
             AffineGradInputElement()(signal, self.saved("weight")) if want_x else None,
             AffineGradWeightElement()(signal, self.saved("x")) if want_weight else None,
-            *(ChannelSumElement(axis=-1)(signal) if want else None for want in want_bias),
+            *to_bias,
         )
 
     def multiply_adds(

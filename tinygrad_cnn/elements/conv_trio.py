@@ -89,6 +89,7 @@ class SlidingElement(ConvElement):
     rank: ClassVar[int]
     shapes: ClassVar[tuple[str, str]]  # of x and weight, for messages
     saves = {"x": ("weight",), "weight": ("x",)}
+    answers_anew = True
 
     def __init__(
         self,
@@ -157,7 +158,8 @@ class SlidingElement(ConvElement):
             to_x = self.grad_input(signal, self.saved("weight"), x.shape)
         if want_weight:
             to_weight = self.grad_weight(signal, self.saved("x"), weight.shape)
-        return to_x, to_weight, *(ChannelSumElement(1)(signal) if w else None for w in want_bias)
+        to_bias = [ChannelSumElement(1)(signal) if want else None for want in want_bias]
+        return to_x, to_weight, *to_bias
 
     def multiply_adds(
         self, inputs: Sequence[Node], outputs: Sequence[Node]
