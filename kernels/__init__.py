@@ -8,6 +8,7 @@ several *variants*; :mod:`~tinygrad_cnn.kernels.registry` finds the one to run.
 `registry`              operation, device, variant → kernel
 `geometry`              sliding windows and the table of shape letters
 `layout`                the one place that decides how arrays lie in memory
+`buffer_pool`           memory that is reused from step to step
 `jit`                   how kernels are compiled, cached and timed
 `scalar/`               operations on Python floats
 `reference/`            operations on arrays as plain loops: the readable definition

@@ -1,102 +1,42 @@
-"""How kernels are compiled, cached on disk and timed.
-
-Numba's own ``cache=True`` looks at the one file that holds the function. It does not notice
-an edited intrinsic or a helper in another file, and raises at decoration where no folder is
-writable. Here one locator serves all kernels: the cache folder's name is a hash of *every*
-kernel source together with the versions of Numba and llvmlite and the processor, so an edit
-anywhere starts a fresh folder; and where nothing is writable there is simply no cache.
+"""How kernels are compiled, watched and compiled ahead; :mod:`cache` keeps them on disk.
 
 Rules for the functions that are compiled here: no ``fastmath`` with ``nnan`` or ``ninf``
 (a NaN stays a NaN); intrinsics are module-level globals, never closure cells (a closure
 cell is never found in the cache); loop indices stay ``intp``.
+
+Nothing is printed here. Who wants to show what is going on listens with :func:`on_compile`;
+who wants to know beforehand what a computation needs runs it inside :func:`listed`.
 """
 
-import hashlib
+import importlib
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import lru_cache
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-import llvmlite
 import numba
-from llvmlite import binding
-from numba.core import caching, event
+import numpy as np
+from numba import types
+from numba.core import event
+from numba.core.dispatcher import Dispatcher, OmittedArg
+
+from tinygrad_cnn.kernels.cache import KernelCache, cache_folder, cache_key, cache_of
+
+__all__ = [
+    "Specialisation",
+    "cache_folder",
+    "cache_key",
+    "compiled",
+    "listed",
+    "on_compile",
+    "timed_compilation",
+]
 
 # Threads that wait for work sleep instead of spinning: on a machine that does something else
 # too, spinning threads keep each other from the processor. Read when Numba starts its threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-_FOLDER = Path(__file__).resolve().parent
-
-
-@lru_cache(maxsize=1)
-def cache_key() -> str:
-    """Return the hash that names the cache folder of these very sources on this machine."""
-    digest = hashlib.sha256()
-    for source in sorted(_FOLDER.rglob("*.py")):
-        digest.update(str(source.relative_to(_FOLDER)).encode())
-        digest.update(source.read_bytes())
-    target = (numba.config.CPU_NAME or binding.get_host_cpu_name(), numba.config.CPU_FEATURES)
-    for fact in (numba.__version__, llvmlite.__version__, *target):
-        digest.update(str(fact).encode())
-    return digest.hexdigest()[:20]
-
-
-@lru_cache(maxsize=1)
-def cache_folder() -> Path | None:
-    """Return the folder of compiled kernels, or None where nothing is writable.
-
-    ``NUMBA_CACHE_DIR`` goes first, then ``XDG_CACHE_HOME``, then ``~/.cache``.
-    """
-    roots = [os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME")]
-    candidates = [Path(root) for root in roots if root]
-    with suppress(RuntimeError):  # where no home directory is known
-        candidates.append(Path.home() / ".cache")
-    for root in candidates:
-        folder = root / "tinygrad_cnn" / cache_key()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / f".writable-{os.getpid()}-{threading.get_ident()}"
-            probe.touch()
-            probe.unlink()
-        except OSError:
-            continue
-        return folder
-    return None
-
-
-class _Locator(caching._CacheLocator):
-    """Places every kernel of every module in :func:`cache_folder`."""
-
-    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
-        self._line = function.__code__.co_firstlineno
-        self._folder = folder
-
-    @classmethod
-    def from_function(cls, function: Callable[..., Any], source: str) -> "_Locator | None":
-        folder = cache_folder()
-        return None if folder is None else cls(function, folder)
-
-    def get_cache_path(self) -> str:
-        return str(self._folder)
-
-    def get_source_stamp(self) -> str:
-        return cache_key()
-
-    def get_disambiguator(self) -> str:
-        return str(self._line)
-
-
-class _Serialiser(caching.CompileResultCacheImpl):
-    _locator_classes = (_Locator,)
-
-
-class _Cache(caching.FunctionCache):
-    _impl_class = _Serialiser
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -113,11 +53,58 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher = numba.njit(**{"nogil": True, "error_model": "numpy", **options})(function)
-        if cache_folder() is not None and hasattr(dispatcher, "_cache"):
-            dispatcher._cache = _Cache(function)
+        if hasattr(dispatcher, "_cache") and (cache := cache_of(function)) is not None:
+            dispatcher._cache = cache
         return dispatcher
 
     return decorate
+
+
+# -- watching ----------------------------------------------------------------------------
+
+
+class _Listener(event.Listener):
+    """Tells of outermost compilations only: a kernel's compilation contains its callees'."""
+
+    def __init__(self, begins: Callable[[str], None], ended: Callable[[float], None]) -> None:
+        self._begins, self._ended = begins, ended
+        self._depth, self._begin = 0, 0.0
+
+    def on_start(self, event: Any) -> None:
+        if self._depth == 0:
+            self._begin = time.perf_counter()
+            self._begins(_name(event.data["dispatcher"]))
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._ended(time.perf_counter() - self._begin)
+
+
+def _name(dispatcher: Any) -> str:
+    """Return what a function is called in front of people: its module and its name."""
+    function = dispatcher.py_func
+    return f"{function.__module__.rpartition('.')[2]}.{function.__name__.strip('_')}"
+
+
+@contextmanager
+def _listening(listener: _Listener) -> Iterator[None]:
+    event.register("numba:compile", listener)
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", listener)
+
+
+@contextmanager
+def on_compile(function: Callable[[str], None]) -> Iterator[None]:
+    """Call ``function(name)`` before each compilation inside a ``with`` block.
+
+    What is found in the cache is not compiled, and nobody is told.
+    """
+    with _listening(_Listener(function, lambda seconds: None)):
+        yield
 
 
 class CompileTimer:
@@ -126,32 +113,89 @@ class CompileTimer:
     seconds: float = 0.0
     functions: int = 0
 
-
-class _Listener(event.Listener):
-    """Adds up outermost compilations only: a kernel's compilation contains its callees'."""
-
-    def __init__(self, timer: CompileTimer) -> None:
-        self._timer, self._depth, self._begin = timer, 0, 0.0
-
-    def on_start(self, event: Any) -> None:
-        if self._depth == 0:
-            self._begin = time.perf_counter()
-        self._depth += 1
-
-    def on_end(self, event: Any) -> None:
-        self._depth -= 1
-        if self._depth == 0:
-            self._timer.seconds += time.perf_counter() - self._begin
-            self._timer.functions += 1
+    def add(self, seconds: float) -> None:
+        """Count a compilation."""
+        self.seconds += seconds
+        self.functions += 1
 
 
 @contextmanager
 def timed_compilation() -> Iterator[CompileTimer]:
     """Measure how long Numba compiles inside a ``with`` block."""
     timer = CompileTimer()
-    listener = _Listener(timer)
-    event.register("numba:compile", listener)
-    try:
+    with _listening(_Listener(lambda name: None, timer.add)):
         yield timer
+
+
+# -- compiling ahead ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Specialisation:
+    """A function, and the types of arguments that it is to be compiled for.
+
+    It can be sent to another process, which finds the function by its name: what Numba would
+    send is a copy that knows nothing of our cache.
+    """
+
+    function: Any
+    signature: tuple[Any, ...]
+
+    def __reduce__(self) -> Any:
+        function = self.function.py_func
+        return _found, (function.__module__, function.__name__, self.signature)
+
+    @property
+    def name(self) -> str:
+        """Its module and its name, for people."""
+        return _name(self.function)
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether it takes several times as long to compile as others do."""
+        return bool(self.function.targetoptions.get("parallel"))
+
+    def is_stored(self) -> bool:
+        """Tell whether it lies in the cache on disk."""
+        cache = self.function._cache
+        return isinstance(cache, KernelCache) and cache.has(self.signature, self.function.targetctx)
+
+    def compile(self) -> None:
+        """Compile it, or load it."""
+        self.function.compile(self.signature)
+
+
+def _found(module: str, name: str, signature: tuple[Any, ...]) -> Specialisation:
+    return Specialisation(getattr(importlib.import_module(module), name), signature)
+
+
+@contextmanager
+def listed() -> Iterator[list[Specialisation]]:
+    """List what is yet to be compiled or loaded for the calls inside a ``with`` block.
+
+    Nothing of it is: such calls return at once, and what they were to fill holds anything.
+    So run a computation here whose result nobody needs.
+    """
+    needed: dict[Specialisation, None] = {}
+
+    def note(dispatcher: Any, *arguments: Any) -> Callable[..., None]:
+        signature = tuple(
+            types.Omitted(each.value)
+            if isinstance(each, OmittedArg)
+            else dispatcher.typeof_pyval(each)
+            for each in arguments
+        )
+        needed[Specialisation(dispatcher, signature)] = None
+        return lambda *_: None
+
+    found: list[Specialisation] = []
+    # Numba calls this method where no specialisation serves, and then what it returns.
+    every_dispatcher: Any = Dispatcher
+    former = every_dispatcher._compile_for_args
+    every_dispatcher._compile_for_args = note
+    try:
+        with np.errstate(all="ignore"):
+            yield found
     finally:
-        event.unregister("numba:compile", listener)
+        every_dispatcher._compile_for_args = former
+        found += needed

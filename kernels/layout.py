@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.kernels.buffer_pool import empty
 from tinygrad_cnn.kernels.stand_in import is_stand_in
 
 Array = npt.NDArray[Any]
@@ -71,9 +72,9 @@ def user_view(array: Array) -> Array:
 def empty_activation(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """Allocate an activation of logical shape (N, C, H, W), channels-last inside."""
     if len(shape) != 4:
-        return np.empty(shape, dtype)
+        return empty(shape, dtype)
     n, c, h, w = shape
-    return user_view(np.empty((n, h, w, c), dtype))
+    return user_view(empty((n, h, w, c), dtype))
 
 
 def alike(arrays: tuple[Array, ...], ndim: int) -> tuple[tuple[Array, ...], bool]:

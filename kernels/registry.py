@@ -40,8 +40,20 @@ Supports = Callable[[Geometry, np.dtype[Any]], str]
 # need not have them all. They load at the first look-up of one of their operations, so
 # nothing is compiled before it is needed.
 MODULES: dict[str, tuple[str, ...]] = {
-    "conv": ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight", "channel_sum"),
-    "im2col": ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight"),
+    "conv": (
+        "conv2d_forward",
+        "conv2d_relu_forward",
+        "conv2d_grad_input",
+        "conv2d_grad_weight",
+        "channel_sum",
+    ),
+    "im2col": (
+        "conv2d_forward",
+        "conv2d_relu_forward",
+        "conv2d_grad_input",
+        "conv2d_grad_weight",
+    ),
+    "winograd_weight_gradient": ("conv2d_grad_weight",),
     "pool_max": ("max_pool2d_forward", "max_pool2d_scatter", "max_pool2d_gather"),
     "pool_ties": ("max_pool2d_share", "max_pool2d_collect"),
     "pool_mean": ("mean_pool2d_forward", "mean_pool2d_grad_input"),
@@ -52,10 +64,20 @@ MODULES: dict[str, tuple[str, ...]] = {
         "batch_norm_forward",
         "batch_norm_grad_sums",
         "batch_norm_grad_input",
+        "batch_norm_relu_forward",
+        "batch_norm_relu_grad_sums",
+        "batch_norm_relu_grad_input",
     ),
+    "residual": ("add_relu",),
     "dropout": ("dropout",),
     "local_response_norm": ("local_response_norm_forward", "local_response_norm_grad"),
-    "affine": ("affine_forward", "affine_grad_input", "affine_grad_weight", "matmul"),
+    "affine": (
+        "affine_forward",
+        "affine_relu_forward",
+        "affine_grad_input",
+        "affine_grad_weight",
+        "matmul",
+    ),
     "elementwise": (
         "add",
         "subtract",
@@ -85,6 +107,39 @@ MODULES: dict[str, tuple[str, ...]] = {
         "hardsigmoid_grad",
         "abs",
         "abs_grad",
+    ),
+    "arithmetic": (
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "negative",
+        "exp",
+        "log",
+        "sqrt",
+        "abs",
+        "abs_grad",
+    ),
+    "rectifiers": (
+        "relu",
+        "relu_grad",
+        "relu_grad_at_zero",
+        "leaky_relu",
+        "leaky_relu_grad",
+        "hardsigmoid",
+        "hardsigmoid_grad",
+    ),
+    "smooth": (
+        "sigmoid",
+        "sigmoid_grad",
+        "tanh",
+        "tanh_grad",
+        "scaled_tanh",
+        "scaled_tanh_grad",
+        "elu",
+        "elu_grad",
+        "softplus",
+        "softplus_slope",
     ),
     "distances": ("squared_distances", "squared_distances_grad"),
     "softmax": ("softmax", "log_softmax", "cross_entropy_forward", "cross_entropy_grad"),
@@ -174,7 +229,7 @@ def variants(operation: str, device: str = "cpu") -> tuple[Kernel, ...]:
     Examples
     --------
     >>> [kernel.variant for kernel in variants("sigmoid")]
-    ['numpy', 'reference']
+    ['direct', 'numpy', 'reference']
     """
     if (operation, device) not in _loaded:
         for folder in _FOLDERS.get(device, ()):

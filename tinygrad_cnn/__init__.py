@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import float32, float64, int64
 
-from tinygrad_cnn import errors, functional, hooks, kernels
+from tinygrad_cnn import errors, functional, hooks, kernels, memory
 from tinygrad_cnn.creation import arange, ones, randn, tensor, zeros
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.join import cat, concatenate, stack
@@ -68,6 +68,7 @@ __all__ = [
     "is_grad_enabled",
     "kernels",
     "manual_seed",
+    "memory",
     "models",
     "name",
     "nn",

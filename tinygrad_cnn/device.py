@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.errors import DeviceError, DTypeError
 from tinygrad_cnn.graph import Version
-from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.kernels import buffer_pool, layout
 from tinygrad_cnn.kernels.registry import Geometry, Kernel, lookup
 from tinygrad_cnn.kernels.stand_in import ShapesOnly, StandIn, stand_in
 from tinygrad_cnn.variable import Variable
@@ -192,7 +192,7 @@ class ArrayDevice(Device):
         return out if rows is value else out.reshape(*value.shape[:-1], *vector)
 
     def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
-        return self.xp.empty(shape, dtype)
+        return buffer_pool.empty(shape, dtype)
 
     def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
         return layout.empty_activation(shape, dtype)
@@ -235,6 +235,9 @@ class ShapesDevice(ArrayDevice):
         self, operation: str, dtype: np.dtype[Any] | None = None, geometry: Geometry = None
     ) -> Kernel:
         return Kernel(operation, self.name, "nothing", _do_nothing)
+
+    def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
+        return stand_in(shape, dtype)
 
     def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
         return stand_in(shape, dtype)

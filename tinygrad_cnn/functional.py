@@ -29,6 +29,7 @@ from tinygrad_cnn.elements.pool_mean import avg_pool2d, sum_pool2d
 from tinygrad_cnn.elements.pool_power import lp_pool2d
 from tinygrad_cnn.elements.pool_windows import pool2d, windows
 from tinygrad_cnn.elements.powers import exp, log, power, sqrt
+from tinygrad_cnn.elements.rectified import add_relu
 from tinygrad_cnn.elements.reduce import broadcast_to, mean, sum
 from tinygrad_cnn.elements.shape import clone, flatten, place, reshape, squeeze, unsqueeze
 from tinygrad_cnn.elements.softmax import log_softmax, softmax
@@ -39,6 +40,7 @@ __all__ = [
     "abs",
     "adaptive_avg_pool2d",
     "add",
+    "add_relu",
     "affine",
     "avg_pool1d",
     "avg_pool2d",

@@ -1,4 +1,14 @@
-"""What a graph keeps in memory for its walk back."""
+"""Memory: what a graph keeps for its walk back, and what arrays take altogether.
+
+Arrays of 4 KiB and more come from a pool that reuses memory from step to step (see
+:mod:`tinygrad_cnn.kernels.buffer_pool`). The functions that ask it have PyTorch's names, from
+``torch.cuda``, and count bytes as it does: arrays that are alive are *allocated*, and with what
+waits for the next ones *reserved*::
+
+    tg.memory.reset_peak_memory_stats()
+    loss(model(images), labels).backward()
+    print(tg.memory.max_memory_allocated())
+"""
 
 from typing import Any, NamedTuple
 
@@ -6,6 +16,7 @@ import numpy as np
 
 from tinygrad_cnn.errors import DTypeError
 from tinygrad_cnn.graph import elements_behind
+from tinygrad_cnn.kernels.buffer_pool import POOL, Memory
 from tinygrad_cnn.variable import Variable
 
 
@@ -70,7 +81,44 @@ def _memory(value: Any) -> tuple[int, int]:
     if not isinstance(value, np.ndarray):
         return id(value), 8  # a float of Python
     owner = value
-    while isinstance(owner.base, np.ndarray):
+    while isinstance(owner.base, np.ndarray) and not isinstance(owner.base, Memory):
         owner = owner.base
     stands_for = value.size * value.itemsize  # more than it takes, of a value without memory
     return id(owner), max(owner.nbytes, stands_for)
+
+
+# -- the pool ------------------------------------------------------------------------
+
+
+def memory_allocated() -> int:
+    """Return the bytes of pooled arrays that are alive, sizes rounded up to their classes.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> before = tg.memory.memory_allocated()
+    >>> x = tg.Tensor([0.5] * 1024).exp()
+    >>> tg.memory.memory_allocated() - before
+    4096
+    """
+    return POOL.in_use
+
+
+def max_memory_allocated() -> int:
+    """Return the most that :func:`memory_allocated` has been since its last reset."""
+    return POOL.peak
+
+
+def memory_reserved() -> int:
+    """Return the bytes that the pool holds: arrays that are alive, and idle buffers."""
+    return POOL.in_use + POOL.idle
+
+
+def reset_peak_memory_stats() -> None:
+    """Count :func:`max_memory_allocated` anew from what is alive now."""
+    POOL.forget_peak()
+
+
+def empty_cache() -> None:
+    """Give the idle buffers of the pool back to the system. Arrays that are alive stay."""
+    POOL.release_idle()

@@ -6,67 +6,83 @@ differs only in its strides. The variant "blas" hands the same products to NumPy
 depend on the number of threads, so it stands outside the promise that all others keep.
 """
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.correlate import Source, Target, correlate
-from tinygrad_cnn.kernels.cpu.memory import read_only
+from tinygrad_cnn.kernels.cpu.correlate import Pixels, Product, correlate, correlation_plan
 from tinygrad_cnn.kernels.cpu.packing import Filter
+from tinygrad_cnn.kernels.cpu.taps import forward_axis
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
-
-class Matrix(NamedTuple):
-    """How a matrix lies in an array: element (m, k) at m·down + k·across."""
-
-    values: Array
-    down: int
-    across: int
+_NONE = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
 
 
-def _product(depth: int, a: Matrix, b: Matrix, bias: Array | None, out: Array) -> None:
-    """out[m,n] = bias[n] + Σ_k a[m,k] · b[k,n], k below `depth`."""
-    rows, columns = out.shape
-    correlate(
-        read_only(a.values),
-        Source(rows, 1, 1, depth, 1, 1, 1, 1, 0, 0, image_stride=a.down, channel_stride=a.across),
-        read_only(b.values),
-        Filter(0, o=b.across, c=b.down, u=0, v=0),
-        bias,
-        Target(1, 1, 0, columns, columns, columns),
-        columns,
-        out.reshape(-1),
-    )
+@lru_cache(maxsize=256)
+def _plan(
+    rows: int, depth: int, columns: int, transposed: str, rectified: bool, dtype: np.dtype[Any]
+) -> Array:
+    """Return the plan of a (rows, depth) matrix times a (depth, columns) matrix.
+
+    An array holds a matrix as it is, or `transposed`: "", "left" or "right".
+    """
+    down, across = (1, rows) if transposed == "left" else (depth, 1)
+    if transposed == "right":
+        filters = Filter(columns, depth, 1, 0, depth, 0)
+    else:
+        filters = Filter(columns, 1, depth, columns, 1, 0)
+    one = forward_axis(1, 1, 1, 1, 0, 1)
+    return correlation_plan(
+        Product(
+            Pixels(rows, 1, 1, down, 0, 0),
+            Pixels(rows, 1, 1, columns, 0, 0),
+            one, one, 1, depth, across, filters, rectified,
+        ),
+        dtype,
+    )  # fmt: skip
 
 
 @implements("affine_forward", device="cpu", variant="tile")
 def affine_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
     """out[n,e] = bias[e] + Σ_d weight[e,d] · x[n,d]."""
-    depth = x.shape[1]
-    _product(depth, Matrix(x, depth, 1), Matrix(weight, 1, depth), bias, out)
+    rows, columns = out.shape
+    plan = _plan(rows, x.shape[1], columns, "right", False, out.dtype)
+    correlate(plan, x, weight, bias, out)
+
+
+@implements("affine_relu_forward", device="cpu", variant="tile")
+def affine_relu_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
+    """As `affine_forward`, but what is less than 0 becomes 0 before a tile stores it."""
+    rows, columns = out.shape
+    plan = _plan(rows, x.shape[1], columns, "right", True, out.dtype)
+    correlate(plan, x, weight, bias, out)
 
 
 @implements("affine_grad_input", device="cpu", variant="tile")
 def affine_grad_input(grad: Array, weight: Array, out: Array) -> None:
     """out[n,d] = Σ_e weight[e,d] · grad[n,e]."""
-    depth, features = weight.shape
-    _product(depth, Matrix(grad, depth, 1), Matrix(weight, features, 1), None, out)
+    rows, columns = out.shape
+    plan = _plan(rows, grad.shape[1], columns, "", False, out.dtype)
+    correlate(plan, grad, weight, _NONE[out.dtype], out)
 
 
 @implements("affine_grad_weight", device="cpu", variant="tile")
 def affine_grad_weight(grad: Array, x: Array, out: Array) -> None:
     """out[e,d] = Σ_n grad[n,e] · x[n,d]: the left matrix is read by columns."""
-    outputs, features = out.shape
-    _product(x.shape[0], Matrix(grad, 1, outputs), Matrix(x, features, 1), None, out)
+    rows, columns = out.shape
+    plan = _plan(rows, x.shape[0], columns, "left", False, out.dtype)
+    correlate(plan, grad, x, _NONE[out.dtype], out)
 
 
 @implements("matmul", device="cpu", variant="tile")
 def matmul(a: Array, b: Array, out: Array) -> None:
     """out[s,m,n] = Σ_k a[s,m,k] · b[s,k,n] for every matrix s of a stack."""
-    _, depth, columns = b.shape
+    _, rows, columns = out.shape
+    plan = _plan(rows, a.shape[2], columns, "", False, out.dtype)
     for left, right, result in zip(a, b, out, strict=True):
-        _product(depth, Matrix(left, depth, 1), Matrix(right, columns, 1), None, result)
+        correlate(plan, left, right, _NONE[out.dtype], result)
 
 
 @implements("affine_forward", device="cpu", variant="blas", rank=10)
@@ -75,6 +91,13 @@ def affine_forward_blas(x: Array, weight: Array, bias: Array, out: Array) -> Non
     with np.errstate(invalid="ignore", over="ignore"):
         np.matmul(x, weight.T, out=out)
         out += bias
+
+
+@implements("affine_relu_forward", device="cpu", variant="blas", rank=10)
+def affine_relu_forward_blas(x: Array, weight: Array, bias: Array, out: Array) -> None:
+    """out = max(0, x · weightᵀ + bias)."""
+    affine_forward_blas(x, weight, bias, out)
+    np.maximum(out, 0, out=out)
 
 
 @implements("affine_grad_input", device="cpu", variant="blas", rank=10)

@@ -1,69 +1,42 @@
-"""Batch normalisation: statistics, normalisation, and their adjoints; arrays are (..., C).
+"""Batch normalisation: what is registered, and the factors of each channel; arrays are (..., C).
 
-All four are loops over memory with little arithmetic. Several pixels lie side by side in one
-run of *lanes*, so that few channels fill vectors too: lane k belongs to channel k mod C, and
-lanes are folded to channels, or channels spread over lanes, by halving and doubling. The runs
-are cut into *blocks*, the blocks dealt to *slots*; a slot is what a thread works on, and the
-sums of the slots are added up in order. All of these are fixed by the shape, so the result is
-the same for every number of threads.
+Training reads memory twice forward (statistics, then normalisation) and twice backward (sums,
+then the error signal), and computes little; the passes stand in :mod:`batch_norm_passes`. Each
+kernel is one call of compiled code.
 
-The variance comes from one pass over the deviations from a *shift* that each block finds for
-itself: the mean of its first run. Were the shift far from the block's mean, the block's first
-run would be too, and its variance would be large: digits are lost only where there are many.
+With a rectifier behind it, batch normalisation is one pass too: forward the sign is cut off
+before the value is stored, backward the error signal counts where the result was positive.
 """
 
-from functools import lru_cache
-from typing import NamedTuple
+import math
 
-import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import read_only
+from tinygrad_cnn.kernels.cpu.batch_norm_passes import (
+    PLAIN,
+    RECTIFIED,
+    STATISTICS,
+    forks,
+    lane_rows,
+    maps,
+    plan,
+    spread_channels,
+    sums,
+)
+from tinygrad_cnn.kernels.cpu.memory import frozen
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
-# Tuned by measurement, never by the number of threads.
-_LANES = 512  # values in a run, at most, where a pixel has fewer
-_BLOCK_VALUES = 16 * 1024
-_BLOCK_RUNS = 8  # runs of a block, at least
-_SLOTS = 32  # slots, at most ...
-_SLOT_PIXELS = 64  # ... and pixels in one, at least: each costs a sum over all channels
-_FORK = 100_000  # values below which a fork could gain less than 0.05 ms
+_NOTHING = {np.dtype(t): frozen(np.empty(0, t)) for t in (np.float32, np.float64)}
 
 
-class Plan(NamedTuple):
-    """How the values are dealt out; all sizes but `slots` and `blocks` in values."""
-
-    size: int
-    channels: int
-    width: int  # lanes: the channels of 1, 2, 4, ... pixels
-    block: int
-    blocks: int
-    slots: int
-    slot_blocks: int
-    fork: int  # whether threads share the slots
+def _given(vector: Array | None, dtype: np.dtype[np.floating]) -> Array:
+    """Return a vector of factors, an empty one for None."""
+    return _NOTHING[dtype] if vector is None else frozen(vector)
 
 
-@lru_cache(maxsize=256)
-def _plan(size: int, channels: int) -> Plan:
-    width = channels
-    while 2 * width <= _LANES:
-        width *= 2
-    block = max(_BLOCK_RUNS, _BLOCK_VALUES // width) * width
-    blocks = -(-size // block)
-    wanted = min(_SLOTS, blocks, max(1, size // (channels * _SLOT_PIXELS)))
-    slot_blocks = -(-blocks // wanted)
-    slots = -(-blocks // slot_blocks)
-    return Plan(size, channels, width, block, blocks, slots, slot_blocks, int(size > _FORK))
-
-
-def _inverse_deviation(variance: Array, eps: float) -> Array:
-    with np.errstate(all="ignore"):
-        return 1 / np.sqrt(variance + eps)
-
-
-# -- sums over pixels ----------------------------------------------------------------
+# -- statistics ----------------------------------------------------------------------
 
 
 @implements("batch_norm_statistics", device="cpu", variant="direct")
@@ -72,9 +45,36 @@ def batch_norm_statistics(x: Array, mean: Array, variance: Array) -> None:
     if x.size == 0:
         mean[...] = variance[...] = np.nan
         return
-    plan, flat = _plan(x.size, mean.size), read_only(x)
-    means, squares = _partial_sums(plan, 0, flat, flat, flat)
-    _combine_statistics(plan, means, squares, mean, variance)
+    _statistics(STATISTICS, forks(x), frozen(x), mean, variance)
+
+
+@compiled()
+def _statistics(mode: int, fork: bool, x: Array, mean: Array, variance: Array) -> None:
+    deal = plan(x, mean.size)
+    means, squares = np.empty(deal[3] * mean.size), np.empty(deal[3] * mean.size)
+    sums(mode, fork, deal, x, x, x, x, means, squares)
+    _combine_statistics(deal, x.size, means, squares, mean, variance)
+
+
+@compiled()
+def _combine_statistics(
+    deal: tuple[int, ...], size: int, means: Array, squares: Array, mean: Array, variance: Array
+) -> None:
+    """Join the slots in order."""
+    _, block, _, slots, slot_blocks = deal
+    channels = mean.size
+    pixels, step = size // channels, slot_blocks * block // channels
+    for slot in range(1, slots):
+        before = slot * step
+        share = min(step, pixels - before)
+        part = share / (before + share)
+        for c in range(channels):
+            distance = means[slot * channels + c] - means[c]
+            means[c] += distance * part
+            squares[c] += squares[slot * channels + c] + distance * distance * (before * part)
+    for c in range(channels):
+        mean[c] = means[c]
+        variance[c] = squares[c] / pixels
 
 
 @implements("batch_norm_grad_sums", device="cpu", variant="direct")
@@ -88,193 +88,67 @@ def batch_norm_grad_sums(
     grad_bias: Array,
 ) -> None:
     """grad_weight[c] = Σ grad · x̂, grad_bias[c] = Σ grad, where x̂ = (x - mean) / √(var + eps)."""
+    values = frozen(x)
+    _sums(PLAIN, frozen(grad), values, values, mean, variance, eps, grad_weight, grad_bias)
+
+
+@implements("batch_norm_relu_grad_sums", device="cpu", variant="direct")
+def batch_norm_relu_grad_sums(
+    grad: Array,
+    a: Array,
+    x: Array,
+    mean: Array,
+    variance: Array,
+    eps: float,
+    grad_weight: Array,
+    grad_bias: Array,
+) -> None:
+    """As batch_norm_grad_sums; grad counts where a > 0, a = relu(batch norm), or a is NaN."""
+    signs, values = frozen(a), frozen(x)
+    _sums(RECTIFIED, frozen(grad), signs, values, mean, variance, eps, grad_weight, grad_bias)
+
+
+def _sums(
+    mode: int,
+    grad: Array,
+    a: Array,
+    x: Array,
+    mean: Array,
+    variance: Array,
+    eps: float,
+    grad_weight: Array,
+    grad_bias: Array,
+) -> None:
     if x.size == 0:
         grad_weight[...] = grad_bias[...] = 0
         return
-    plan = _plan(x.size, mean.size)
-    products, totals = _partial_sums(plan, 1, read_only(x), read_only(grad), read_only(mean))
-    grad_weight[...] = products.sum(0) * _inverse_deviation(variance, eps)
-    grad_bias[...] = totals.sum(0)
-
-
-def _partial_sums(
-    plan: Plan, adjoint: int, x: Array, grad: Array, mean: Array
-) -> tuple[Array, Array]:
-    """Return two float64 sums for each slot and channel."""
-    first, second = np.zeros((2, plan.slots, plan.channels))
-    _reduce(plan, adjoint, x, grad, mean, first.reshape(-1), second.reshape(-1))
-    return first, second
-
-
-@compiled(parallel=True)
-def _reduce(
-    plan: Plan, adjoint: int, x: Array, grad: Array, mean: Array, first: Array, second: Array
-) -> None:
-    if plan.fork:
-        for slot in numba.prange(plan.slots):
-            _reduce_slot(np.intp(slot), plan, adjoint, x, grad, mean, first, second)
-    else:
-        for slot in range(plan.slots):
-            _reduce_slot(slot, plan, adjoint, x, grad, mean, first, second)
+    centre, square = frozen(mean), frozen(variance)
+    _grad_sums(mode, forks(x), grad, a, x, centre, square, float(eps), grad_weight, grad_bias)
 
 
 @compiled()
-def _reduce_slot(
-    slot: int,
-    plan: Plan,
-    adjoint: int,
-    x: Array,
+def _grad_sums(
+    mode: int,
+    fork: bool,
     grad: Array,
+    a: Array,
+    x: Array,
     mean: Array,
-    first: Array,
-    second: Array,
+    variance: Array,
+    eps: float,
+    grad_weight: Array,
+    grad_bias: Array,
 ) -> None:
-    channels, width = plan.channels, plan.width
-    shift = np.empty(width, x.dtype)
-    low, high = np.empty(width, x.dtype), np.empty(width, x.dtype)
-    own = slot * channels
-    firsts, seconds = first[own : own + channels], second[own : own + channels]
-    if adjoint:
-        _copy_channels(mean, shift)
-    start = slot * plan.slot_blocks * plan.block
-    for block in range(slot * plan.slot_blocks, min(plan.blocks, (slot + 1) * plan.slot_blocks)):
-        begin = block * plan.block
-        end = min(plan.size, begin + plan.block)
-        low[:] = 0
-        high[:] = 0
-        if adjoint:
-            _add_products(grad, x, begin, end, shift, low, high)
-            _fold(low, channels)
-            _fold(high, channels)
-            for c in range(channels):
-                firsts[c] += low[c]
-                seconds[c] += high[c]
-        else:
-            _find_shift(x, begin, end, channels, shift)
-            _add_deviations(x, begin, end, shift, low, high)
-            _fold(low, channels)
-            _fold(high, channels)
-            before, count = (begin - start) // channels, (end - begin) // channels
-            _join_statistics(before, count, shift, low, high, firsts, seconds)
-
-
-@compiled()
-def _fold(lanes: Array, channels: int) -> None:
-    """Add up the lanes of each channel, into the first of them."""
-    half = lanes.size // 2
-    while half >= channels:
-        near, far = lanes[:half], lanes[half : 2 * half]
-        for k in range(half):
-            near[k] += far[k]
-        half //= 2
-
-
-@compiled()
-def _spread(lanes: Array, channels: int) -> None:
-    """Copy the first lane of each channel to the others."""
-    filled = channels
-    while filled < lanes.size:
-        near, far = lanes[:filled], lanes[filled : 2 * filled]
-        for k in range(filled):
-            far[k] = near[k]
-        filled *= 2
-
-
-@compiled()
-def _copy_channels(channels: Array, lanes: Array) -> None:
-    for c in range(channels.size):  # an assignment of slices takes seconds to compile
-        lanes[c] = channels[c]
-    _spread(lanes, channels.size)
-
-
-@compiled()
-def _find_shift(x: Array, begin: int, end: int, channels: int, shift: Array) -> None:
-    """Set each lane to the mean of its channel in the first run of a block."""
-    run = min(shift.size, end - begin)
-    shift[:] = 0
-    for k in range(run):
-        shift[k] = x[begin + k]
-    _fold(shift, channels)
-    pixels = run // channels
+    deal, channels = plan(x, mean.size), mean.size
+    products, totals = np.empty(deal[3] * channels), np.empty(deal[3] * channels)
+    sums(mode, fork, deal, x, grad, a, mean, products, totals)
     for c in range(channels):
-        shift[c] /= pixels
-    _spread(shift, channels)
-
-
-@compiled()
-def _add_deviations(
-    x: Array, begin: int, end: int, shift: Array, totals: Array, squares: Array
-) -> None:
-    width = shift.size
-    at = begin
-    while at + 2 * width <= end:
-        one, two = x[at : at + width], x[at + width : at + 2 * width]
-        for k in range(width):
-            first, second = one[k] - shift[k], two[k] - shift[k]
-            totals[k] += first + second
-            squares[k] += first * first + second * second
-        at += 2 * width
-    while at < end:
-        one = x[at : min(end, at + width)]
-        for k in range(one.size):
-            first = one[k] - shift[k]
-            totals[k] += first
-            squares[k] += first * first
-        at += width
-
-
-@compiled()
-def _add_products(
-    grad: Array, x: Array, begin: int, end: int, shift: Array, products: Array, totals: Array
-) -> None:
-    width = shift.size
-    for at in range(begin, end, width):
-        signal, value = grad[at : min(end, at + width)], x[at : min(end, at + width)]
-        for k in range(value.size):
-            products[k] += signal[k] * (value[k] - shift[k])
-            totals[k] += signal[k]
-
-
-@compiled()
-def _join_statistics(
-    before: int,
-    count: int,
-    shift: Array,
-    totals: Array,
-    powers: Array,
-    means: Array,
-    squares: Array,
-) -> None:
-    """Join the sums of a block to the mean and the squared deviations of `before` pixels."""
-    share = count / (before + count)
-    for c in range(means.size):
-        total = np.float64(totals[c])
-        deviation = powers[c] - total * total / count
-        if deviation < 0:  # by rounding, where all values are equal
-            deviation = 0.0
-        distance = shift[c] + total / count - means[c]
-        means[c] += distance * share
-        squares[c] += deviation + distance * distance * (before * share)
-
-
-@compiled()
-def _combine_statistics(
-    plan: Plan, means: Array, squares: Array, mean: Array, variance: Array
-) -> None:
-    """Join the slots in order."""
-    pixels = plan.size // plan.channels
-    for slot in range(1, plan.slots):
-        step = plan.slot_blocks * (plan.block // plan.channels)
-        before = slot * step
-        share = min(step, pixels - before)
-        for c in range(plan.channels):
-            distance = means[slot, c] - means[0, c]
-            part = share / (before + share)
-            means[0, c] += distance * part
-            squares[0, c] += squares[slot, c] + distance * distance * (before * part)
-    for c in range(plan.channels):
-        mean[c] = means[0, c]
-        variance[c] = squares[0, c] / pixels
+        product = total = 0.0
+        for slot in range(deal[3]):
+            product += products[slot * channels + c]
+            total += totals[slot * channels + c]
+        grad_weight[c] = product / math.sqrt(variance[c] + eps)
+        grad_bias[c] = total
 
 
 # -- each value by itself ------------------------------------------------------------
@@ -291,12 +165,64 @@ def batch_norm_forward(
     out: Array,
 ) -> None:
     """out = weight[c] · (x - mean[c]) / √(variance[c] + eps) + bias[c]; None is 1 and 0."""
-    scale = _inverse_deviation(variance, eps)
-    if weight is not None:
-        scale = scale * weight
-    shift = np.zeros_like(scale) if bias is None else bias
-    flat = read_only(x)
-    _run(0, flat, flat, mean, scale, scale, shift, out)
+    _normalised(PLAIN, x, mean, variance, weight, bias, eps, out)
+
+
+@implements("batch_norm_relu_forward", device="cpu", variant="direct")
+def batch_norm_relu_forward(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    weight: Array | None,
+    bias: Array | None,
+    eps: float,
+    out: Array,
+) -> None:
+    """out = max(0, batch_norm_forward(x)); NaN stays NaN."""
+    _normalised(RECTIFIED, x, mean, variance, weight, bias, eps, out)
+
+
+def _normalised(
+    mode: int,
+    x: Array,
+    mean: Array,
+    variance: Array,
+    weight: Array | None,
+    bias: Array | None,
+    eps: float,
+    out: Array,
+) -> None:
+    if out.size:
+        slope, shift = _given(weight, x.dtype), _given(bias, x.dtype)
+        centre, square = frozen(mean), frozen(variance)
+        factors = centre, square, slope, shift
+        _forward(mode, False, forks(x), frozen(x), *factors, float(eps), out.ravel())
+
+
+@compiled()
+def _forward(
+    mode: int,
+    adjoint: bool,
+    fork: bool,
+    x: Array,
+    mean: Array,
+    variance: Array,
+    weight: Array,
+    bias: Array,
+    eps: float,
+    out: Array,
+) -> None:
+    channels = mean.size
+    deal = plan(x, channels)
+    padded = lane_rows(x, deal[0])
+    table = np.empty(3 * padded, x.dtype)
+    for c in range(channels):
+        scale = 1 / math.sqrt(variance[c] + eps)
+        table[c] = mean[c]
+        table[padded + c] = scale * weight[c] if weight.size else scale
+        table[2 * padded + c] = bias[c] if bias.size else 0.0
+    spread_channels(table, padded, channels, deal[0])
+    maps(mode, adjoint, fork, deal, x, x, x, table, out)
 
 
 @implements("batch_norm_grad_input", device="cpu", variant="direct")
@@ -312,80 +238,74 @@ def batch_norm_grad_input(
     out: Array,
 ) -> None:
     """out = weight / √(variance + eps) · (grad - grad_bias / m - x̂ · grad_weight / m)."""
-    inverse = _inverse_deviation(variance, eps)
-    scale = inverse if weight is None else inverse * weight
-    pixels = max(1, x.size // max(1, mean.size))
-    slope, shift = -scale * inverse * grad_weight / pixels, -scale * grad_bias / pixels
-    _run(1, read_only(x), read_only(grad), mean, scale, slope, shift, out)
+    values = frozen(x)
+    vectors = mean, variance, weight, grad_weight, grad_bias
+    _incoming(PLAIN, frozen(grad), values, values, vectors, eps, out)
 
 
-def _run(
-    adjoint: int,
-    x: Array,
+@implements("batch_norm_relu_grad_input", device="cpu", variant="direct")
+def batch_norm_relu_grad_input(
     grad: Array,
+    a: Array,
+    x: Array,
     mean: Array,
-    scale: Array,
-    slope: Array,
-    shift: Array,
+    variance: Array,
+    weight: Array | None,
+    grad_weight: Array,
+    grad_bias: Array,
+    eps: float,
+    out: Array,
+) -> None:
+    """As batch_norm_grad_input; grad counts where a > 0, a = relu(batch norm), or a is NaN."""
+    vectors = mean, variance, weight, grad_weight, grad_bias
+    _incoming(RECTIFIED, frozen(grad), frozen(a), frozen(x), vectors, eps, out)
+
+
+def _incoming(
+    mode: int,
+    grad: Array,
+    a: Array,
+    x: Array,
+    vectors: tuple[Array, Array, Array | None, Array, Array],
+    eps: float,
     out: Array,
 ) -> None:
     if out.size:
-        factors = (read_only(each) for each in (mean, scale, slope, shift))
-        _apply(_plan(x.size, mean.size), adjoint, x, grad, *factors, out.reshape(-1))
-
-
-@compiled(parallel=True)
-def _apply(
-    plan: Plan,
-    adjoint: int,
-    x: Array,
-    grad: Array,
-    mean: Array,
-    scale: Array,
-    slope: Array,
-    shift: Array,
-    out: Array,
-) -> None:
-    if plan.fork:
-        for slot in numba.prange(plan.slots):
-            _apply_slot(np.intp(slot), plan, adjoint, x, grad, mean, scale, slope, shift, out)
-    else:
-        for slot in range(plan.slots):
-            _apply_slot(slot, plan, adjoint, x, grad, mean, scale, slope, shift, out)
+        mean, variance, weight, to_weight, to_bias = vectors
+        statistics, slope = (frozen(mean), frozen(variance)), _given(weight, x.dtype)
+        totals = frozen(to_weight), frozen(to_bias)
+        fork = forks(x)
+        _grad_input(
+            mode, True, fork, grad, a, x, *statistics, slope, *totals, float(eps), out.ravel()
+        )
 
 
 @compiled()
-def _apply_slot(
-    slot: int,
-    plan: Plan,
-    adjoint: int,
-    x: Array,
+def _grad_input(
+    mode: int,
+    adjoint: bool,
+    fork: bool,
     grad: Array,
+    a: Array,
+    x: Array,
     mean: Array,
-    scale: Array,
-    slope: Array,
-    shift: Array,
+    variance: Array,
+    weight: Array,
+    grad_weight: Array,
+    grad_bias: Array,
+    eps: float,
     out: Array,
 ) -> None:
-    width = plan.width
-    centre, factor = _lanes_of(plan, mean), _lanes_of(plan, scale)
-    slant, summand = _lanes_of(plan, slope), _lanes_of(plan, shift)
-    step = plan.slot_blocks * plan.block
-    for at in range(slot * step, min(plan.size, (slot + 1) * step), width):
-        end = min(plan.size, at + width)
-        values, target = x[at:end], out[at:end]
-        if adjoint:
-            signal = grad[at:end]
-            for k in range(target.size):
-                deviation = values[k] - centre[k]
-                target[k] = factor[k] * signal[k] + (slant[k] * deviation + summand[k])
-        else:
-            for k in range(target.size):
-                target[k] = factor[k] * (values[k] - centre[k]) + summand[k]
-
-
-@compiled()
-def _lanes_of(plan: Plan, channels: Array) -> Array:
-    lanes = np.empty(plan.width, channels.dtype)
-    _copy_channels(channels, lanes)
-    return lanes
+    channels = mean.size
+    deal, pixels = plan(x, channels), x.size // channels
+    padded = lane_rows(x, deal[0])
+    table = np.empty(4 * padded, x.dtype)
+    for c in range(channels):
+        inverse = 1 / math.sqrt(variance[c] + eps)
+        scale = inverse * weight[c] if weight.size else inverse
+        table[c] = mean[c]
+        table[padded + c] = scale
+        table[2 * padded + c] = -scale * grad_bias[c] / pixels
+        table[3 * padded + c] = -scale * inverse * grad_weight[c] / pixels
+    spread_channels(table, padded, channels, deal[0])
+    maps(mode, adjoint, fork, deal, x, grad, a, table, out)

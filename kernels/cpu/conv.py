@@ -25,22 +25,57 @@ the gradient of the input every pixel of the class that its tap meets; one in th
 signal reaches every weight of its filter. The plain loops leave padding out.
 """
 
-from itertools import product
-from math import gcd
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.correlate import Source, Target, correlate
+from tinygrad_cnn.kernels.cpu.correlate import Pixels, Product, correlate, correlation_plan
 from tinygrad_cnn.kernels.cpu.depthwise import is_depthwise, slide_channels, slide_channels_back
 from tinygrad_cnn.kernels.cpu.depthwise_weight_gradient import correlate_channels
 from tinygrad_cnn.kernels.cpu.memory import read_only
 from tinygrad_cnn.kernels.cpu.packing import Filter
+from tinygrad_cnn.kernels.cpu.taps import backward_axis, forward_axis
 from tinygrad_cnn.kernels.cpu.weight_gradient import correlate_pixels
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
+
+_NONE = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
+
+
+def _pixels(shape: tuple[int, ...]) -> Pixels:
+    images, height, width, channels = shape
+    row = width * channels
+    return Pixels(images, height, width, height * row, row, channels)
+
+
+@lru_cache(maxsize=256)
+def _forward_plan(
+    x: tuple[int, ...],
+    weight: tuple[int, ...],
+    out: tuple[int, ...],
+    window: Window,
+    rectified: bool,
+    dtype: np.dtype[Any],
+) -> Array:
+    kh, kw, sh, sw, ph, pw, dh, dw, _, _, groups = window
+    filters, channels, run = weight[0] // groups, weight[1], weight[1] * kh * kw
+    return correlation_plan(
+        Product(
+            _pixels(x),
+            _pixels(out),
+            forward_axis(x[1], out[1], kh, sh, ph, dh),
+            forward_axis(x[2], out[2], kw, sw, pw, dw),
+            groups,
+            channels,
+            channel_step=1,
+            filters=Filter(filters, run, 1, 0, run, group_step=filters * run),
+            rectified=rectified,
+        ),
+        dtype,
+    )
 
 
 @implements("conv2d_forward", device="cpu", variant="direct")
@@ -50,114 +85,62 @@ def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Ar
     With groups c runs over the channels of the group that o belongs to.
     """
     if is_depthwise(weight, window):
-        slide_channels(x, weight, bias, window, out)
+        slide_channels(x, weight, bias, window, False, out)
         return
-    images, height, width, all_channels = x.shape
+    plan = _forward_plan(x.shape, weight.shape, out.shape, window, False, out.dtype)
+    correlate(plan, x, weight, bias, out)
+
+
+@implements("conv2d_relu_forward", device="cpu", variant="direct")
+def conv2d_relu_forward(x: Array, weight: Array, bias: Array, window: Window, out: Array) -> None:
+    """As `conv2d_forward`, but what is less than 0 becomes 0 before a tile stores it."""
+    if is_depthwise(weight, window):
+        slide_channels(x, weight, bias, window, True, out)
+        return
+    plan = _forward_plan(x.shape, weight.shape, out.shape, window, True, out.dtype)
+    correlate(plan, x, weight, bias, out)
+
+
+@lru_cache(maxsize=256)
+def _grad_input_plan(
+    grad: tuple[int, ...],
+    weight: tuple[int, ...],
+    out: tuple[int, ...],
+    window: Window,
+    dtype: np.dtype[Any],
+) -> Array:
     kh, kw, sh, sw, ph, pw, dh, dw, _, _, groups = window
-    _, out_height, out_width, all_filters = out.shape
-    channels, filters = all_channels // groups, all_filters // groups
-    correlate(
-        read_only(x),
-        Source(
-            images, height, width, channels, kh, kw, sh, sw, ph, pw,
-            image_stride=height * width * all_channels, dh=dh, dw=dw, groups=groups,
+    filters, channels, taps = weight[0] // groups, weight[1], kh * kw
+    return correlation_plan(
+        Product(
+            _pixels(grad),
+            _pixels(out),
+            backward_axis(grad[1], out[1], kh, sh, ph, dh),
+            backward_axis(grad[2], out[2], kw, sw, pw, dw),
+            groups,
+            filters,
+            channel_step=1,
+            filters=Filter(
+                channels, taps, filters, channels * taps, taps, filters * channels * taps
+            ),
         ),
-        read_only(weight),
-        Filter(
-            0, o=channels * kh * kw, c=kh * kw, u=kw, v=1, group=filters * channels * kh * kw
-        ),
-        bias,
-        Target(
-            height=out_height,
-            width=out_width,
-            offset=0,
-            image=out_height * out_width * all_filters,
-            row=out_width * all_filters,
-            column=all_filters,
-        ),
-        filters,
-        out.reshape(-1),
-    )  # fmt: skip
-
-
-class _Taps(NamedTuple):
-    """The taps of a filter that meet one class of pixels, along one axis."""
-
-    pixel: int  # the first one of the class: pixel, pixel + stride, ...
-    first: int
-    taps: int
-    step: int  # from a tap to the next; in the error signal i falls by `fall`
-    fall: int
-    start: int  # i of the first tap at the first pixel
-
-
-def _classes(size: int, kernel: int, stride: int, padding: int, dilation: int) -> list[_Taps]:
-    """Return the classes of pixels that some tap meets.
-
-    Tap u meets pixel r where u·d ≡ r + p modulo the stride s: every (s / gcd(s, d))-th tap,
-    from the first one on that does, if one does.
-    """
-    common = gcd(stride, dilation)
-    step = stride // common
-    classes = []
-    for pixel in range(min(stride, size)):
-        for u in range(min(step, kernel)):
-            start, rest = divmod(pixel + padding - u * dilation, stride)
-            if rest == 0:
-                taps = len(range(u, kernel, step))
-                classes.append(_Taps(pixel, u, taps, step, dilation // common, start))
-    return classes
+        dtype,
+    )
 
 
 @implements("conv2d_grad_input", device="cpu", variant="direct")
 def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) -> None:
     """out[n,r,q,c] = Σ grad[n,i,j,o] · weight[o,c,u,v] over i·sh+u·dh-ph = r, j·sw+v·dw-pw = q.
 
-    Fix the class of r: with r = r0 + sh·s and u = u0 + t·sh/g, where g = gcd(sh, dh) and u0
-    is the first tap with u0·dh ≡ r0+ph modulo sh, the rows that meet are
-    i = s + (r0+ph-u0·dh)/sh - t·dh/g. As s grows i grows, as t grows i falls: a correlation
-    of stride one and dilation dh/g with the taps of the class in reversed order. The same
-    holds for columns.
+    Solved for i: the rows that meet pixel r are i = (r + ph - u·dh) / sh, where that is a
+    whole number. As u grows i falls: a correlation with the taps of the filter in reversed
+    order.
     """
     if is_depthwise(weight, window):
         slide_channels_back(grad, weight, window, out)
         return
-    images, height, width, all_channels = out.shape
-    kh, kw, sh, sw, ph, pw, dh, dw, _, _, groups = window
-    _, out_height, out_width, all_filters = grad.shape
-    channels, filters = all_channels // groups, all_filters // groups
-    grad, weight, flat = read_only(grad), read_only(weight), out.reshape(-1)
-    down, across = _classes(height, kh, sh, ph, dh), _classes(width, kw, sw, pw, dw)
-    if len(down) < min(sh, height) or len(across) < min(sw, width):
-        flat[:] = 0  # some classes of pixels lie under no tap
-    for u, v in product(down, across):
-        correlate(
-            grad,
-            Source(
-                images, out_height, out_width, filters, u.taps, v.taps, 1, 1,
-                top=(u.taps - 1) * u.fall - u.start,
-                left=(v.taps - 1) * v.fall - v.start,
-                image_stride=out_height * out_width * all_filters,
-                dh=u.fall, dw=v.fall, groups=groups,
-            ),
-            weight,
-            Filter(
-                (u.first + (u.taps - 1) * u.step) * kw + v.first + (v.taps - 1) * v.step,
-                o=kh * kw, c=channels * kh * kw, u=-u.step * kw, v=-v.step,
-                group=filters * channels * kh * kw,
-            ),
-            None,
-            Target(
-                height=len(range(u.pixel, height, sh)),
-                width=len(range(v.pixel, width, sw)),
-                offset=(u.pixel * width + v.pixel) * all_channels,
-                image=height * width * all_channels,
-                row=sh * width * all_channels,
-                column=sw * all_channels,
-            ),
-            channels,
-            flat,
-        )  # fmt: skip
+    plan = _grad_input_plan(grad.shape, weight.shape, out.shape, window, out.dtype)
+    correlate(plan, grad, weight, _NONE[out.dtype], out)
 
 
 @implements("conv2d_grad_weight", device="cpu", variant="direct")

@@ -184,18 +184,29 @@ def _by_kind(axis: Axis) -> list[tuple[Meeting, list[int]]]:
     return [(axis.meetings[group[0]], group) for group in groups]
 
 
-def slide_channels(x: Array, weight: Array, bias: Array, window: Window, out: Array) -> None:
-    """out[n,i,j,c] = bias[c] + Σ_u,v x[n, i·sh+u·dh-ph, j·sw+v·dw-pw, c] · weight[c,u,v]."""
-    _run(x, weight, bias, window, False, out)
+def slide_channels(
+    x: Array, weight: Array, bias: Array, window: Window, rectified: bool, out: Array
+) -> None:
+    """out[n,i,j,c] = bias[c] + Σ_u,v x[n, i·sh+u·dh-ph, j·sw+v·dw-pw, c] · weight[c,u,v].
+
+    Where `rectified`, what is less than 0 becomes 0.
+    """
+    _run(x, weight, bias, window, False, 0 if rectified else -np.inf, out)
 
 
 def slide_channels_back(grad: Array, weight: Array, window: Window, out: Array) -> None:
     """out[n,r,q,c] = Σ grad[n,i,j,c] · weight[c,u,v] over i·sh+u·dh-ph = r, j·sw+v·dw-pw = q."""
-    _run(grad, weight, None, window, True, out)
+    _run(grad, weight, None, window, True, -np.inf, out)
 
 
 def _run(
-    x: Array, weight: Array, bias: Array | None, window: Window, backward: bool, out: Array
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    window: Window,
+    backward: bool,
+    floor: float,
+    out: Array,
 ) -> None:
     if not out.size:
         return
@@ -204,11 +215,13 @@ def _run(
     channels, _, kh, kw = weight.shape
     packed = np.zeros((kh * kw, plan.padded_channels), out.dtype)
     packed[:, :channels] = weight.reshape(channels, kh * kw).T
-    start = np.zeros(plan.padded_channels, out.dtype)
+    # What sums start from; the last value is the one that none falls below.
+    start = np.zeros(plan.padded_channels + 1, out.dtype)
+    start[-1] = floor
     if bias is not None:
         start[:channels] = bias
     if not x.size:
-        out[...] = start[:channels]
+        out[...] = np.maximum(start[:channels], start[-1])
         return
     _slide(plan, *tables, read_only(x), packed.reshape(-1), start, out.reshape(-1))
 
@@ -257,6 +270,6 @@ def _slide_panel(
         for c in range(first, min(first + plan.panel, plan.channels), plan.lanes):
             multiply_channels(
                 plan.lanes, counts, address(x, source + c), a_rows, a_strides,
-                address(packed, tap + c), b_strides, address(start, c),
-                address(out, target + c), out_rows, used, plan.channels - c,
+                address(packed, tap + c), b_strides, address(start, c), start[-1],
+                address(out, target + c), out_rows, plan.channels - c,
             )  # fmt: skip

@@ -148,7 +148,8 @@ def _add_panel(
 ) -> None:
     """Add up the images of one slot, for some channels."""
     slot, first = task // plan.panels, task % plan.panels * plan.panel
-    none = np.zeros(plan.lanes, sums.dtype)
+    none = np.zeros(plan.lanes + 1, sums.dtype)
+    none[-1] = -np.inf  # no sum falls below it
     products = np.empty(CHANNEL_ROWS * plan.lanes, sums.dtype)
     places = np.arange(CHANNEL_ROWS) * plan.lanes
     for image in range(slot * plan.slot_images, min((slot + 1) * plan.slot_images, plan.images)):
@@ -187,7 +188,7 @@ def _add_image(
             plan.lanes, counts, address(x, image * plan.x_image + first_x + c),
             address(reads, tile * CHANNEL_ROWS), a_strides,
             address(grad, image * plan.grad_image + first_grad + c), b_strides,
-            address(none, 0), address(products, 0), address(places, 0), used, used_columns,
+            address(none, 0), none[-1], address(products, 0), address(places, 0), used_columns,
         )  # fmt: skip
         for m in range(used):
             at = total + taps[tile * CHANNEL_ROWS + m] * plan.padded_channels

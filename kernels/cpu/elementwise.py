@@ -1,4 +1,7 @@
-"""Arithmetic and activations by NumPy's vectorised loops.
+"""Arithmetic and activations by NumPy's vectorised loops, a pass over memory for each step.
+
+They serve what the compiled loops decline: float64 where those have no polynomials, integers,
+operands of mixed dtypes, the power of two arrays.
 
 NumPy's ufuncs already have the signature of a kernel, operands first and ``out`` last.
 Operands of another dtype are converted to that of ``out`` first: left to themselves ufuncs
@@ -24,6 +27,10 @@ _UFUNCS = (
 )  # fmt: skip
 
 
+#: From an operation to its kernel here.
+NUMPY: dict[str, Callable[..., None]] = {}
+
+
 def _silent(operation: str) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     def decorate(function: Callable[..., Any]) -> Callable[..., None]:
         def kernel(*arrays: Array) -> None:
@@ -36,7 +43,8 @@ def _silent(operation: str) -> Callable[[Callable[..., Any]], Callable[..., None
                 function(*arrays)
 
         kernel.__doc__ = function.__doc__
-        implements(operation, device="cpu", variant="numpy")(kernel)
+        implements(operation, device="cpu", variant="numpy", rank=10)(kernel)
+        NUMPY[operation] = kernel
         return kernel
 
     return decorate

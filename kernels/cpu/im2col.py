@@ -62,6 +62,13 @@ def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Ar
         out += bias
 
 
+@implements("conv2d_relu_forward", device="cpu", variant="im2col", rank=10)
+def conv2d_relu_forward(x: Array, weight: Array, bias: Array, window: Window, out: Array) -> None:
+    """out = max(0, convolution)."""
+    conv2d_forward(x, weight, bias, window, out)
+    np.maximum(out, 0, out=out)
+
+
 @implements("conv2d_grad_input", device="cpu", variant="im2col", rank=10)
 def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) -> None:
     """columns[g,p,k] = Σ_o grad[g,p,o] · weight[g,o,k], then add each where it came from."""

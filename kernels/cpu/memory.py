@@ -16,7 +16,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
+
+#: Bytes of a cache line, and so of the widest vector.
+LINE_BYTES = 64
 
 
 def read_only(array: Array, dtype: Any = None) -> Array:
@@ -25,9 +29,56 @@ def read_only(array: Array, dtype: Any = None) -> Array:
     Numba compiles anew for a writable, a read-only, a 2-D and a 4-D array. The kernels here
     take flat read-only inputs and compute the offsets themselves.
     """
-    view = np.ascontiguousarray(array, dtype).reshape(-1).view()
-    view.flags.writeable = False
+    if dtype is not None:
+        array = np.asarray(array, dtype)
+    view = array.reshape(-1)
+    view.setflags(write=False)
     return view
+
+
+def frozen(array: Array) -> Array:
+    """Return a flat read-only view of a C-contiguous array: what read_only does, in 0.15 µs."""
+    view = array.ravel()
+    view.setflags(False)  # type: ignore[call-arg]  # by name it takes twice as long
+    return view
+
+
+def plan_array(*parts: Any) -> Array:
+    """Return the integers of some plans and tables, one after the other, read-only.
+
+    A compiled function takes an array in a fraction of the time that it takes a tuple of
+    forty fields apart: it reads the fields itself, by :func:`read_fields`.
+    """
+    plan = np.concatenate([np.asarray(part, np.intp).reshape(-1) for part in parts])
+    plan.setflags(write=False)
+    return plan
+
+
+@intrinsic
+def read_fields(typing_context: Any, kind: Any, array: Any, offset: Any) -> Any:
+    """read_fields(Plan, array, offset): the Plan whose fields lie in an array of integers."""
+    result = types.NamedUniTuple(types.intp, len(kind.instance_class._fields), kind.instance_class)
+    signature = result(kind, array, types.intp)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, values, offset = arguments
+        data = context.make_array(signature.args[1])(context, builder, values).data
+        first = builder.gep(data, [offset])
+        fields = [
+            builder.load(cgutils.gep_inbounds(builder, first, k)) for k in range(result.count)
+        ]
+        return context.make_tuple(builder, result, fields)
+
+    return signature, generate
+
+
+@compiled()
+def aligned(values: Array) -> Array:
+    """Return the part of a scratch array that begins at a cache line.
+
+    A vector that straddles two lines is read at half the speed. Ask for LINE_BYTES values more.
+    """
+    return values[(-values.ctypes.data & (LINE_BYTES - 1)) // values.itemsize :]
 
 
 @intrinsic

@@ -51,9 +51,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from tinygrad_cnn.kernels.cpu.registers import Registers
 from tinygrad_cnn.kernels.cpu.vectors import (
     CHANNEL_ROWS,
-    FUSED,
     TILE_ROWS,
     VECTOR_BYTES,
     lanes,
@@ -108,9 +108,9 @@ def _make_tile(
         b_strides: Any,
         start: Any,
         start_stride: Any,
+        floor: Any,
         out: Any,
         out_rows: Any,
-        used_rows: Any,
         used_columns: Any,
     ) -> Any:
         """Fill one tile.
@@ -122,20 +122,20 @@ def _make_tile(
                 for k0, k1, k2 in ndindex(counts):
                     acc += a[a_rows[m] + (k0, k1, k2) · a_strides (+ n by channel)]
                          * b[(k0, k1, k2) · b_strides + n]
-                if m < used_rows and n < used_columns:
-                    out[out_rows[m] + n] = acc
+                if n < used_columns:
+                    out[out_rows[m] + n] = floor if acc < floor else acc
         """
         triple, table = types.UniTuple(types.intp, 3), types.CPointer(types.intp)
         signature = types.void(
-            triple, a, table, triple, b, triple, start, types.intp, out, table,
-            types.intp, types.intp,
+            triple, a, table, triple, b, triple, start, types.intp, a.dtype, out, table,
+            types.intp,
         )  # fmt: skip
         width = VECTOR_BYTES // (a.dtype.bitwidth // 8) // part
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             counts, a, a_rows, a_strides, b, b_strides, start, step, *target = arguments
-            out, out_rows, used_rows, used_columns = target
-            registers = _Registers(builder, a.type.pointee, width)
+            floor, out, out_rows, used_columns = target
+            registers = Registers(builder, a.type.pointee, width)
             cells = [(m, v) for m in range(rows) for v in range(vectors)]
             totals = {}
             load = registers.load
@@ -149,36 +149,39 @@ def _make_tile(
                 builder.store(registers.load(origin), totals[m, v])
             left_rows = [builder.gep(a, [_entry(builder, a_rows, m)]) for m in range(rows)]
 
-            with _nest(builder, counts) as indices:
-                at_a = _dot(builder, indices, a_strides)
-                at_b = builder.gep(b, [_dot(builder, indices, b_strides)])
-                right = [load(builder.gep(at_b, [step.type(v * width)])) for v in range(vectors)]
+            with _nest(builder, counts, a_strides, b_strides) as (at_a, at_b):
+                right = [
+                    load(builder.gep(b, [builder.add(at_b, step.type(v * width))]))
+                    for v in range(vectors)
+                ]
                 for m, row in enumerate(left_rows):
                     at = builder.gep(row, [at_a])
                     left = load(at) if by_channel else registers.spread(builder.load(at))
                     for v in range(vectors):
-                        total = registers.multiply_add(left, right[v], totals[m, v])
+                        total = builder.load(totals[m, v])
+                        total = registers.multiply_add(left, right[v], total)
                         builder.store(total, totals[m, v])
 
-            whole = builder.and_(
-                builder.icmp_signed(">=", used_rows, step.type(rows)),
-                builder.icmp_signed(">=", used_columns, step.type(vectors * width)),
-            )
-            places = {}
+            least = registers.spread(floor)
+            results, places = {}, {}
             for m, v in cells:
+                value = builder.load(totals[m, v])
+                below = builder.fcmp_ordered("<", value, least)  # never true of a NaN
+                results[m, v] = builder.select(below, least, value)
                 row = builder.add(_entry(builder, out_rows, m), step.type(v * width))
                 places[m, v] = builder.gep(out, [row])
+            whole = builder.icmp_signed(">=", used_columns, step.type(vectors * width))
             with builder.if_else(whole) as (inside, at_the_edge):
                 with inside:
                     for cell, place in places.items():
-                        registers.store(builder.load(totals[cell]), place)
+                        registers.store(results[cell], place)
                 with at_the_edge:
+                    limits = [
+                        builder.sub(used_columns, step.type(v * width)) for v in range(vectors)
+                    ]
+                    masks = [registers.first(limit) for limit in limits]
                     for (m, v), place in places.items():
-                        used = builder.icmp_signed(">", used_rows, step.type(m))
-                        limit = builder.select(used, used_columns, step.type(0))
-                        limit = builder.sub(limit, step.type(v * width))
-                        mask = registers.first(limit)
-                        registers.store_first(builder.load(totals[m, v]), place, mask)
+                        registers.store_first(results[m, v], place, masks[v])
             return context.get_dummy_value()
 
         return signature, generate
@@ -186,93 +189,53 @@ def _make_tile(
     return tile
 
 
-class _Registers:
-    """The vector instructions that a tile is made of, for one element type and width."""
-
-    def __init__(self, builder: Any, element: Any, width: int) -> None:
-        self.builder = builder
-        self.vector = ir.VectorType(element, width)
-        self._bytes = 4 if isinstance(element, ir.FloatType) else 8
-        self._lanes = ir.VectorType(ir.IntType(32), width)
-        self._suffix = f"v{width}f{8 * self._bytes}"
-
-    def load(self, address: Any) -> Any:
-        pointer = self.builder.bitcast(address, self.vector.as_pointer())
-        return self.builder.load(pointer, align=self._bytes)
-
-    def store(self, value: Any, address: Any) -> None:
-        pointer = self.builder.bitcast(address, self.vector.as_pointer())
-        self.builder.store(value, pointer, align=self._bytes)
-
-    def first(self, count: Any) -> Any:
-        """Return a mask of the first `count` lanes."""
-        count = self._spread(self.builder.trunc(count, ir.IntType(32)), self._lanes)
-        return self.builder.icmp_signed("<", self._lanes(list(range(self._lanes.count))), count)
-
-    def store_first(self, value: Any, address: Any, mask: Any) -> None:
-        """Store the lanes of a mask and touch no memory behind them."""
-        pointer = self.builder.bitcast(address, self.vector.as_pointer())
-        kind = ir.FunctionType(
-            ir.VoidType(), [self.vector, pointer.type, ir.IntType(32), mask.type]
-        )
-        masked = self._instruction(f"llvm.masked.store.{self._suffix}.p0", kind)
-        self.builder.call(masked, [value, pointer, ir.IntType(32)(self._bytes), mask])
-
-    def load_first(self, address: Any, mask: Any) -> Any:
-        """Load the lanes of a mask, zeros in the others, and touch no memory behind them."""
-        pointer = self.builder.bitcast(address, self.vector.as_pointer())
-        kind = ir.FunctionType(self.vector, [pointer.type, ir.IntType(32), mask.type, self.vector])
-        masked = self._instruction(f"llvm.masked.load.{self._suffix}.p0", kind)
-        zeros = ir.Constant(self.vector, None)
-        return self.builder.call(masked, [pointer, ir.IntType(32)(self._bytes), mask, zeros])
-
-    def spread(self, value: Any) -> Any:
-        """Copy one value into every lane."""
-        return self._spread(value, self.vector)
-
-    def multiply_add(self, left: Any, right: Any, total: Any) -> Any:
-        """Return left · right + total, where `total` is a place in memory.
-
-        LLVM keeps that place in a register, since nobody takes its address. Without fused
-        instructions ``llvm.fma`` would call a function for every lane: multiply and add
-        then, each rounded.
-        """
-        total = self.builder.load(total)
-        if not FUSED:
-            return self.builder.fadd(self.builder.fmul(left, right), total)
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        fma = self._instruction(f"llvm.fma.{self._suffix}", kind)
-        return self.builder.call(fma, [left, right, total])
-
-    def _spread(self, value: Any, vector: Any) -> Any:
-        empty = ir.Constant(vector, ir.Undefined)
-        first = self.builder.insert_element(empty, value, ir.IntType(32)(0))
-        return self.builder.shuffle_vector(first, empty, self._lanes([0] * vector.count))
-
-    def _instruction(self, name: str, kind: Any) -> Any:
-        return cgutils.get_or_insert_function(self.builder.module, kind, name)
-
-
 def _entry(builder: Any, table: Any, m: int) -> Any:
     return builder.load(cgutils.gep_inbounds(builder, table, m))
 
 
-def _dot(builder: Any, indices: Sequence[Any], strides: Any) -> Any:
-    """Return Σ index · stride."""
-    terms = [builder.mul(k, builder.extract_value(strides, d)) for d, k in enumerate(indices)]
-    return builder.add(builder.add(terms[0], terms[1]), terms[2])
+@contextmanager
+def _nest(builder: Any, counts: Any, *strides: Any) -> Iterator[list[Any]]:
+    """Open three nested loops, and yield the offsets that the strides add up to in them.
+
+    What is built inside the ``with`` block becomes the body of the innermost.
+    """
+    with ExitStack() as loops:
+        offsets = [counts.type.elements[0](0)] * len(strides)
+        for d in range(3):
+            steps = [builder.extract_value(stride, d) for stride in strides]
+            count = builder.extract_value(counts, d)
+            offsets = loops.enter_context(_loop(builder, count, offsets, steps))
+        yield offsets
 
 
 @contextmanager
-def _nest(builder: Any, counts: Any) -> Iterator[list[Any]]:
-    """Open three nested loops; their bodies are what is built inside the ``with`` block."""
-    with ExitStack() as loops:
-        yield [
-            loops.enter_context(
-                cgutils.for_range(builder, builder.extract_value(counts, d))
-            ).index
-            for d in range(3)
-        ]  # fmt: skip
+def _loop(
+    builder: Any, count: Any, offsets: Sequence[Any], steps: Sequence[Any]
+) -> Iterator[list[Any]]:
+    """Open a loop in which each offset grows by a step.
+
+    LLVM would keep a pointer to the next value of each row beside that to the present one,
+    twice as many as there are registers. Passing the offsets through an instruction that it
+    cannot see into (an empty one) keeps it from that.
+    """
+    before, integer = builder.block, count.type
+    head, body, after = (builder.append_basic_block(name) for name in ("head", "body", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    left, *here = [builder.phi(integer) for _ in (count, *offsets)]
+    for phi, value in zip((left, *here), (count, *offsets), strict=True):
+        phi.add_incoming(value, before)
+    builder.cbranch(builder.icmp_signed(">", left, integer(0)), body, after)
+    builder.position_at_end(body)
+    opaque = ir.InlineAsm(ir.FunctionType(integer, [integer]), "", "=r,0")
+    here = [builder.call(opaque, [offset]) for offset in here]
+    yield here
+    following = [builder.add(offset, step) for offset, step in zip(here, steps, strict=True)]
+    phis = head.instructions[: 1 + len(offsets)]
+    for phi, value in zip(phis, (builder.sub(left, integer(1)), *following), strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
 
 
 _double = _make_tile(vectors=2, part=1)
@@ -294,12 +257,12 @@ def multiply_tile(
     b_strides: Any,
     start: Any,
     start_stride: int,
+    floor: Any,
     out: Any,
     out_rows: Any,
-    used_rows: int,
     used_columns: int,
 ) -> None:
-    """out[m,n] = start[m,n] + Σ_k a[m,k] · b[k,n] for m < used_rows, n < used_columns.
+    """out[m,n] = max(floor, start[m,n] + Σ_k a[m,k] · b[k,n]) for n < used_columns.
 
     `width` names one of the :func:`tile_widths`; `lanes` is the number of columns in one
     register. The arrays are given by address
@@ -308,24 +271,26 @@ def multiply_tile(
     behind `b`, start[m,n] ``m·start_stride + n`` behind `start`, out[m,n]
     ``out_rows[m] + n`` behind `out`.
 
-    All TILE_ROWS rows of `a` and all `width` columns of `b` and `start` are read, used or
-    not, and have to exist; only what is used is written. The sum runs in the order of the
-    loops, whatever the width: cutting a result into other tiles does not change it.
+    All TILE_ROWS rows of the tables and all `width` columns of `b` and `start` are read and
+    have to exist; where there are fewer rows to compute, the tables repeat the last one. A
+    NaN stays a NaN; with minus infinity for `floor` so does every sum. The sum runs in the
+    order of the loops, whatever the width: cutting a result into other tiles does not
+    change it.
     """
     if width > lanes:
         _double(
             counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
-            out, out_rows, used_rows, used_columns,
+            floor, out, out_rows, used_columns,
         )  # fmt: skip
     elif width == lanes:
         _single(
             counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
-            out, out_rows, used_rows, used_columns,
+            floor, out, out_rows, used_columns,
         )  # fmt: skip
     else:
         _half(
             counts, a, a_rows, a_strides, b, b_strides, start, start_stride,
-            out, out_rows, used_rows, used_columns,
+            floor, out, out_rows, used_columns,
         )  # fmt: skip
 
 
@@ -339,12 +304,12 @@ def multiply_channels(
     b: Any,
     b_strides: Any,
     start: Any,
+    floor: Any,
     out: Any,
     out_rows: Any,
-    used_rows: int,
     used_columns: int,
 ) -> None:
-    """out[m,n] = start[n] + Σ_k a[m,k,n] · b[k,n] for m < used_rows, n < used_columns.
+    """out[m,n] = max(floor, start[n] + Σ_k a[m,k,n] · b[k,n]) for n < used_columns.
 
     As :func:`multiply_tile`, but each of the columns, one register of them, has values of
     its own in `a`; a[m,k,n] lies ``a_rows[m] + k·a_strides + n`` behind `a`. There are
@@ -353,10 +318,10 @@ def multiply_channels(
     if used_columns >= lanes:
         _channels(
             counts, a, a_rows, a_strides, b, b_strides, start, np.intp(0),
-            out, out_rows, used_rows, used_columns,
+            floor, out, out_rows, used_columns,
         )  # fmt: skip
     else:
         _last_channels(
             counts, a, a_rows, a_strides, b, b_strides, start, np.intp(0),
-            out, out_rows, used_rows, used_columns,
+            floor, out, out_rows, used_columns,
         )  # fmt: skip

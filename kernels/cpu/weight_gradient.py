@@ -181,7 +181,8 @@ def correlate_pixels(
     plan = _pixel_plan(grad_shape, x_shape, Window(*window), out.dtype)
     rows = np.minimum(np.arange(plan.filter_rows), plan.filters - 1)
     places = np.arange(plan.filter_rows) * plan.width
-    sums = np.empty(plan.groups * plan.slots * plan.slot_values, out.dtype)
+    sums = np.empty(plan.groups * plan.slots * plan.slot_values + 1, out.dtype)
+    sums[-1] = -np.inf
     _add_pixels(plan, grad, rows, x, places, sums, out.reshape(-1))
 
 
@@ -288,8 +289,8 @@ def _multiply(
                     total = address(sums, at + o * plan.width)
                     multiply_tile(
                         plan.width, plan.lanes, counts, a, address(rows, o), a_strides,
-                        address(scratch, b), b_strides, total, plan.width, address(sums, at),
-                        address(places, o), np.intp(TILE_ROWS), plan.width,
+                        address(scratch, b), b_strides, total, plan.width, sums[-1],
+                        address(sums, at), address(places, o), plan.width,
                     )  # fmt: skip
                 at += plan.filter_rows * plan.width
 

@@ -16,6 +16,15 @@ def affine_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
         out[n, e] = total
 
 
+@reference("affine_relu_forward")
+def affine_relu_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
+    """out[n,e] = max(0, affine map), where a NaN stays a NaN."""
+    affine_forward(x, weight, bias, out)
+    for place in np.ndindex(out.shape):
+        if out[place] < 0:
+            out[place] = 0
+
+
 @reference("affine_grad_input")
 def affine_grad_input(grad: Array, weight: Array, out: Array) -> None:
     """out[n,d] = Σ_e weight[e,d] · grad[n,e]."""

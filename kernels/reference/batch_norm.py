@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.reference import reference
 
@@ -86,3 +88,60 @@ def batch_norm_grad_input(
             normalised = (value - float(mean[c])) / deviation
             rest = signal - float(grad_bias[c]) / m - normalised * float(grad_weight[c]) / m
             rows[row, c] = scale * rest
+
+
+# -- with a rectifier behind it ------------------------------------------------------
+
+
+def _through(grad: Array, a: Array) -> Array:
+    """Return the error signal where relu has let the value pass; a NaN passes."""
+    return np.where(a <= 0, np.zeros_like(grad), grad)
+
+
+@reference("batch_norm_relu_forward")
+def batch_norm_relu_forward(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    weight: Array | None,
+    bias: Array | None,
+    eps: float,
+    out: Array,
+) -> None:
+    """out = max(0, batch_norm_forward(x)); NaN stays NaN."""
+    batch_norm_forward(x, mean, variance, weight, bias, eps, out)
+    out[out < 0] = 0
+
+
+@reference("batch_norm_relu_grad_sums")
+def batch_norm_relu_grad_sums(
+    grad: Array,
+    a: Array,
+    x: Array,
+    mean: Array,
+    variance: Array,
+    eps: float,
+    grad_weight: Array,
+    grad_bias: Array,
+) -> None:
+    """As batch_norm_grad_sums; grad counts where a > 0, a = relu(batch norm), or a is NaN."""
+    batch_norm_grad_sums(_through(grad, a), x, mean, variance, eps, grad_weight, grad_bias)
+
+
+@reference("batch_norm_relu_grad_input")
+def batch_norm_relu_grad_input(
+    grad: Array,
+    a: Array,
+    x: Array,
+    mean: Array,
+    variance: Array,
+    weight: Array | None,
+    grad_weight: Array,
+    grad_bias: Array,
+    eps: float,
+    out: Array,
+) -> None:
+    """As batch_norm_grad_input; grad counts where a > 0, a = relu(batch norm), or a is NaN."""
+    batch_norm_grad_input(
+        _through(grad, a), x, mean, variance, weight, grad_weight, grad_bias, eps, out
+    )

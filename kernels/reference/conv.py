@@ -31,6 +31,15 @@ def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Ar
         out[n, i, j, o] = total
 
 
+@reference("conv2d_relu_forward")
+def conv2d_relu_forward(x: Array, weight: Array, bias: Array, window: Window, out: Array) -> None:
+    """out[n,i,j,o] = max(0, convolution), where a NaN stays a NaN."""
+    conv2d_forward(x, weight, bias, window, out)
+    for place in np.ndindex(out.shape):
+        if out[place] < 0:
+            out[place] = 0
+
+
 @reference("conv2d_grad_input")
 def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) -> None:
     """out[n,r,q,c] = Σ grad[n,i,j,o] · weight[o,c,u,v] over i·sh+u·dh-ph = r, j·sw+v·dw-pw = q."""

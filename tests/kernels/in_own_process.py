@@ -8,6 +8,7 @@ line printed names it. ``threads`` compares the bits of one thread with those of
 import ctypes
 import mmap
 import sys
+from types import ModuleType
 
 import numpy as np
 
@@ -124,11 +125,18 @@ def _fork_always() -> str:
             if not hasattr(module, "_FORK"):
                 sys.exit(f"{module.__name__}.{name} has no threshold _FORK to lower")
             module._FORK = -1
-            for value in vars(module).values():
-                if hasattr(value, "cache_clear"):
-                    value.cache_clear()  # plans remember whether to fork
             names.append(name)
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith(f"{kernels.__name__}.cpu."):
+            _forget_plans(module)
     return " ".join(sorted(names))
+
+
+def _forget_plans(module: ModuleType) -> None:
+    """Clear caches: plans remember whether to fork."""
+    for value in vars(module).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()
 
 
 def specialisations() -> None:
@@ -142,7 +150,8 @@ def specialisations() -> None:
             kernel(*case.arguments, *case.outputs())
             kernel(*writable, *case.outputs())
     for module, name, function in compiled_functions():
-        print(f"{module.__name__}.{name}", len(function.nopython_signatures))
+        single = ["float32" in str(signature) for signature in function.nopython_signatures]
+        print(f"{module.__name__}.{name}", single.count(True), single.count(False))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tinygrad_cnn import nn
 from .cases import CASES, Case
 
 NOT_LAYERS = {
-    "Module", "ModuleList", "Parameter", "Summary", "init", "summary", "to_convolution",
+    "Module", "ModuleList", "Parameter", "Summary", "init", "fuse", "summary", "to_convolution",
     "without_memory",
 }  # fmt: skip
 every_case = pytest.mark.parametrize("case", CASES, ids=str)

@@ -21,7 +21,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "bench": (
         "tinygrad_cnn.cli.bench:bench",
-        "Time the variants of the convolution passes against each other.",
+        "Measure kernels and training steps, here and against PyTorch.",
     ),
     "explain": (
         "tinygrad_cnn.cli.explain:explain",
@@ -36,6 +36,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "List every function element: rule, error signals, convention.",
     ),
     "train": ("tinygrad_cnn.cli.train:train", "Train a network and write a run directory."),
+    "warmup": (
+        "tinygrad_cnn.cli.warmup:warmup",
+        "Compile the kernels of networks ahead, in two processes.",
+    ),
 }
 
 FAILURE = 2

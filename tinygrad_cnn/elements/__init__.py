@@ -14,6 +14,7 @@
 `affine`               matrix product and affine map
 `activation`           sigmoid, tanh, scaled tanh, hard sigmoid; `…_rectifiers` ReLU, leaky ReLU;
                        `…_smooth` ELU, softplus
+`rectified`            what elements share that rectify what they compute, in the same pass
 `softmax`              softmax and its logarithm
 `window`               options of sliding windows: stride, padding, dilation, groups
 `conv_trio`            a convolution and its two adjoints, whatever the number of dimensions

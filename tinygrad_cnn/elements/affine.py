@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinygrad_cnn.device import SCALAR
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.elements.rectified import RectifiedElement, rectified, rectifies
 from tinygrad_cnn.elements.reduce import ChannelSumElement, sum_to
 from tinygrad_cnn.elements.requirements import any_float_type, one_float_type, require_variables
 from tinygrad_cnn.elements.shape import reshape
@@ -35,6 +36,7 @@ class AffineElement(FunctionElement, name="affine"):
     saves = {"x": ("weight",), "weight": ("x",)}
     sees_everything = True
     answers_anew = True
+    operation: ClassVar[str] = "affine_forward"
 
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
         given = (x, weight) if bias is None else (x, weight, bias)
@@ -57,7 +59,7 @@ class AffineElement(FunctionElement, name="affine"):
         features = np.shape(weight)[:1]
         if bias is None:
             bias = self.device.no_bias(weight)
-        return self.device.rowwise("affine_forward", x, weight, bias, vector=features)
+        return self.device.rowwise(self.operation, x, weight, bias, vector=features)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_weight, *want_bias = self.wanted
@@ -73,6 +75,14 @@ class AffineElement(FunctionElement, name="affine"):
     ) -> tuple[int, dict[str, int]]:
         work = math.prod(outputs[0].shape[:-1]) * math.prod(inputs[1].shape)
         return work, {"x": work, "weight": work}
+
+
+class AffineReluElement(RectifiedElement, AffineElement, ArrayElement, name="affine_relu"):
+    """Map each vector x of a batch to W x + b and rectify the result."""
+
+    rule = rectified(AffineElement.rule)
+    saves = {"x": ("weight", "a"), "weight": ("x", "a"), "bias": ("a",)}
+    operation = "affine_relu_forward"
 
 
 class AffineGradInputElement(FunctionElement, name="affine_grad_input"):
@@ -194,7 +204,7 @@ def _product(a: Variable, b: Variable) -> Variable:
 # -- functions -----------------------------------------------------------------------
 
 
-def affine(x: Any, weight: Any, bias: Any = None) -> Any:
+def affine(x: Any, weight: Any, bias: Any = None, *, activation: str | None = None) -> Any:
     """Map each vector of a batch to ``z = W x + b``.
 
     Parameters
@@ -205,6 +215,9 @@ def affine(x: Any, weight: Any, bias: Any = None) -> Any:
         One row for each output.
     bias : Tensor, shape (E,), or Scalar, optional
         Zero by default.
+    activation : {None, "relu"}
+        Of tensors: what is applied to the result in the same pass over memory, as one element
+        with the rule of both.
 
     Returns
     -------
@@ -216,6 +229,8 @@ def affine(x: Any, weight: Any, bias: Any = None) -> Any:
         If the sizes do not fit.
     DTypeError
         If the types differ or are not float32 or float64.
+    OptionError
+        If the activation is another.
 
     Notes
     -----
@@ -228,7 +243,8 @@ def affine(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> tg.functional.affine(x, weight, tg.Tensor([0.5, -0.5])).tolist()
     [[11.5, 16.5]]
     """
-    return AffineElement()(x, weight) if bias is None else AffineElement()(x, weight, bias)
+    element = AffineReluElement() if rectifies("affine", activation) else AffineElement()
+    return element(x, weight) if bias is None else element(x, weight, bias)
 
 
 linear = affine

@@ -7,18 +7,21 @@ what moves a whole channel, or stretches it, changes nothing. In evaluation they
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from tinygrad_cnn.device import DEVICES, ArrayDevice
 from tinygrad_cnn.element import Rule
+from tinygrad_cnn.elements.activation_rectifiers import relu
 from tinygrad_cnn.elements.batch_norm_grad import (
     NORMALISED,
     BatchNormGradAffineElement,
     BatchNormGradElement,
+    BatchNormReluGradElement,
 )
 from tinygrad_cnn.elements.channelwise import ChannelwiseElement
+from tinygrad_cnn.elements.rectified import RectifiedElement, rectified, rectifies
 from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import finite_number, one_float_type, require_variables
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
@@ -93,7 +96,8 @@ class BatchNormElement(_BatchNorm, name="batch_norm"):
         "weight": ("x", "mean", "variance"),
         "bias": ("x", "mean", "variance"),
     }
-    differentiable = ("y",)
+    differentiable: ClassVar[tuple[str, ...] | None] = ("y",)
+    operation: ClassVar[str] = "batch_norm_forward"
 
     def __init__(self, eps: float, running: Sequence[Any] = ()) -> None:
         super().__init__(eps)
@@ -132,7 +136,7 @@ class BatchNormElement(_BatchNorm, name="batch_norm"):
         mean, variance = (self.device.empty(x.shape[1:2], x.dtype) for _ in range(2))
         kernel("batch_norm_statistics", x.dtype).function(values, mean, variance)
         out = self.empty_like(x)
-        kernel("batch_norm_forward", x.dtype).function(
+        kernel(self.operation, x.dtype).function(
             values, mean, variance, weight, bias, self.eps, layout.channels_last(out)
         )
         return self.api_view(out, x.shape), mean, variance
@@ -146,6 +150,24 @@ class BatchNormElement(_BatchNorm, name="batch_norm"):
             return all_three(signal, self.saved("x"), *statistics, *given)[: len(self.wanted)]
         two = BatchNormGradAffineElement(self.eps)
         return None, *two(signal, self.saved("x"), *statistics)[: len(want_affine)]
+
+
+class BatchNormReluElement(RectifiedElement, BatchNormElement, name="batch_norm_relu"):
+    """Normalise each channel by the mean and the variance of the batch, and rectify."""
+
+    rule = rectified(BatchNormElement.rule)
+    saves = {symbol: (*needed, "a") for symbol, needed in BatchNormElement.saves.items()}
+    differentiable = ("a",)
+    operation = "batch_norm_relu_forward"
+
+    def backward(self, signal: Variable, *_: Any) -> tuple[Variable | None, ...]:
+        want_x, *want_affine = self.wanted
+        if not want_x:
+            two: tuple[Variable | None, ...] = super().backward(signal)
+            return two
+        given = [self.saved("weight")] if want_affine else []
+        values = (self.saved(symbol) for symbol in ("a", "x", "mean", "variance"))
+        return BatchNormReluGradElement(self.eps)(signal, *values, *given)[: len(self.wanted)]
 
 
 class BatchNormInferenceElement(_BatchNorm, name="batch_norm_inference"):
@@ -226,6 +248,8 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    *,
+    activation: str | None = None,
 ) -> Any:
     """Bring each channel to mean 0 and variance 1, then scale and shift it.
 
@@ -244,6 +268,9 @@ def batch_norm(
         Share of the batch in the new running averages.
     eps : float
         Added to the variance, so that a constant channel has a finite result.
+    activation : {None, "relu"}
+        What is applied to the result: in training in the same pass over memory, as one element
+        with the rule of both.
 
     Returns
     -------
@@ -257,7 +284,8 @@ def batch_norm(
         If the types differ or are not float32 or float64, or running statistics require a
         gradient or cannot be changed in place.
     OptionError
-        If running statistics are missing in evaluation, eps is negative, or momentum no number.
+        If running statistics are missing in evaluation, eps is negative, momentum no number, or
+        the activation another.
 
     Notes
     -----
@@ -282,6 +310,7 @@ def batch_norm(
     >>> tg.functional.batch_norm(x, training=True, eps=0.0).tolist()
     [[-1.0, -1.0], [1.0, 1.0]]
     """
+    rectify = rectifies("batch_norm", activation)
     affine = tuple(each for each in (weight, bias) if each is not None)
     require_variables("batch_norm", x, *affine)
     eps = finite_number("batch_norm", "eps", eps, 0.0)
@@ -295,9 +324,11 @@ def batch_norm(
                 "Pass training=True to use the statistics of the batch"
             )
         statistics = (_constant(x, each) for each in (running_mean, running_var))
-        return BatchNormInferenceElement(eps)(x, *statistics, *affine)
+        y = BatchNormInferenceElement(eps)(x, *statistics, *affine)
+        return relu(y) if rectify else y
     momentum = finite_number("batch_norm", "momentum", momentum)
-    y, batch_mean, variance = BatchNormElement(eps, (running_mean, running_var))(x, *affine)
+    kind = BatchNormReluElement if rectify else BatchNormElement
+    y, batch_mean, variance = kind(eps, (running_mean, running_var))(x, *affine)
     if not is_recomputing():
         pixels = x.shape[0] * math.prod(x.shape[2:])
         _update(running_mean, batch_mean, momentum, 1.0)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tinygrad_cnn.element import Rule
+from tinygrad_cnn.elements.activation_rectifiers import ReluGradElement
 from tinygrad_cnn.elements.arithmetic import add, divide, multiply, negative, subtract
 from tinygrad_cnn.elements.channelwise import ChannelwiseElement
 from tinygrad_cnn.elements.powers import sqrt
@@ -12,6 +13,28 @@ from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
 NORMALISED = "({x} - {mean}) / √({variance} + ε)"
+
+
+def _behind_rectifier(rule: Rule) -> Rule:
+    """Return the rule of an error signal that counts where a further input a is positive."""
+
+    def counted(text: str) -> str:
+        return text.replace("{δ}", "({δ} ∘ [{a} > 0])")
+
+    where = r", \quad \delta = \delta(a) \circ [a > 0]"
+    backward = {symbol: counted(text) for symbol, text in rule.backward.items()}
+    backward["δ"] = f"({backward['δ']}) ∘ [{{a}} > 0]"
+    latex = {symbol: text + where for symbol, text in rule.latex_backward.items()}
+    latex["δ"] = rule.latex_backward["δ"] + r", \quad \text{where } a > 0"
+    first, *others = rule.inputs
+    return Rule(
+        (first, "a", *others),
+        rule.outputs,
+        counted(rule.forward),
+        backward,
+        rule.latex + where,
+        latex,
+    )
 
 
 class BatchNormGradElement(ChannelwiseElement, name="batch_norm_grad"):
@@ -50,15 +73,21 @@ class BatchNormGradElement(ChannelwiseElement, name="batch_norm_grad"):
         return {"eps": self.eps}
 
     def forward(self, signal: Any, x: Any, mean: Any, variance: Any, weight: Any = None) -> Any:
+        signals = (self.channels_last(signal),)
+        return self.gradients("batch_norm", signals, x, mean, variance, weight)
+
+    def gradients(
+        self, family: str, signals: tuple[Any, ...], x: Any, mean: Any, variance: Any, weight: Any
+    ) -> Any:
+        """Run the two kernels of a family; `signals` are δ and what says where it counts."""
         kernel, values = self.device.kernel, self.channels_last(x)
-        signals = self.channels_last(signal)
         to_weight, to_bias = (self.device.empty(mean.shape, x.dtype) for _ in range(2))
-        kernel("batch_norm_grad_sums", x.dtype).function(
-            signals, values, mean, variance, self.eps, to_weight, to_bias
+        kernel(f"{family}_grad_sums", x.dtype).function(
+            *signals, values, mean, variance, self.eps, to_weight, to_bias
         )
         out = self.empty_like(x)
-        kernel("batch_norm_grad_input", x.dtype).function(
-            signals,
+        kernel(f"{family}_grad_input", x.dtype).function(
+            *signals,
             values,
             mean,
             variance,
@@ -73,8 +102,27 @@ class BatchNormGradElement(ChannelwiseElement, name="batch_norm_grad"):
     def backward(
         self, signal: Variable | None, weight_signal: Variable | None, bias_signal: Variable | None
     ) -> tuple[Variable | None, ...]:
-        # The statistics are functions of x here: so they are computed again, as elements.
         want_delta, want_x, _, _, *want_weight = self.wanted
+        to_delta, to_x, *to_weight = self.second_derivatives(
+            (want_delta, want_x, *want_weight), signal, weight_signal, bias_signal
+        )
+        return to_delta, to_x, None, None, *to_weight
+
+    def delta(self) -> Variable:
+        """Return the error signal that this element has brought back to x."""
+        delta: Variable = self.saved("δ")
+        return delta
+
+    def second_derivatives(
+        self,
+        wanted: tuple[bool, ...],
+        signal: Variable | None,
+        weight_signal: Variable | None,
+        bias_signal: Variable | None,
+    ) -> tuple[Variable | None, ...]:
+        """Return the error signals of δ, x and, where it is given, weight."""
+        # The statistics are functions of x here: so they are computed again, as elements.
+        want_delta, want_x, *want_weight = wanted
         x, weight = self.saved("x"), self.saved("weight") if "weight" in self._saved else None
         pixels = _Pixels(x, self.eps)
         to_delta = to_x = to_weight = None
@@ -90,9 +138,9 @@ class BatchNormGradElement(ChannelwiseElement, name="batch_norm_grad"):
         if want_x:
             to_x = self._second_derivative(pixels, weight, signal, weight_signal)
         if any(want_weight) and signal is not None:
-            product = multiply(signal, pixels.scaled(pixels.projected(self.saved("δ")), None))
+            product = multiply(signal, pixels.scaled(pixels.projected(self.delta()), None))
             to_weight = sum(product, pixels.axes)
-        return to_delta, to_x, None, None, *(to_weight for _ in want_weight)
+        return to_delta, to_x, *(to_weight for _ in want_weight)
 
     def _second_derivative(
         self,
@@ -101,7 +149,7 @@ class BatchNormGradElement(ChannelwiseElement, name="batch_norm_grad"):
         signal: Variable | None,
         weight_signal: Variable | None,
     ) -> Any:
-        delta = self.saved("δ")
+        delta = self.delta()
         projected, parts = pixels.projected(delta), []
         if weight_signal is not None:
             parts.append(pixels.scaled(multiply(projected, pixels.row(weight_signal)), None))
@@ -116,6 +164,31 @@ class BatchNormGradElement(ChannelwiseElement, name="batch_norm_grad"):
             )
             parts.append(negative(pixels.scaled(pixels.scaled(through, None), weight)))
         return _total(parts)
+
+
+class BatchNormReluGradElement(BatchNormGradElement, name="batch_norm_relu_grad"):
+    """The same behind a rectifier: δ counts where its output a is positive."""
+
+    rule = _behind_rectifier(BatchNormGradElement.rule)
+    saves = {"δ": ("a", "x", "weight"), "x": ("δ", "a", "x", "weight"), "weight": ("δ", "a", "x")}
+
+    def forward(  # type: ignore[override]  # there is one more input
+        self, signal: Any, a: Any, x: Any, mean: Any, variance: Any, weight: Any = None
+    ) -> Any:
+        signals = self.channels_last(signal), self.channels_last(a)
+        return self.gradients("batch_norm_relu", signals, x, mean, variance, weight)
+
+    def delta(self) -> Variable:
+        return ReluGradElement()(self.saved("δ"), self.saved("a"))
+
+    def backward(self, *signals: Variable | None) -> tuple[Variable | None, ...]:
+        want_delta, _, want_x, _, _, *want_weight = self.wanted
+        to_delta, to_x, *to_weight = self.second_derivatives(
+            (want_delta, want_x, *want_weight), *signals
+        )
+        if to_delta is not None:
+            to_delta = ReluGradElement()(to_delta, self.saved("a"))
+        return to_delta, None, to_x, None, None, *to_weight
 
 
 class BatchNormGradAffineElement(ChannelwiseElement, name="batch_norm_grad_affine"):

@@ -22,6 +22,7 @@ from typing import Any
 
 from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.conv_trio import GradInputElement, GradWeightElement, SlidingElement
+from tinygrad_cnn.elements.rectified import RectifiedElement, rectified, rectifies
 from tinygrad_cnn.elements.window import Padding, margins, pair
 from tinygrad_cnn.kernels.geometry import Pair
 
@@ -63,6 +64,15 @@ class Conv2dElement(SlidingElement, name="conv2d"):
         ),
     }
     rule = rules[False]
+
+
+class Conv2dReluElement(RectifiedElement, Conv2dElement, name="conv2d_relu"):
+    """Slide filters over images and rectify the result."""
+
+    rules = {flip: rectified(rule) for flip, rule in Conv2dElement.rules.items()}
+    rule = rules[False]
+    saves = {"x": ("weight", "a"), "weight": ("x", "a"), "bias": ("a",)}
+    operation = "conv2d_relu_forward"
 
 
 class Conv2dGradInputElement(GradInputElement, name="conv2d_grad_input"):
@@ -131,6 +141,7 @@ def conv2d(
     groups: int = 1,
     *,
     flip: bool = False,
+    activation: str | None = None,
 ) -> Any:
     """Cross-correlate a batch of images with a bank of filters, or convolve them.
 
@@ -155,6 +166,9 @@ def conv2d(
         own. With ``groups = C`` the convolution is *depthwise*.
     flip : bool
         Whether the filter is flipped, as the word convolution means in mathematics.
+    activation : {None, "relu"}
+        What is applied to the result in the same pass over memory: one element with the rule
+        of both.
 
     Returns
     -------
@@ -170,7 +184,8 @@ def conv2d(
     DTypeError
         If the types differ or are not float32 or float64.
     OptionError
-        If stride, dilation or groups is below 1, padding below 0, or "same" with a stride.
+        If stride, dilation or groups is below 1, padding below 0, or "same" with a stride; if
+        the activation is another.
 
     Notes
     -----
@@ -200,7 +215,8 @@ def conv2d(
     >>> tg.functional.conv2d(image, weight, flip=True).tolist()
     [[[[7.0, 10.0], [16.0, 19.0]]]]
     """
-    element = Conv2dElement(
+    kind = Conv2dReluElement if rectifies("conv2d", activation) else Conv2dElement
+    element = kind(
         pair("conv2d", "stride", stride, 1),
         margins("conv2d", padding),
         pair("conv2d", "dilation", dilation, 1),

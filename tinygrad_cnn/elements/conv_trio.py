@@ -88,6 +88,7 @@ class SlidingElement(ConvElement):
 
     rank: ClassVar[int]
     shapes: ClassVar[tuple[str, str]]  # of x and weight, for messages
+    operation: ClassVar[str] = "conv2d_forward"
     saves = {"x": ("weight",), "weight": ("x",)}
     answers_anew = True
 
@@ -142,7 +143,7 @@ class SlidingElement(ConvElement):
         if bias is None:
             bias = self.device.no_bias(weight)
         self.run(
-            "conv2d_forward",
+            self.operation,
             layout.channels_last(x),
             weight,
             layout.contiguous(bias),

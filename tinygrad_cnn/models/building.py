@@ -27,6 +27,7 @@ class Chain(Module):
 
     def __init__(self, layers: Mapping[str, Module]) -> None:
         super().__init__()
+        self.chains = (tuple(layers),)
         for name, layer in layers.items():
             setattr(self, name, layer)
 

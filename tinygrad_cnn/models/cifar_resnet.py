@@ -62,22 +62,26 @@ class PostActivationBlock(Module):
         See :func:`~tinygrad_cnn.models.resnet.shortcut_of`.
     """
 
+    chains = ("conv1", "bn1", "relu1"), ("conv2", "bn2", "add", "relu2")
+
     def __init__(self, in_channels: int, channels: int, stride: int, shortcut: str) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
+        self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.adds = shortcut != "none"
         self.shortcut = shortcut_of(shortcut, in_channels, channels, stride)
+        self.add = None if shortcut == "none" else nn.Add()
+        self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, channels, H / stride, W / stride), rounded up."""
-        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.relu1(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
-        if self.adds:
-            y = y + (x if self.shortcut is None else self.shortcut(x))
-        return F.relu(y)
+        if self.add is not None:
+            y = self.add(y, x if self.shortcut is None else self.shortcut(x))
+        return self.relu2(y)
 
 
 class PreActivationBlock(Module):
@@ -95,23 +99,27 @@ class PreActivationBlock(Module):
         rectifier (the appendix of the paper).
     """
 
+    chains = ("bn1", "relu1"), ("conv1", "bn2", "relu2", "conv2")
+
     def __init__(
         self, in_channels: int, channels: int, stride: int, shortcut: str, first: bool = False
     ) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
+        self.relu1 = nn.ReLU()
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
+        self.relu2 = nn.ReLU()
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.adds, self.first = shortcut != "none", first
         self.shortcut = shortcut_of(shortcut, in_channels, channels, stride)
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, channels, H / stride, W / stride), rounded up."""
-        active = F.relu(self.bn1(x))
+        active = self.relu1(self.bn1(x))
         if self.first:
             x = active
-        y = self.conv2(F.relu(self.bn2(self.conv1(active))))
+        y = self.conv2(self.relu2(self.bn2(self.conv1(active))))
         if not self.adds:
             return y
         return y + (x if self.shortcut is None else self.shortcut(x))
@@ -154,6 +162,8 @@ class CifarResNet(Module):
         If an option makes no sense.
     """
 
+    chains = ("conv1", "bn1", "relu1"), ("norm", "relu2")
+
     def __init__(
         self,
         num_classes: int = 10,
@@ -172,6 +182,7 @@ class CifarResNet(Module):
         channels = scaled(16, width)
         self.conv1 = nn.Conv2d(3, channels, 3, padding=1, bias=False)
         self.bn1 = None if preactivation else nn.BatchNorm2d(channels)
+        self.relu1 = None if preactivation else nn.ReLU()
         for number, base in enumerate((16, 32, 64), start=1):
             made: list[Module] = []
             for position in range((depth - 2) // 6):
@@ -187,6 +198,7 @@ class CifarResNet(Module):
             stage.recompute = recompute
             setattr(self, f"layer{number}", stage)
         self.norm = nn.BatchNorm2d(channels) if preactivation else None
+        self.relu2 = nn.ReLU() if preactivation else None
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.linear = nn.Linear(channels, num_classes)
         draw_filters(self)
@@ -194,13 +206,9 @@ class CifarResNet(Module):
 
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 3, 32, 32) to scores (N, num_classes)."""
-        x = self.conv1(x)
-        if self.bn1 is not None:
-            x = F.relu(self.bn1(x))
-        for stage in ("layer1", "layer2", "layer3"):
-            x = getattr(self, stage)(x)
-        if self.norm is not None:
-            x = F.relu(self.norm(x))
+        for part in ("conv1", "bn1", "relu1", "layer1", "layer2", "layer3", "norm", "relu2"):
+            if (layer := getattr(self, part)) is not None:
+                x = layer(x)
         return self.linear(F.flatten(self.avgpool(x), 1))
 
 

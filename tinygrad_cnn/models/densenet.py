@@ -58,18 +58,22 @@ class DenseLayer(Module):
         Share of the new maps' values that is dropped.
     """
 
+    chains = (("norm1", "relu1", "conv1", "norm2", "relu2", "conv2"),)
+
     def __init__(self, in_channels: int, growth: int, dropout: float) -> None:
         super().__init__()
         self.norm1 = nn.BatchNorm2d(in_channels)
+        self.relu1 = nn.ReLU()
         self.conv1 = nn.Conv2d(in_channels, BOTTLENECK * growth, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(BOTTLENECK * growth)
+        self.relu2 = nn.ReLU()
         self.conv2 = nn.Conv2d(BOTTLENECK * growth, growth, 3, padding=1, bias=False)
         self.dropout = nn.Dropout(dropout) if dropout else None
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, k, H, W)."""
-        x = self.conv1(F.relu(self.norm1(x)))
-        x = self.conv2(F.relu(self.norm2(x)))
+        x = self.conv1(self.relu1(self.norm1(x)))
+        x = self.conv2(self.relu2(self.norm2(x)))
         return x if self.dropout is None else self.dropout(x)
 
 

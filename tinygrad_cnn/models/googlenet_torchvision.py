@@ -39,6 +39,8 @@ class NormalisedConv2d(Module):
     kernel_size, stride, padding : int, in pixels
     """
 
+    chains = (("conv", "bn", "relu"),)
+
     def __init__(
         self,
         in_channels: int,
@@ -50,10 +52,11 @@ class NormalisedConv2d(Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False)
         self.bn = nn.BatchNorm2d(out_channels, eps=0.001)
+        self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, O, OH, OW)."""
-        return F.relu(self.bn(self.conv(x)))
+        return self.relu(self.bn(self.conv(x)))
 
 
 class NormalisedInception(Module):

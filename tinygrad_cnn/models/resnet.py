@@ -129,6 +129,7 @@ class BasicBlock(Module):
     """
 
     expansion = 1
+    chains = ("conv1", "bn1", "relu1"), ("conv2", "bn2", "gate", "add", "relu2")
 
     def __init__(
         self,
@@ -139,19 +140,21 @@ class BasicBlock(Module):
         gate: Callable[[int], Module] | None = None,
     ) -> None:
         super().__init__()
-        self.adds = shortcut != "none"
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
+        self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
         self.gate = gate(channels) if gate else None
         self.downsample = shortcut_of(shortcut, in_channels, channels, stride)
+        self.add = None if shortcut == "none" else nn.Add()
+        self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, channels, H / stride, W / stride), rounded up."""
-        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.relu1(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
-        return F.relu(add_shortcut(self, x, y))
+        return self.relu2(add_shortcut(self, x, y))
 
 
 class Bottleneck(Module):
@@ -171,6 +174,11 @@ class Bottleneck(Module):
     """
 
     expansion = 4
+    chains = (
+        ("conv1", "bn1", "relu1"),
+        ("conv2", "bn2", "relu2"),
+        ("conv3", "bn3", "gate", "add", "relu3"),
+    )
 
     def __init__(
         self,
@@ -184,31 +192,34 @@ class Bottleneck(Module):
         super().__init__()
         first, second = (stride, 1) if stride_in == "1x1" else (1, stride)
         out_channels = self.expansion * channels
-        self.adds = shortcut != "none"
         self.conv1 = nn.Conv2d(in_channels, channels, 1, first, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
+        self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(channels, channels, 3, second, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
+        self.relu2 = nn.ReLU()
         self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out_channels)
         self.gate = gate(out_channels) if gate else None
         self.downsample = shortcut_of(shortcut, in_channels, out_channels, stride)
+        self.add = None if shortcut == "none" else nn.Add()
+        self.relu3 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, 4 channels, H / stride, W / stride), rounded up."""
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = F.relu(self.bn2(self.conv2(y)))
+        y = self.relu1(self.bn1(self.conv1(x)))
+        y = self.relu2(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
-        return F.relu(add_shortcut(self, x, y))
+        return self.relu3(add_shortcut(self, x, y))
 
 
 def add_shortcut(block: BasicBlock | Bottleneck, x: Any, y: Any) -> Any:
     """Return gate(y) + shortcut(x), as far as the block has them."""
     if block.gate is not None:
         y = block.gate(y)
-    if not block.adds:
+    if block.add is None:
         return y
-    return y + (x if block.downsample is None else block.downsample(x))
+    return block.add(y, x if block.downsample is None else block.downsample(x))
 
 
 BLOCKS: dict[str, type[BasicBlock] | type[Bottleneck]] = {
@@ -244,6 +255,8 @@ class ResNet(Module):
         If an option makes no sense.
     """
 
+    chains = (("conv1", "bn1", "relu"),)
+
     def __init__(
         self,
         num_classes: int = 1000,
@@ -274,6 +287,7 @@ class ResNet(Module):
         channels = scaled(64, width)
         self.conv1 = nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         for stage, blocks in enumerate(layers):
             inner = scaled(64 * 2**stage, width)
@@ -289,7 +303,7 @@ class ResNet(Module):
 
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 3, 224, 224) to scores (N, num_classes)."""
-        x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for stage in ("layer1", "layer2", "layer3", "layer4"):
             x = getattr(self, stage)(x)
         return self.fc(F.flatten(self.avgpool(x), 1))

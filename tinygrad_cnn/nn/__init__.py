@@ -18,6 +18,7 @@ from tinygrad_cnn.nn.container import Flatten, Identity, ModuleList, Sequential
 from tinygrad_cnn.nn.conv import Conv1d, Conv2d, ConvTranspose2d, TableConv2d
 from tinygrad_cnn.nn.conversion import to_convolution
 from tinygrad_cnn.nn.dropout import Dropout, Dropout2d
+from tinygrad_cnn.nn.fusion import fuse
 from tinygrad_cnn.nn.linear import Linear
 from tinygrad_cnn.nn.loss import (
     BCEWithLogitsLoss,
@@ -41,6 +42,7 @@ from tinygrad_cnn.nn.pool import (
     SumPool2d,
 )
 from tinygrad_cnn.nn.rbf import RBFOutput
+from tinygrad_cnn.nn.residual import Add
 from tinygrad_cnn.nn.squeeze_excitation import SqueezeExcitation
 from tinygrad_cnn.nn.subsampling import Subsampling2d
 from tinygrad_cnn.nn.summary import Summary, summary
@@ -48,6 +50,7 @@ from tinygrad_cnn.nn.summary import Summary, summary
 __all__ = [
     "ELU",
     "AdaptiveAvgPool2d",
+    "Add",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -91,6 +94,7 @@ __all__ = [
     "Summary",
     "TableConv2d",
     "Tanh",
+    "fuse",
     "init",
     "summary",
     "to_convolution",

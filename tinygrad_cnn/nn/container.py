@@ -46,6 +46,7 @@ class Sequential(Module):
             require_module("Sequential", position, module)
         for position, module in enumerate(modules):
             setattr(self, str(position), module)
+        self.chains = (tuple(map(str, range(len(modules)))),)
 
     def __len__(self) -> int:
         return len(list(self.named_children()))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.rectified import rectifies
 from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.elements.window import (
     Margins,
@@ -40,7 +41,8 @@ class _Conv(Module):
 
     def _further_options(self) -> str:
         """Return the options that are not as usual, as they print."""
-        usual = {"dilation": 1, "groups": 1, "output_padding": 0, "flip": False}
+        usual: dict[str, Any] = {"dilation": 1, "groups": 1, "output_padding": 0, "flip": False}
+        usual |= {"activation": None}
         text = ""
         for option, default in usual.items():
             value = requirements.single(getattr(self, option, default))
@@ -76,6 +78,8 @@ class Conv2d(_Conv):
         What padding is made of.
     flip : bool
         Whether the filters are flipped: true convolution.
+    activation : {None, "relu"}
+        What is applied to the result in the same pass over memory.
 
     Raises
     ------
@@ -104,8 +108,10 @@ class Conv2d(_Conv):
         padding_mode: str = "zeros",
         *,
         flip: bool = False,
+        activation: str | None = None,
     ) -> None:
         super().__init__()
+        rectifies("Conv2d", activation)
         _require_groups("Conv2d", groups, in_channels, out_channels)
         refuse_unbuilt("Conv2d", padding_mode=(padding_mode, "zeros"))
         window = pair("Conv2d", "kernel_size", kernel_size, 1)
@@ -113,14 +119,14 @@ class Conv2d(_Conv):
         self.padding = margins("Conv2d", padding)
         self.dilation = pair("Conv2d", "dilation", dilation, 1)
         sliding_window("Conv2d", window, self.stride, self.padding, self.dilation)
-        self.groups, self.flip = groups, flip
+        self.groups, self.flip, self.activation = groups, flip, activation
         self._make((out_channels, in_channels // groups, *window), out_channels, bias)
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, O, OH, OW)."""
         return F.conv2d(
             x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups,
-            flip=self.flip,
+            flip=self.flip, activation=self.activation,
         )  # fmt: skip
 
     def options(self) -> str:

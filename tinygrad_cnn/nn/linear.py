@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.rectified import rectifies
 from tinygrad_cnn.nn import init
 from tinygrad_cnn.nn.module import Module, Parameter
 from tinygrad_cnn.nn.requirements import require_positive
@@ -20,6 +21,8 @@ class Linear(Module):
         Sizes of x and z; weight is (out_features, in_features).
     bias : bool
         Whether there is a b.
+    activation : {None, "relu"}
+        What is applied to the result in the same pass over memory.
 
     Examples
     --------
@@ -28,8 +31,17 @@ class Linear(Module):
     48120
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        activation: str | None = None,
+    ) -> None:
         super().__init__()
+        rectifies("Linear", activation)
+        self.activation = activation
         require_positive("Linear", in_features=in_features, out_features=out_features)
         self.weight = Parameter(np.empty((out_features, in_features), np.float32))
         self.bias = Parameter(np.empty(out_features, np.float32)) if bias else None
@@ -39,7 +51,8 @@ class Linear(Module):
 
     def forward(self, x: Tensor) -> Any:
         """Map (..., in_features) to (..., out_features)."""
-        return F.linear(x, self.weight, self.bias)
+        return F.linear(x, self.weight, self.bias, activation=self.activation)
 
     def options(self) -> str:
-        return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
+        words = f"{self.weight.shape[1]}, {self.weight.shape[0]}"
+        return f"{words}, activation {self.activation}" if self.activation else words

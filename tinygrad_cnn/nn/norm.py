@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.elements.local_response_norm import formula
+from tinygrad_cnn.elements.rectified import rectifies
 from tinygrad_cnn.elements.requirements import finite_number
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import is_recomputing
@@ -30,8 +31,12 @@ class _BatchNorm(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
+        activation: str | None = None,
     ) -> None:
         super().__init__()
+        rectifies(type(self).__name__, activation)
+        self.activation = activation
         require_positive(type(self).__name__, num_features=num_features)
         self.num_features = num_features
         self.eps = finite_number(type(self).__name__, "eps", eps, 0.0)
@@ -76,6 +81,7 @@ class _BatchNorm(Module):
             self.training or self.running_mean is None,
             share,
             self.eps,
+            activation=self.activation,
         )
         if self.training and counter is not None and not is_recomputing():
             counter += 1
@@ -88,6 +94,7 @@ class _BatchNorm(Module):
             ("momentum", 0.1),
             ("affine", True),
             ("track_running_stats", True),
+            ("activation", None),
         ):
             if getattr(self, option) != usual:
                 words.append(f"{option} {getattr(self, option)}")
@@ -111,6 +118,8 @@ class BatchNorm2d(_BatchNorm):
     track_running_stats : bool
         Keep the buffers `running_mean`, `running_var` and `num_batches_tracked`, and use them in
         evaluation; without them the statistics are always those of the batch.
+    activation : {None, "relu"}
+        What is applied to the result; in training in the same pass over memory.
 
     Raises
     ------
@@ -143,7 +152,7 @@ class BatchNorm1d(_BatchNorm):
 
     Parameters
     ----------
-    num_features, eps, momentum, affine, track_running_stats
+    num_features, eps, momentum, affine, track_running_stats, activation
         As in :class:`BatchNorm2d`.
 
     Examples

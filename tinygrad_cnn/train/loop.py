@@ -244,11 +244,13 @@ def warm_up(
     dataset: ArrayDataset,
     batch_size: int,
     check: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> WarmUp:
     """Compile every kernel that training needs, and leave no trace in what is trained.
 
-    One step of training and one of evaluation run on the first batch. Weights, optimiser and
-    random generator are put back to what they were.
+    One step of training and one of evaluation run on the first batch: once to see what there
+    is to compile, then in earnest. Weights, optimiser and random generator are put back to
+    what they were.
 
     Parameters
     ----------
@@ -259,6 +261,8 @@ def warm_up(
     batch_size : int, in images
     check : callable, optional
         Called between the kernels' first calls; what it raises ends the warm-up.
+    say : callable, optional
+        Called with a line whenever something is going to be compiled.
 
     Examples
     --------
@@ -268,23 +272,33 @@ def warm_up(
     >>> warm_up(model, tg.optim.Adam(model.parameters()), dataset, 2).functions >= 0
     True
     """
-    from tinygrad_cnn.kernels.jit import timed_compilation
+    from tinygrad_cnn.kernels.jit import listed, on_compile, timed_compilation
 
     weights, memory = model.state_dict(), optimiser.state_dict()
     bits = default_generator().bit_generator
     drawn = bits.state
     images, labels = dataset.batch(np.arange(min(batch_size, len(dataset))))
     images = shifted(images.astype(np.float32, copy=False), 0, default_generator())
+
+    def step() -> None:
+        optimiser.zero_grad()
+        loss = cross_entropy(model(Tensor(images)), labels)
+        check()
+        loss.backward()
+        check()
+        optimiser.step()
+        evaluate(model, dataset.subset(range(len(labels))))
+
+    def tell(name: str) -> None:
+        say(f"compiling {name} … ({timer.functions + 1} of {missing})")
+
     begin = time.perf_counter()
     try:
-        with timed_compilation() as timer:
-            optimiser.zero_grad()
-            loss = cross_entropy(model(Tensor(images)), labels)
-            check()
-            loss.backward()
-            check()
-            optimiser.step()
-            evaluate(model, dataset.subset(range(len(labels))))
+        with listed() as needed:
+            step()
+        missing = sum(not kernel.is_stored() for kernel in needed)
+        with timed_compilation() as timer, on_compile(tell):
+            step()
     finally:
         model.load_state_dict(weights)
         optimiser.load_state_dict(memory)

@@ -87,21 +87,23 @@ class Display:
             self._console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     @contextmanager
-    def waiting(self, text: str) -> Iterator[None]:
+    def waiting(self, text: str) -> Iterator[Callable[[str], None]]:
         """Say what is being done for as long as the ``with`` block takes.
 
-        On a terminal the seconds are counted; they vanish with the block.
+        On a terminal the seconds are counted, and what is yielded, called as ``say(text)``,
+        puts other words in their place; all of it vanishes with the block.
         """
         if self._console is None:
             self.line(f"{text} …")
-            yield
+            yield lambda text: None
             return
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        columns = (SpinnerColumn(), TextColumn("{task.description} …"), TimeElapsedColumn())
+        words = TextColumn("{task.description}", markup=False)
+        columns = (SpinnerColumn(), words, TimeElapsedColumn())
         with Progress(*columns, console=self._console, transient=True) as progress:
-            progress.add_task(text, total=None)
-            yield
+            task = progress.add_task(f"{text} …", total=None)
+            yield lambda text: progress.update(task, description=text)
 
     @contextmanager
     def steps(self, text: str, total: int, done: int = 0) -> Iterator[Callable[[int, str], None]]:

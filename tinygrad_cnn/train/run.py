@@ -321,8 +321,8 @@ class Run:
     def _compile(self, interruption: Interruption) -> None:
         batch_size = self.configuration.recipe.batch_size
         images, check = self.split.train, interruption.check
-        with self.display.waiting("compiling kernels"):
-            cost = warm_up(self.network, self.optimiser, images, batch_size, check)
+        with self.display.waiting("compiling kernels") as say:
+            cost = warm_up(self.network, self.optimiser, images, batch_size, check, say)
         if cost.functions:
             text = f"compiled {cost.functions} kernels in {cost.compile_seconds:.1f} s"
         else:

@@ -16,6 +16,7 @@ from . import (
     norm,
     pool,
     recompute,
+    rectified,
     reduce,
     shape,
     softmax,
@@ -54,6 +55,7 @@ FAMILIES = (
     recompute,
     norm,
     dropout,
+    rectified,
 )
 
 CASES: tuple[Case, ...] = tuple(case for family in FAMILIES for case in family.CASES)

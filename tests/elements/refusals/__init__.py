@@ -15,6 +15,7 @@ from . import (
     norm,
     pool,
     recompute,
+    rectified,
     reduce,
     shape,
     shapes_alone,
@@ -42,6 +43,7 @@ FAMILIES = (
     graph,
     variables,
     shapes_alone,
+    rectified,
 )
 
 REFUSALS: tuple[Refusal, ...] = tuple(row for family in FAMILIES for row in family.REFUSALS)

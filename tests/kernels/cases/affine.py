@@ -17,6 +17,7 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         x, weight, bias, grad = values(n, d), values(e, d), values(e), values(n, e)
         y = ((grad.shape, dtype),)
         yield Case("affine_forward", label, (x, weight, bias), y, terms=d)
+        yield Case("affine_relu_forward", label, (x, weight, bias), y, terms=d)
         dx, dw = ((x.shape, dtype),), ((weight.shape, dtype),)
         yield Case("affine_grad_input", label, (grad, weight), dx, terms=e)
         yield Case("affine_grad_weight", label, (grad, x), dw, terms=n)

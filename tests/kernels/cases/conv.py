@@ -23,6 +23,14 @@ CONV = (
     (4, 16, 16, 8, 12, Window(3, 3, 2, 2, 1, 1)),
     (8, 20, 20, 16, 24, Window(3, 3, 1, 1, 1, 1)),  # enough work to fork, several partial sums
     (0, 8, 8, 2, 4, Window(3, 3)),
+    # 3x3 with enough channels for Winograd's weight gradient
+    (1, 3, 3, 16, 16, Window(3, 3)),  # one output pixel
+    (3, 2, 2, 17, 33, Window(3, 3, 1, 1, 1, 1)),  # tiles of 2x2
+    (1, 6, 6, 16, 16, Window(3, 3)),  # one tile of 4x4, no padding
+    (2, 7, 5, 33, 17, Window(3, 3, 1, 1, 1, 1)),  # tiles that reach beyond the image
+    (2, 5, 9, 48, 16, Window(3, 3, 1, 1, 2, 2)),
+    (1, 6, 7, 16, 20, Window(3, 3, 1, 1, 2, 0, eh=-1, ew=2)),  # an uneven far side
+    (2, 5, 5, 144, 160, Window(3, 3, 1, 1, 1, 1)),  # several sets of channels
     # dilation, alone and against the stride
     (2, 9, 8, 3, 5, Window(3, 3, dh=2, dw=3)),
     (1, 9, 11, 5, 7, Window(3, 2, 1, 1, 2, 1, 1, 2)),
@@ -63,10 +71,11 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         weight = values(o, channels, window.kh, window.kw)
         grad = values(n, oh, ow, o)
         taps = window.kh * window.kw
-        yield Case(
-            "conv2d_forward", label, (x, weight, bias, window), ((grad.shape, dtype),),
-            terms=taps * channels,
-        )  # fmt: skip
+        for operation in ("conv2d_forward", "conv2d_relu_forward"):
+            yield Case(
+                operation, label, (x, weight, bias, window), ((grad.shape, dtype),),
+                terms=taps * channels,
+            )  # fmt: skip
         yield Case(
             "conv2d_grad_input", label, (grad, weight, window), ((x.shape, dtype),),
             terms=taps * filters,

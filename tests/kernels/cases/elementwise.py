@@ -17,6 +17,17 @@ ELEMENTWISE = (
     ((), ()),
     ((), (2, 3)),
 )
+# the same, longer than the parts in which a call is computed, and the blocks of a spread operand
+LONG = (
+    ((41_000,), (41_000,)),
+    ((41_000,), ()),
+    ((1400, 30), (30,)),
+    ((30,), (1400, 30)),
+    ((41, 1000), (41, 1)),
+    ((21, 2000), (2000,)),
+    ((3, 50, 1, 100), (50, 3, 1)),
+    ((100, 1), (1, 420)),
+)
 # operands of other dtypes than the result
 COUNTS = np.array([1, 20, 3], np.uint8)  # 20 · 20 and 3 - 20 do not fit into their dtype
 FLAGS = np.array([True, False, True])
@@ -46,6 +57,12 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         for operation in TERNARY:
             x, y, z = (values(*shape) for shape in (*shapes, ()))
             yield Case(operation, f"{shapes} ()", (x, y, z), out)
+    for shapes in LONG:
+        x, y = (values(*shape) for shape in shapes)
+        out = ((np.broadcast_shapes(*shapes), dtype),)
+        yield Case("subtract", str(shapes), (x, y), out)
+        yield Case("leaky_relu_grad", f"{shapes} (100,)", (x, y, values(out[0][0][-1])), out)
+    yield Case("sigmoid", "long", (values(41_000),), (((41_000,), dtype),))
     if np.dtype(dtype).kind == "f":
         yield from _steep(dtype)
     out = (((3,), dtype),)

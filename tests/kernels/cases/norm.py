@@ -1,4 +1,4 @@
-"""Batch and local response normalisation, and their adjoints."""
+"""Batch and local response normalisation, their adjoints, and what is fused with them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from .case import Case
 
 # shapes (..., C): few and many channels, whole blocks and rests, and work enough to fork
-BATCHES = ((2, 3, 4, 3), (7, 5), (1, 1, 2, 600), (0, 4, 4, 2), (5, 50, 41, 16), (70, 1))
+BATCHES = ((2, 3, 4, 3), (7, 5), (1, 1, 2, 600), (0, 4, 4, 2), (5, 50, 41, 16), (70, 1), (3, 33))
 NEIGHBOURS = (
     ((2, 2, 3, 7), 5, 0.75),
     ((1, 3, 1, 4), 4, 0.75),
@@ -23,7 +23,7 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         label = f"{shape}"
         vector, same = ((shape[-1:], dtype),), ((shape, dtype),)
         channels = shape[-1]
-        x, grad = 3 * values(*shape) + 5, values(*shape)
+        x, grad, a = 3 * values(*shape) + 5, values(*shape), np.maximum(values(*shape), 0)
         mean, weight, bias, to_weight, to_bias = (values(channels) for _ in range(5))
         variance = values(channels) ** 2
         pixels = x.size // channels
@@ -33,10 +33,16 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
             affine = label if scale is not None else f"{label} plain"
             arguments = (x, mean, variance, scale, shift, 0.1)
             yield Case("batch_norm_forward", affine, arguments, same)
+            yield Case("batch_norm_relu_forward", affine, arguments, same)
             arguments = (grad, x, mean, variance, scale, to_weight, to_bias, 0.1)
             yield Case("batch_norm_grad_input", affine, arguments, same)
+            rectified = (grad, a, *arguments[1:])
+            yield Case("batch_norm_relu_grad_input", affine, rectified, same)
         arguments = (grad, x, mean, variance, 0.1)
         yield Case("batch_norm_grad_sums", label, arguments, vector * 2, terms=50 * pixels)
+        arguments = (grad, a, x, mean, variance, 0.1)
+        yield Case("batch_norm_relu_grad_sums", label, arguments, vector * 2, terms=50 * pixels)
+        yield Case("add_relu", label, (grad, values(*shape)), same)
     for shape, size, beta in NEIGHBOURS:
         x, grad, same = values(*shape), values(*shape), ((shape, dtype),)
         numbers = (size, 0.5, beta, 2.0)

@@ -66,6 +66,7 @@ def conv2d_grad_weight(grad, x, window, out):
 
 ORACLES = {
     "conv2d_forward": conv2d_forward,
+    "conv2d_relu_forward": lambda *arguments: np.maximum(conv2d_forward(*arguments), 0),
     "conv2d_grad_input": conv2d_grad_input,
     "conv2d_grad_weight": conv2d_grad_weight,
     "channel_sum": lambda grad, out: np.einsum("ko->o", grad.reshape(-1, out.size)),
@@ -77,27 +78,69 @@ ORACLES = {
 
 def _reach_of_weight_forward(variant, marks, arguments, out):
     x, _, _, window = arguments
-    ones, window = _with_ones_around(x.shape, window, out.shape, _pads(variant, marks, window))
+    ones, window = _with_ones_around(x.shape, window, out.shape, variant == "im2col")
     return conv2d_forward(ones, marks, 0, window, out) > 0
 
 
 def _reach_of_weight_backward(variant, marks, arguments, out):
     grad, _, window = arguments
-    if variant == "direct" and _pads(variant, marks, window):
-        return _met_by_class(marks, window, out.shape)
     return conv2d_grad_input(np.ones(grad.shape), marks, window, out) > 0
 
 
 def _reach_of_grad(variant, marks, arguments, out):
     _, x, window = arguments
-    ones, window = _with_ones_around(x.shape, window, marks.shape, _pads(variant, out, window))
+    if variant == "winograd":
+        reached = _reach_through_tiles(marks, marks.shape, (0, 0), 0)
+        return np.broadcast_to(reached[:, None], out.shape)
+    few = window.groups == 1 and out.shape[1] < 8  # then the images are copied with padding
+    padded = variant == "im2col" or (variant == "direct" and few)
+    ones, window = _with_ones_around(x.shape, window, marks.shape, padded)
     return conv2d_grad_weight(marks, ones, window, out) > 0
 
 
-def _pads(variant: str, weight: np.ndarray, window: Any) -> bool:
-    """Tell whether a variant multiplies padding like any pixel."""
-    depthwise = window.groups > 1 and weight.shape[:2] == (window.groups, 1)
-    return variant == "im2col" or (variant == "direct" and not depthwise)
+def _reach_of_image(variant, marks, arguments, out):
+    grad, _, window = arguments
+    if variant == "winograd":
+        reached = _reach_through_tiles(marks, grad.shape, (window.ph, window.pw), 2)
+        return np.broadcast_to(reached, out.shape)
+    return conv2d_grad_weight(np.ones(grad.shape), marks, window, out) > 0
+
+
+# Winograd's weight gradient multiplies at points: which pixels of a tile of the error signal,
+# and of the image, meet at 0, at four (two) finite points and at infinity, and which taps
+# these give.
+_POINTS = {
+    4: (
+        np.array([[1, 0, 0, 0]] + [[1, 1, 1, 1]] * 4 + [[0, 0, 0, 1]]),
+        np.array([[1, 0, 1, 0, 1, 0]] + [[0, 1, 1, 1, 1, 0]] * 4 + [[0, 1, 0, 1, 0, 1]]),
+        np.array([[1, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 1]]),
+    ),
+    2: (
+        np.array([[1, 0], [1, 1], [1, 1], [0, 1]]),
+        np.array([[1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]]),
+        np.array([[1, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 1]]),
+    ),
+}
+
+
+def _reach_through_tiles(
+    marks: np.ndarray, grad: tuple[int, ...], near: tuple[int, int], more: int
+) -> np.ndarray:
+    """Return (channels, 3, 3): which taps of a channel its marks reach, tile by tile."""
+    step = 4 if max(grad[1:3]) > 2 else 2
+    to_points, back = _POINTS[step][more // 2], _POINTS[step][2]
+    sizes = [-(-length // step) * step + more for length in grad[1:3]]
+    framed = np.zeros((marks.shape[0], *sizes, marks.shape[3]))
+    rows, columns = (
+        max(0, min(length, size - p))
+        for length, size, p in zip(marks.shape[1:3], sizes, near, strict=True)
+    )
+    (top, left), inside = near, marks[:, :rows, :columns]
+    framed[:, top : top + rows, left : left + columns] = inside
+    size = step + more
+    tiles = sliding_window_view(framed, (size, size), axis=(1, 2))[:, ::step, ::step]
+    points = np.einsum("pa,qb,nijcab->pqc", to_points, to_points, tiles)
+    return np.einsum("up,vq,pqc->cuv", back, back, points) > 0
 
 
 def _with_ones_around(
@@ -109,19 +152,11 @@ def _with_ones_around(
     return np.ones(frame(np.empty(shape), window, out).shape), window._replace(ph=0, pw=0)
 
 
-def _met_by_class(marks: np.ndarray, window: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Tap (u, v) meets each pixel (r, q) with r + ph - u·dh, q + pw - v·dw on the strides."""
-    kh, kw, sh, sw, ph, pw, dh, dw, _, _, _ = window
-    down = (np.arange(shape[1])[:, None] + ph - dh * np.arange(kh)) % sh == 0
-    across = (np.arange(shape[2])[:, None] + pw - dw * np.arange(kw)) % sw == 0
-    marks = by_group(marks, 0, window)
-    met = np.einsum("ru,qv,gocuv->rqgc", down.astype(float), across.astype(float), marks)
-    return np.broadcast_to(met.reshape(shape[1:]) > 0, shape)
-
-
 # Operation and position of arguments that some variants multiply by padding.
 NAN_REACH = {
     ("conv2d_forward", 1): _reach_of_weight_forward,
+    ("conv2d_relu_forward", 1): _reach_of_weight_forward,
     ("conv2d_grad_input", 1): _reach_of_weight_backward,
     ("conv2d_grad_weight", 0): _reach_of_grad,
+    ("conv2d_grad_weight", 1): _reach_of_image,
 }

@@ -30,6 +30,26 @@ def batch_norm_grad_input(grad, x, mean, variance, weight, to_weight, to_bias, e
     return inner * (scale if weight is None else scale * weight)
 
 
+def batch_norm_relu_forward(*arguments):
+    return rectified(batch_norm_forward(*arguments))
+
+
+def batch_norm_relu_grad_sums(grad, a, *rest):
+    return batch_norm_grad_sums(np.where(a <= 0, 0.0, grad), *rest)
+
+
+def batch_norm_relu_grad_input(grad, a, *rest):
+    return batch_norm_grad_input(np.where(a <= 0, 0.0, grad), *rest)
+
+
+def rectified(x):
+    return x / 2 + np.abs(x / 2)
+
+
+def add_relu(x, y, out):
+    return rectified(x + y)
+
+
 def _window(x, before, behind):
     """Add up the channels from c - before to c + behind."""
     wide = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(before, behind)])
@@ -60,6 +80,10 @@ ORACLES = {
     "batch_norm_forward": batch_norm_forward,
     "batch_norm_grad_sums": batch_norm_grad_sums,
     "batch_norm_grad_input": batch_norm_grad_input,
+    "batch_norm_relu_forward": batch_norm_relu_forward,
+    "batch_norm_relu_grad_sums": batch_norm_relu_grad_sums,
+    "batch_norm_relu_grad_input": batch_norm_relu_grad_input,
+    "add_relu": add_relu,
     "local_response_norm_forward": local_response_norm_forward,
     "local_response_norm_grad": local_response_norm_grad,
     "dropout": dropout,

@@ -8,6 +8,8 @@ from .case import IMAGES, ROWS, Case
 CASES = (
     Case(nn.Identity, (IMAGES,), lambda _, x: x, "Identity()"),
     Case(nn.Flatten, (IMAGES,), lambda _, x: F.flatten(x, 1), "Flatten()"),
+    Case(nn.Add, (IMAGES, IMAGES), lambda _, x, y: x + y, "Add()"),
+    Case(lambda: nn.Add("relu"), (ROWS, ROWS), lambda _, x, y: F.add_relu(x, y), "Add(relu)"),
     Case(
         lambda: nn.Sequential(nn.Linear(3, 2), nn.Sequential(nn.Tanh())),
         (ROWS,),

@@ -1,0 +1,24 @@
+"""What the elements that rectify refuse."""
+
+from tinygrad_cnn import functional as F
+from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
+from tinygrad_cnn.scalar import Scalar
+
+from .row import Refusal, refusal, zeros
+
+REFUSALS: tuple[Refusal, ...] = (
+    refusal("conv-activation",
+            lambda: F.conv2d(zeros(1, 1, 2, 2), zeros(1, 1, 1, 1), activation="tanh"),
+            OptionError, "conv2d: activation is None or 'relu', .*; got 'tanh'. Apply"),
+    refusal("affine-activation", lambda: F.affine(zeros(1, 2), zeros(1, 2), activation=True),
+            OptionError, "affine: activation is None or 'relu', .*; got True"),
+    refusal("norm-activation", lambda: F.batch_norm(zeros(2, 2), training=True, activation=""),
+            OptionError, "batch_norm: activation is None or 'relu', .*; got ''"),
+    refusal("affine-relu-scalar",
+            lambda: F.affine(Scalar(1.0), Scalar(2.0), activation="relu"),
+            DTypeError, "affine_relu: it works on tensors; got a Scalar"),
+    refusal("add-relu-shapes", lambda: F.add_relu(zeros(2), zeros(3)), ShapeError,
+            r"add_relu: .*\(2,\).*\(3,\)"),
+    refusal("add-relu-array", lambda: F.add_relu(zeros(2), [1.0, 2.0]), DTypeError,
+            "add_relu: it works on Tensors and Scalars; got list"),
+)  # fmt: skip

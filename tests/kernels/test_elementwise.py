@@ -1,0 +1,74 @@
+"""What elementwise kernels do with operands that are not plain arrays of one shape."""
+
+import numpy as np
+import pytest
+
+from tinygrad_cnn import kernels
+from tinygrad_cnn.errors import DeviceError
+from tinygrad_cnn.kernels.cpu import array_object
+
+
+def subtract(x, y, out) -> np.ndarray:
+    kernels.lookup("subtract", "cpu", out.dtype).function(x, y, out)
+    return out
+
+
+@pytest.fixture
+def numbers() -> np.ndarray:
+    return np.random.default_rng(3).standard_normal((40, 50)).astype(np.float32)
+
+
+def test_the_result_may_be_an_operand(numbers) -> None:
+    column = numbers[:, :1].copy()
+    want = numbers - column
+    x = numbers.copy()
+    np.testing.assert_array_equal(subtract(x, column, x), want)
+    y = numbers.copy()
+    np.testing.assert_array_equal(subtract(column, y, y), -want)
+    z = numbers.copy()
+    np.testing.assert_array_equal(subtract(z, z, z), np.zeros_like(z))
+
+
+def test_operands_that_lie_across_the_result_are_read_before_they_are_written(numbers) -> None:
+    flat = numbers.reshape(-1).copy()
+    want = flat[:-1] - 1
+    subtract(flat[:-1], np.ones(1, np.float32), flat[1:])
+    np.testing.assert_array_equal(flat[1:], want)
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [
+        lambda x: x[::2],
+        lambda x: x[:, ::-1],
+        np.asfortranarray,
+        lambda x: x.astype(">f4"),
+        lambda x: np.frombuffer(b"0" + x.tobytes(), np.uint8)[1:].view(np.float32).reshape(x.shape),
+        lambda x: np.ma.masked_array(x),
+        lambda x: x.astype(np.float16),
+    ],
+    ids=["rows", "backwards", "Fortran", "swapped", "unaligned", "subclass", "half"],
+)
+def test_arrays_of_every_make_are_served(lay, numbers) -> None:
+    x = lay(numbers)
+    y = np.ones(x.shape, np.float32)
+    want = np.asarray(x, np.float32) - 1
+    np.testing.assert_array_equal(subtract(x, y, np.empty(x.shape, np.float32)), want)
+    out = np.empty((*x.shape, 2), np.float32)[..., 0]
+    np.testing.assert_array_equal(subtract(x, y, out), want)
+
+
+def test_numbers_that_are_no_arrays_are_served() -> None:
+    out = np.empty(3, np.float32)
+    assert subtract(np.float32(3), np.float32(1), out).tolist() == [2.0] * 3
+
+
+def test_more_axes_than_the_table_has_are_served() -> None:
+    x, y = np.ones((2,) * 10, np.float32), np.ones((2, 1) * 5, np.float32)
+    assert not subtract(x, y, np.empty_like(x)).any()
+
+
+def test_arrays_that_lie_otherwise_in_memory_are_refused(monkeypatch) -> None:
+    monkeypatch.setattr(array_object, "_DATA", array_object._DATA + 8)
+    with pytest.raises(DeviceError, match="array_object: .* got another layout in NumPy"):
+        array_object.require_known_fields(np.zeros((3, 5), np.float32))

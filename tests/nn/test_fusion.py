@@ -1,0 +1,140 @@
+"""A fused network computes what the network did, with fewer elements."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import functional as F
+from tinygrad_cnn import models, nn
+
+
+def drawn(*shape: int) -> tg.Tensor:
+    return tg.Tensor(np.random.default_rng(5).normal(size=shape), dtype=np.float32)
+
+
+@tg.no_grad()
+def worn(model: nn.Module) -> nn.Module:
+    """Give running statistics and affine parameters values as training would."""
+    rng = np.random.default_rng(6)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for values in (module.running_mean, module.weight, module.bias):
+                if values is not None:
+                    values[...] = rng.uniform(0.5, 1.5, len(values)).astype(np.float32)
+            if module.running_var is not None:
+                module.running_var[...] = rng.uniform(0.5, 2.0, len(module.running_var))
+    return model
+
+
+def kinds(model: nn.Module) -> list[str]:
+    found = (type(module).__name__ for module in model.modules())
+    return [kind for kind in found if kind in ("Conv2d", "BatchNorm2d", "ReLU", "Add", "Linear")]
+
+
+def elements_of(value: Any) -> list[str]:
+    return [element.name for element in tg.graph.elements_behind(value.node)]
+
+
+def small(bias: bool = True) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3, bias=bias), nn.BatchNorm2d(4), nn.ReLU(),
+        nn.Conv2d(4, 3, 1), nn.ReLU(), nn.Flatten(), nn.Linear(48, 5), nn.ReLU(),
+    )  # fmt: skip
+
+
+def test_rectifiers_become_part_of_the_layer_before_them() -> None:
+    model = small()
+    fused = nn.fuse(model)
+    assert kinds(fused) == ["Conv2d", "BatchNorm2d", "Conv2d", "Linear"]
+    x = drawn(3, 2, 6, 6)
+    assert elements_of(fused(x)) == [
+        "conv2d", "batch_norm_relu", "conv2d_relu", "reshape", "affine_relu",
+    ]  # fmt: skip
+    assert list(fused.state_dict()) == list(model.state_dict())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_in_evaluation_normalisation_is_folded_into_the_convolution(bias: bool) -> None:
+    model = worn(small(bias)).eval()
+    fused = nn.fuse(model)
+    assert kinds(fused) == ["Conv2d", "Conv2d", "Linear"]
+    x = drawn(3, 2, 6, 6)
+    np.testing.assert_allclose(fused(x).numpy(), model(x).numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_normalisation_without_parameters_or_statistics() -> None:
+    conv = nn.Conv2d(2, 3, 1)
+    plain = worn(nn.Sequential(conv, nn.BatchNorm2d(3, affine=False))).eval()
+    x = drawn(2, 2, 3, 3)
+    np.testing.assert_allclose(nn.fuse(plain)(x).numpy(), plain(x).numpy(), rtol=1e-5, atol=1e-6)
+    of_the_batch = nn.Sequential(conv, nn.BatchNorm2d(3, track_running_stats=False)).eval()
+    assert kinds(nn.fuse(of_the_batch)) == ["Conv2d", "BatchNorm2d"]
+
+
+def test_a_fused_network_has_the_gradients_of_the_network() -> None:
+    model = worn(small())
+    fused = nn.fuse(model)
+    x = drawn(3, 2, 6, 6)
+    for network in (model, fused):
+        (network(x) * drawn(3, 5)).sum().backward()
+    for (name, wanted), got in zip(model.named_parameters(), fused.parameters(), strict=True):
+        np.testing.assert_allclose(
+            got.grad.numpy(), wanted.grad.numpy(), rtol=1e-4, atol=1e-5, err_msg=name
+        )
+    for wanted, got in zip(model.buffers(), fused.buffers(), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+def test_the_network_itself_stays_as_it_was() -> None:
+    model = worn(small()).eval()
+    before, printed = model.state_dict(), repr(model)
+    nn.fuse(model)
+    assert repr(model) == printed
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_what_is_used_twice_or_watched_or_chosen_stays() -> None:
+    twice = nn.ReLU()
+    assert kinds(nn.fuse(nn.Sequential(nn.Linear(2, 2), twice, nn.Linear(2, 2), twice))) == [
+        "Linear", "ReLU", "Linear", "ReLU",
+    ]  # fmt: skip
+    watched = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    watched[0].register_forward_hook(lambda module, inputs, output: None)
+    assert kinds(nn.fuse(watched)) == ["Linear", "ReLU"]
+    chosen = nn.Sequential(nn.Linear(2, 2), nn.ReLU(at_zero=0.5))
+    assert kinds(nn.fuse(chosen)) == ["Linear", "ReLU"]
+    other = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.ReLU(), nn.ReLU())
+    assert kinds(nn.fuse(other)) == ["Linear", "ReLU", "ReLU"]
+
+
+def test_a_fused_network_can_be_fused_again() -> None:
+    fused = nn.fuse(worn(small()))
+    assert repr(nn.fuse(fused)) == repr(fused)
+    assert kinds(nn.fuse(fused.eval())) == ["Conv2d", "Conv2d", "Linear"]
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet50", "plain18", "densenet121", "allcnn_c"])
+@pytest.mark.parametrize("training", [True, False])
+def test_networks_of_the_papers(name: str, training: bool) -> None:
+    network = models.find(name)
+    model = worn(models.build_twin(name)).train(training)
+    fused = nn.fuse(model)
+    if name.startswith("resnet") and not training:
+        assert not {"BatchNorm2d", "ReLU"} & set(kinds(fused))
+    tg.manual_seed(0)
+    x = drawn(4, *network.twin_input)
+    wanted = model(x)
+    tg.manual_seed(0)
+    got = fused(x)
+    assert len(elements_of(got)) < len(elements_of(wanted))
+    scale = np.abs(wanted.numpy()).max()
+    np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=0, atol=1e-4 * scale)
+
+
+def test_the_sum_of_a_block_prints_as_what_it_is() -> None:
+    x, y = tg.Tensor([1.0, -2.0], requires_grad=True), tg.Tensor([1.0, 1.0])
+    story = tg.explain.story(F.add_relu(x, y).sum())
+    assert "max(0, x + y)" in story

@@ -1,0 +1,131 @@
+"""Layers that run one behind the other, made one where a single element computes them all.
+
+Each layer reads its input from memory and writes its output back. A rectifier does nothing
+else, and a normalisation by constants is a scale and a shift that a convolution could have in
+its filters. :func:`fuse` rewrites a network to use the elements that do both at once.
+
+Which layers run directly one behind the other is known to the module that holds them alone: it
+says so in its `chains`.
+"""
+
+import copy
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from tinygrad_cnn.nn.activation import ReLU
+from tinygrad_cnn.nn.container import Identity
+from tinygrad_cnn.nn.conv import Conv2d
+from tinygrad_cnn.nn.linear import Linear
+from tinygrad_cnn.nn.module import Module, Parameter
+from tinygrad_cnn.nn.norm import BatchNorm1d, BatchNorm2d
+from tinygrad_cnn.nn.residual import Add
+
+_RECTIFYING = (Conv2d, Linear, BatchNorm1d, BatchNorm2d, Add)
+
+
+def fuse(model: Module) -> Module:
+    """Return a copy of a network in which one element computes what several did.
+
+    * A rectifier behind a convolution, an affine layer, a batch normalisation or a sum becomes
+      the `activation` of that layer.
+    * Batch normalisation behind a convolution, where both are in evaluation mode, is folded into
+      its weight and bias.
+
+    A layer that is used twice, or that has hooks, stays as it is, and so does a rectifier whose
+    derivative at 0 was chosen. What a layer is merged into stands in its place; where it stood is
+    an ``Identity``.
+
+    Parameters
+    ----------
+    model : Module
+        It is not changed, and shares no parameter with the result: give those of the result to
+        the optimiser.
+
+    Returns
+    -------
+    Module
+        Computes the same up to rounding. Without folding its state dictionary has the same
+        names.
+
+    Notes
+    -----
+    With the running statistics μ and σ² and the parameters γ and β of the normalisation,
+    ``s = γ / √(σ² + ε)``, the filters of a convolution become ``s_o w_o`` and its bias
+    ``s (b - μ) + β``.
+
+    Examples
+    --------
+    >>> from tinygrad_cnn import nn
+    >>> model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+    >>> print(fuse(model))
+    Sequential(
+      0: Conv2d(1, 4, kernel 3x3, stride (1, 1), padding (0, 0))
+      1: BatchNorm2d(4, activation relu)
+      2: Identity()
+    )
+    >>> print(fuse(model.eval()))
+    Sequential(
+      0: Conv2d(1, 4, kernel 3x3, stride (1, 1), padding (0, 0), activation relu)
+      1: Identity()
+      2: Identity()
+    )
+    """
+    fused = copy.deepcopy(model)
+    uses = Counter(id(child) for owner in fused.modules() for _, child in owner.named_children())
+    for owner in list(fused.modules()):
+        for chain in owner.chains:
+            _fuse_chain(owner, [name for name in chain if getattr(owner, name) is not None], uses)
+    return fused
+
+
+def _fuse_chain(owner: Module, names: list[str], uses: Counter[int]) -> None:
+    """Merge each layer of a chain into the one before it, where that is possible."""
+    before: Module | None = None
+    for name in names:
+        layer: Module = getattr(owner, name)
+        if isinstance(layer, Identity):
+            continue
+        free = uses[id(layer)] == 1 and not vars(layer).get("_forward_hooks")
+        if before is not None and free and _merge(before, layer):
+            setattr(owner, name, Identity())
+        else:
+            before = layer if free else None
+
+
+def _merge(first: Module, second: Module) -> bool:
+    """Make the first layer compute what both did, or say that it cannot."""
+    if getattr(first, "activation", None) is not None:
+        return False
+    if isinstance(second, ReLU) and not second.at_zero and isinstance(first, _RECTIFYING):
+        first.activation = "relu"
+        return True
+    if isinstance(first, Conv2d) and isinstance(second, BatchNorm2d):
+        return _fold(first, second)
+    return False
+
+
+def _fold(conv: Conv2d, norm: BatchNorm2d) -> bool:
+    """Put a normalisation by constants into the filters and the bias of a convolution."""
+    if conv.training or norm.training or norm.running_mean is None or norm.running_var is None:
+        return False
+    dtype = conv.weight.dtype
+    scale = 1.0 / np.sqrt(norm.running_var.astype(np.float64) + norm.eps)
+    shift = -norm.running_mean.astype(np.float64)
+    if conv.bias is not None:
+        shift += conv.bias.numpy()
+    if norm.weight is not None:
+        scale *= norm.weight.numpy()
+    shift *= scale
+    if norm.bias is not None:
+        shift += norm.bias.numpy()
+    conv.weight = _parameter(scale[:, None, None, None] * conv.weight.numpy(), dtype, conv.weight)
+    conv.bias = _parameter(shift, dtype, conv.weight)
+    if norm.activation is not None:
+        conv.activation = norm.activation
+    return True
+
+
+def _parameter(values: Any, dtype: Any, like: Parameter) -> Parameter:
+    return Parameter(values.astype(dtype), requires_grad=like.requires_grad)
