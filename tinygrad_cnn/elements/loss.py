@@ -152,7 +152,7 @@ class ClassLossGradientElement(ArrayElement):
         """Return the signal of each label, as a vector."""
         if signal.shape == labels.shape:
             return label_vector(signal)
-        vector = self.device.empty(labels.size, signal.dtype)
+        vector = self.device.empty((labels.size,), signal.dtype)
         vector[...] = signal
         return vector
 
