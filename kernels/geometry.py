@@ -17,6 +17,7 @@ and column.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 from tinygrad_cnn.errors import OptionError
@@ -115,11 +116,16 @@ class Convolution(NamedTuple):
         >>> layer.images, layer.channels, layer.filters
         (2, 3, 6)
         """
-        for suffix, (image, weight) in _IMAGES_AND_FILTERS.items():
-            if operation.endswith(suffix):
-                images, height, width, channels = arrays[image].shape
-                filters = arrays[weight].shape[0]
-                return cls(images, height, width, channels, filters, window)
-        raise OptionError(
-            f"Convolution.of: a pass ends in {', '.join(_IMAGES_AND_FILTERS)}; got {operation!r}"
-        )
+        image, weight = _images_and_filters(operation)
+        images, height, width, channels = arrays[image].shape
+        return cls(images, height, width, channels, arrays[weight].shape[0], window)
+
+
+@lru_cache(maxsize=256)
+def _images_and_filters(operation: str) -> Pair:
+    for suffix, places in _IMAGES_AND_FILTERS.items():
+        if operation.endswith(suffix):
+            return places
+    raise OptionError(
+        f"Convolution.of: a pass ends in {', '.join(_IMAGES_AND_FILTERS)}; got {operation!r}"
+    )

@@ -42,6 +42,8 @@ def contiguous(array: Array) -> Array:
 
 def axis_last(array: Array, axis: int) -> Array:
     """Return a view with one axis moved to the end."""
+    if axis in (-1, array.ndim - 1):
+        return array
     axes = list(range(array.ndim))
     axes.append(axes.pop(axis))
     return array.transpose(axes)
@@ -58,7 +60,8 @@ def channels_last(array: Array) -> Array:
     >>> channels_last(np.zeros((2, 3, 8, 9))).shape
     (2, 8, 9, 3)
     """
-    return contiguous(array.transpose(_TO_KERNEL) if array.ndim == 4 else array)
+    view = array.transpose(_TO_KERNEL) if array.ndim == 4 else array
+    return view if view.flags.c_contiguous else contiguous(view)
 
 
 def user_view(array: Array) -> Array:

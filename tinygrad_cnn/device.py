@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -73,8 +74,8 @@ class Device:
         """Allocate an activation for a kernel to fill: (N, C, H, W) is channels-last inside."""
         raise NotImplementedError  # abstract
 
-    def zeros_like_type(self, shape: Shape, like: Any) -> Any:
-        """Return zeros of a shape, in the element type of another value."""
+    def no_bias(self, weight: Any) -> Any:
+        """Return what stands for a bias where a weight (out, ...) has none."""
         raise NotImplementedError  # abstract
 
     def total(self, value: Any) -> Any:
@@ -107,7 +108,7 @@ class ScalarDevice(Device):
     def rowwise(self, operation: str, value: Any, *operands: Any, vector: Shape) -> Any:
         return self.kernel(operation).function(value, *operands)
 
-    def zeros_like_type(self, shape: Shape, like: Any) -> Any:
+    def no_bias(self, weight: Any) -> Any:
         return 0.0
 
     def total(self, value: Any) -> Any:
@@ -133,6 +134,7 @@ class ArrayDevice(Device):
         # The usual case: one type, and one shape beside single numbers.
         dtype = operands[0].dtype
         shape: Shape = ()
+        ready = True
         for operand in operands:
             if operand.dtype is not dtype:
                 return self._broadcast(operation, operands)
@@ -140,12 +142,15 @@ class ArrayDevice(Device):
                 if shape:
                     return self._broadcast(operation, operands)
                 shape = own
-        ready, channels_last = layout.alike(operands, len(shape))
-        if channels_last:
-            n, c, h, w = shape
-            shape = (n, h, w, c)
+            ready = ready and operand.flags.c_contiguous
+        channels_last = False
+        if not ready or len(shape) == 4:
+            operands, channels_last = layout.alike(operands, len(shape))
+            if channels_last:
+                n, c, h, w = shape
+                shape = (n, h, w, c)
         out = self.empty(shape, dtype)
-        self.kernel(operation, dtype).function(*ready, out)
+        self.kernel(operation, dtype).function(*operands, out)
         return layout.user_view(out) if channels_last else out
 
     def _broadcast(self, operation: str, operands: tuple[Any, ...]) -> Any:
@@ -161,6 +166,14 @@ class ArrayDevice(Device):
         out = self.empty(shape, dtype)
         self.kernel(operation, dtype).function(*aligned, out)
         return layout.user_view(out) if channels_last else out
+
+    def add_into(self, total: Any, value: Any) -> None:
+        """Add a value to another of its shape and type, in the memory of that."""
+        ready, _ = layout.alike((total, value), total.ndim)
+        if self.xp.may_share_memory(ready[0], total):
+            self.kernel("add", total.dtype).function(*ready, ready[0])
+        else:  # neither order of its axes makes it contiguous
+            self.xp.add(total, value, out=total)
 
     def dense(self, operation: str, *operands: Any, shape: Shape) -> Any:
         dtype = operands[0].dtype
@@ -184,11 +197,11 @@ class ArrayDevice(Device):
     def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
         return layout.empty_activation(shape, dtype)
 
-    def zeros_like_type(self, shape: Shape, like: Any) -> Any:
-        return self.xp.zeros(shape, like.dtype)
+    def no_bias(self, weight: Any) -> Any:
+        return _zeros(self, weight.shape[0], weight.dtype)
 
     def total(self, value: Any) -> Any:
-        return self.xp.asarray(value.sum())
+        return self.xp.asarray(np.add.reduce(value, axis=None))
 
     def channel_totals(self, value: Any, axis: int) -> Any:
         last = layout.axis_last(value, axis)
@@ -231,6 +244,12 @@ class ShapesDevice(ArrayDevice):
     def keep_mask(self, shape: Shape, p: float, generator: np.random.Generator) -> Any:
         """Draw nothing."""
         return stand_in(shape, np.bool_)
+
+
+@lru_cache(maxsize=256)
+def _zeros(device: ArrayDevice, size: int, dtype: np.dtype[Any]) -> Any:
+    """Return zeros for all who want so many; kernels only read them."""
+    return device.xp.zeros(size, dtype)
 
 
 def _do_nothing(*arrays: Any) -> None:

@@ -149,9 +149,11 @@ class FunctionElement:
     saves: Mapping[str, tuple[str, ...]] = {}  # as the rule: of the class, or of an instance
     convention: str = ""  # as the rule
     shares_memory: ClassVar[bool] = False  # whether outputs may be views of the first input
+    answers_anew: ClassVar[bool] = False  # whether backward answers in memory of its own, always
     differentiable: ClassVar[tuple[str, ...] | None] = None  # outputs with a gradient; all
     sees_everything: ClassVar[bool] = False  # whether it adds up over whole images
     scalars: ClassVar[bool] = True  # whether it works on Scalars too
+    destination: Device | None = None  # where outputs live, if not with the inputs
 
     device: Device
     order: int  # this and the scope are known where somebody observes or records
@@ -211,40 +213,42 @@ class FunctionElement:
 
     def __call__(self, *inputs: Variable) -> Any:
         """Check, compute and, where a gradient may be wanted, record."""
+        values = []
         try:
-            values = [variable._value for variable in inputs]
+            for variable in inputs:
+                values.append(variable._value)
         except AttributeError:
             require_variables(self.name, *inputs)
             raise
         self.device = common_device(self.name, inputs, values, self.scalars)
         self.check(*inputs)
-        observed = hooks.observers()
-        if observed:
-            result, effort = hooks.measured(lambda: self.forward(*values))
-        else:
-            result = self.forward(*values)
+        if hooks.observers():
+            return self._run_observed(inputs, values)
+        result = self.forward(*values)
         version = inputs[0].version if self.shares_memory else None
-        several = isinstance(result, tuple)
-        if several:
-            outputs = tuple(
-                self.output_device(position).variable(value, version)
-                for position, value in enumerate(result)
-            )
+        if isinstance(result, tuple):
+            outputs = self._wrap(result, version)
         else:
-            outputs = (self.output_device(0).variable(result, version),)
-        recorded = graph.is_recording() and _is_gradient_wanted(inputs)
-        if recorded or observed:
-            self.order = next(graph.execution_order)
-            self.scope = graph.current_scope()
-            if recorded:
-                self._record(inputs, outputs)
-            if observed:
-                hooks.tell_forward(self, inputs, outputs, effort)
-        return outputs if several else outputs[0]
+            outputs = ((self.destination or self.device).variable(result, version),)
+        if graph.is_recording() and _is_gradient_wanted(inputs):
+            self._record(inputs, outputs)
+        return outputs if isinstance(result, tuple) else outputs[0]
 
-    def output_device(self, position: int) -> Device:
-        """Return where an output lives: with the inputs, except where kinds are crossed."""
-        return self.device
+    def _run_observed(self, inputs: tuple[Variable, ...], values: list[Any]) -> Any:
+        """Compute and record as ever, and tell those who look on."""
+        result, effort = hooks.measured(lambda: self.forward(*values))
+        version = inputs[0].version if self.shares_memory else None
+        outputs = self._wrap(result if isinstance(result, tuple) else (result,), version)
+        if graph.is_recording() and _is_gradient_wanted(inputs):
+            self._record(inputs, outputs)
+        else:
+            self.order, self.scope = next(graph.execution_order), graph.current_scope()
+        hooks.tell_forward(self, inputs, outputs, effort)
+        return outputs if isinstance(result, tuple) else outputs[0]
+
+    def _wrap(self, values: tuple[Any, ...], version: Version | None) -> tuple[Variable, ...]:
+        device = self.destination or self.device
+        return tuple(device.variable(value, version) for value in values)
 
     def _record(self, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]) -> None:
         if self.inputs:
@@ -252,16 +256,21 @@ class FunctionElement:
                 f"{self.name}: an element is recorded once; got a second call of the same "
                 f"{type(self).__name__}. Make a new one for each call"
             )
+        self.order, self.scope = next(graph.execution_order), graph.current_scope()
         # What depends on nothing but freed graphs can never be walked: it is freed at birth,
         # so adding up losses over a training run keeps no chain of elements alive.
-        nodes, walkable = [], False
+        nodes, wanted, walkable = [], [], False
         for variable in inputs:
-            node = variable.node
-            if node.belongs_to_freed_graph:
-                node = node.stub()
-            elif node.requires_grad:
-                walkable = True
+            node = variable._node or variable.node
+            needed = node.requires_grad
+            if needed:
+                creator = node.creator
+                if node.freed or (creator is not None and creator.freed):
+                    node = node.stub()
+                else:
+                    walkable = True
             nodes.append(node)
+            wanted.append(needed)
         references = []
         for position, variable in enumerate(outputs):
             node = variable.node
@@ -272,42 +281,37 @@ class FunctionElement:
             references.append(weakref.ref(node))
         if not walkable:
             return
-        self.inputs, self.outputs = tuple(nodes), tuple(references)
-        self.wanted = tuple([node.requires_grad for node in nodes])
+        self.inputs, self.outputs, self.wanted = tuple(nodes), tuple(references), tuple(wanted)
         self._saved = {}
-        for position, wanted in enumerate(self.wanted):
-            if wanted:
-                for symbol in self.saves.get(self.rule.declared_symbol(position), ()):
-                    self._save(symbol, inputs, outputs)
+        places = self.rule.places
+        for target, symbols in self.saves.items():
+            position = places[target]
+            if position < len(wanted) and wanted[position]:
+                for symbol in symbols:
+                    place = places[symbol]
+                    if place >= len(inputs):  # an optional input that was not given
+                        continue
+                    variable = inputs[place] if place >= 0 else outputs[~place]
+                    # The node of an output is held weakly: it holds this element strongly.
+                    origin = nodes[place] if place >= 0 else None
+                    version = variable.version
+                    self._saved[symbol] = (variable._value, origin, version, version.count)
 
     def _has_gradient(self, position: int) -> bool:
         if self.differentiable is None:
             return True
         return self.rule.outputs[position] in self.differentiable
 
-    def _save(
-        self, symbol: str, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]
-    ) -> None:
-        place = self.rule.places[symbol]
-        if place >= len(inputs):  # an optional input that was not given
-            return
-        if place >= 0:
-            variable, node = inputs[place], self.inputs[place]
-        else:  # an output: its node is held weakly, since it holds this element strongly
-            variable, node = outputs[~place], None
-        version = variable.version
-        self._saved[symbol] = (variable._value, node, version, version.count)
-
     # -- walking back ----------------------------------------------------------------
 
     def saved(self, symbol: str) -> Any:
         """Return a saved value as a Variable, where it matters with its place in the graph."""
         value, node, version, _ = self._saved[symbol]
-        device = self.device
+        device, recording = self.device, graph.is_recording()
         if node is None:
-            position = ~self.rule.places[symbol]
-            device, node = self.output_device(position), self.outputs[position]()
-        if node is None or not graph.is_recording():  # nobody depends on it, or will
+            device = self.destination or device
+            node = self.outputs[~self.rule.places[symbol]]() if recording else None
+        if node is None or not recording:  # nobody depends on this output any more, or will
             return device.variable(value, version)
         return device.variable_class.wrap(value, node, version)
 

@@ -91,11 +91,6 @@ class Node:
         """Whether the walk ends here: nothing made this value, or nothing recorded it."""
         return self.creator is None and not self.freed
 
-    @property
-    def belongs_to_freed_graph(self) -> bool:
-        """Whether the way back from here was let go by an earlier backward()."""
-        return self.freed or (self.creator is not None and self.creator.freed)
-
     def stub(self) -> "Node":
         """Return a stand-in that keeps nothing of a freed graph alive."""
         return Node(

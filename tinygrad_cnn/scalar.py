@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_cnn.device import SCALAR
 from tinygrad_cnn.errors import DTypeError
-from tinygrad_cnn.graph import Shape
+from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.operators import Operand
 from tinygrad_cnn.variable import Variable
 
@@ -128,6 +128,9 @@ class Scalar(Operand):
         self._value = other._value  # elements save numbers, not the Scalars that held them
 
     # -- what the graph asks for -----------------------------------------------------
+
+    def _new_node(self) -> Node:
+        return Node((), _FLOAT64, "scalar")
 
     def _size(self) -> int:
         return 1

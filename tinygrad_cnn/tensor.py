@@ -20,7 +20,7 @@ from tinygrad_cnn.device import ARRAY_DEVICES, CPU, SHAPES
 from tinygrad_cnn.elements import arithmetic, join, shape
 from tinygrad_cnn.elements.requirements import broadcast_shape, normalise_axis
 from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, ShapeError
-from tinygrad_cnn.graph import Shape, is_recording
+from tinygrad_cnn.graph import Node, Shape, is_recording
 from tinygrad_cnn.kernels.stand_in import is_stand_in, stand_in
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.variable import Variable, require_float
@@ -342,6 +342,11 @@ class Tensor(ArrayOperand):
 
     # -- what the graph asks for -----------------------------------------------------
 
+    def _new_node(self) -> Node:
+        array = self._value
+        home = CPU if type(array) is np.ndarray else SHAPES
+        return Node(array.shape, array.dtype, home.name)
+
     def _size(self) -> int:
         return int(self._value.size)
 
@@ -349,7 +354,7 @@ class Tensor(ArrayOperand):
         return _leaf(ARRAY_DEVICES[self.device].xp.ones(self.shape, self.dtype))
 
     def _accumulate(self, other: Self) -> None:
-        np.add(self._value, other._value, out=self._value)
+        ARRAY_DEVICES[self.device].add_into(self._value, other._value)
 
     def _shares_memory(self, value: Any) -> bool:
         return isinstance(value, np.ndarray) and np.may_share_memory(self._value, value)

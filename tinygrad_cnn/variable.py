@@ -74,7 +74,7 @@ class Variable:
         """The place in the graph; a value that nothing recorded gets it when it is asked for."""
         node = self._node
         if node is None:
-            node = self._node = Node(self.shape, self.dtype, self.device)
+            node = self._node = self._new_node()
         return node
 
     @property
@@ -249,6 +249,10 @@ class Variable:
             )
 
     # -- what Scalar and Tensor know of their values ---------------------------------
+
+    def _new_node(self) -> Node:
+        """Return a place in the graph for this value."""
+        raise NotImplementedError  # abstract
 
     def _size(self) -> int:
         raise NotImplementedError  # abstract

@@ -128,10 +128,11 @@ class _Walk:
         self._ways, self._wanted = ways, wanted
         _refuse_what_cannot_be_walked((value.node for value, _ in roots), elements)
         for value, seed in roots:
-            if value.node in self.signals:
-                self._add(value.node, seed)
-            else:
+            present = self.signals.get(value.node)
+            if present is None:
                 self.signals[value.node] = seed
+            else:
+                self._add(value.node, present, seed, private=False)
 
     def run(self) -> None:
         """Visit the elements, the last one first."""
@@ -156,19 +157,25 @@ class _Walk:
             outgoing.append(signal)
         if not reached:
             return
+        run = _run_observed if hooks.observers() else type(element).propagate
         if self._ways is None:
-            incoming = _run_backward(element, tuple(outgoing))
+            incoming = run(element, tuple(outgoing))
         else:
             with element.wanting(self._ways[element.order]):
-                incoming = _run_backward(element, tuple(outgoing))
+                incoming = run(element, tuple(outgoing))
         for node, signal in zip(element.inputs, incoming, strict=True):
             if signal is None:
                 continue
-            if node in self.signals:
-                self._add(node, signal)
+            present = self.signals.get(node)
+            # Asked only where it decides who owns a sum or a gradient.
+            private = (present is not None or node.creator is None) and _is_private(
+                signal, element, outgoing, incoming
+            )
+            if present is not None:
+                self._add(node, present, signal, private)
                 continue
             self.signals[node] = signal
-            if node.is_leaf and _is_private(signal, element, outgoing, incoming):
+            if private:
                 self.owned.add(node)
         if not self._retain:
             element.free()
@@ -194,19 +201,27 @@ class _Walk:
         self.owned.discard(node)  # a hook may have kept it
         return signal
 
-    def _add(self, node: Node, signal: "Variable") -> None:
-        """Fan-in: the error signals that reach one value by several paths add up."""
-        present = self.signals[node]
-        if self._create or node not in self.owned:
-            self.signals[node] = _sum(present, signal, self._create)
-            self.owned.add(node)
-        else:
+    def _add(self, node: Node, present: "Variable", signal: "Variable", private: bool) -> None:
+        """Fan-in: the error signals that reach one value by several paths add up.
+
+        The sum goes into the memory of one of them where that is nobody else's.
+        """
+        if not self._create and node in self.owned:
             present._accumulate(signal)
+            return
+        if not self._create and private:
+            signal._accumulate(present)
+        else:
+            signal = _sum(present, signal, self._create)
+        self.signals[node] = signal
+        self.owned.add(node)
 
 
-def _run_backward(element: "FunctionElement", outgoing: "Signals") -> "Signals":
-    if not hooks.observers():
-        return element.propagate(outgoing)
+def _run_observed(element: "FunctionElement", outgoing: "Signals") -> "Signals":
+    """Let an element propagate error signals, and tell those who look on.
+
+    They may replace what it answers.
+    """
     # With create_graph the elements of the walk become part of a graph: they are told too.
     with nullcontext() if is_recording() else hooks.unobserved():
         incoming, effort = hooks.measured(lambda: element.propagate(outgoing))
@@ -228,21 +243,16 @@ def _is_private(
     """Tell whether a signal lies in memory that its element's backward made for it alone."""
     if hooks.observers() or not signal._is_writable():  # who looks on may have kept it
         return False
+    if element.answers_anew:
+        return True
     itself = 0
-    for other in incoming:
+    for other in (*outgoing, *incoming):
         if other is signal:
             itself += 1
         elif other is not None and signal._shares_memory(other._value):
             return False
-    if itself > 1:
-        return False
-    for other in outgoing:
-        if other is not None and (other is signal or signal._shares_memory(other._value)):
-            return False
-    for value, *_ in element._saved.values():
-        if signal._shares_memory(value):
-            return False
-    return True
+    saved = element._saved.values()
+    return itself == 1 and not any(signal._shares_memory(value) for value, *_ in saved)
 
 
 def _deposit(node: Node, signal: "Variable", mine: bool) -> None:

@@ -350,6 +350,23 @@ def test_a_rule_stands_for_every_input_that_gets_a_gradient(case: Case) -> None:
 
 
 @every_case
+def test_who_says_so_answers_in_memory_of_its_own(case: Case) -> None:
+    result = case.run(*[wrapped(array) for array in case.draw()])
+    for element in elements_behind(result.node):
+        if not element.answers_anew:
+            continue
+        nodes = [ref() or result.node for ref in element.outputs]
+        signals = tuple(tg.Tensor(np.ones(node.shape, node.dtype)) for node in nodes)
+        with tg.no_grad():
+            answers = [each._value for each in element.propagate(signals) if each is not None]
+        others = [signal._value for signal in signals]
+        others += [value for value, *_ in element._saved.values()]
+        for k, answer in enumerate(answers):
+            assert answer.flags.writeable
+            assert not any(np.shares_memory(answer, one) for one in (*answers[:k], *others))
+
+
+@every_case
 def test_cost_counts_what_is_done(case: Case) -> None:
     tensors = [wrapped(array) for array in case.draw()]
     result = case.run(*tensors)

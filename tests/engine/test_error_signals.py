@@ -154,6 +154,13 @@ def test_a_saved_array_is_not_added_into() -> None:
     assert y.item() == 2.0
 
 
+def test_signals_add_up_in_the_memory_of_one_of_them_whatever_its_layout() -> None:
+    images = tg.Tensor(np.arange(24.0).reshape(2, 3, 2, 2), requires_grad=True)
+    x = images * 1.0
+    (F.conv2d(x, tg.Tensor(np.ones((1, 3, 1, 1)))).sum() + x.sum() + (x * x).sum()).backward()
+    np.testing.assert_array_equal(images.grad.numpy(), 2.0 + 2.0 * images.numpy())
+
+
 def test_a_broadcast_signal_becomes_a_gradient_that_can_be_written() -> None:
     x = leaf(1.0, 2.0, 3.0)
     (x.mean() + (x * x).sum()).backward()

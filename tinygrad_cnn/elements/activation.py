@@ -3,6 +3,7 @@
 The rectifiers, which do not, stand in `activation_rectifiers`.
 """
 
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
 from tinygrad_cnn.element import FunctionElement, Rule
@@ -24,6 +25,8 @@ class ActivationElement(FunctionElement):
         any_float_type(self.name, z.dtype)
 
     def forward(self, z: Any) -> Any:
+        if not self.numbers:
+            return self.device.elementwise(self.name, z)
         return self.device.elementwise(self.name, z, *constants(z, self.numbers))
 
     def backward(self, signal: Variable) -> Variable:
@@ -40,6 +43,8 @@ class ActivationGradientElement(FunctionElement):
         self.numbers = numbers
 
     def forward(self, signal: Any, a: Any) -> Any:
+        if not self.numbers:
+            return self.device.elementwise(self.name, signal, a)
         return self.device.elementwise(self.name, signal, a, *constants(a, self.numbers))
 
     def slope_of_slope(self, a: Any) -> Any:
@@ -167,6 +172,7 @@ def _fraction(slope: float) -> str:
     return "1/6" if slope == 1 / 6 else numeral(slope)
 
 
+@lru_cache(maxsize=256)
 def _hardsigmoid_rule(slope: str) -> Rule:
     return Rule(
         ("z",),
@@ -178,6 +184,7 @@ def _hardsigmoid_rule(slope: str) -> Rule:
     )
 
 
+@lru_cache(maxsize=256)
 def _hardsigmoid_grad_rule(slope: str) -> Rule:
     return Rule(
         ("δ", "a"),

@@ -1,5 +1,6 @@
 """Rectifiers made of straight lines: ReLU and leaky ReLU."""
 
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from tinygrad_cnn.element import Rule
@@ -47,6 +48,7 @@ def _slope_at_zero(at_zero: float) -> str:
     return f"([{{z}} > 0] + {numeral(at_zero)} [{{z}} = 0])"
 
 
+@lru_cache(maxsize=256)
 def _relu_grad_at_zero_rule(at_zero: float) -> Rule:
     slope = _slope_at_zero(at_zero)
     latex_slope = slope.replace("{z}", "z")
@@ -114,6 +116,7 @@ def _leaky_slope(slope: float) -> str:
     return f"([{{z}} > 0] + {numeral(slope)} [{{z}} ≤ 0])"
 
 
+@lru_cache(maxsize=256)
 def _leaky_rule(slope: float) -> Rule:
     latex_slope = _leaky_slope(slope).replace("{z}", "z").replace("≤", r"\le")
     return Rule(
@@ -126,6 +129,7 @@ def _leaky_rule(slope: float) -> Rule:
     )
 
 
+@lru_cache(maxsize=256)
 def _leaky_grad_rule(slope: float) -> Rule:
     latex_slope = _leaky_slope(slope).replace("{z}", "z").replace("≤", r"\le")
     return Rule(

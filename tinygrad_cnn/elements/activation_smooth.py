@@ -1,6 +1,7 @@
 """Rectifiers with an exponential bend: ELU and softplus."""
 
 import math
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from tinygrad_cnn.element import Rule
@@ -33,6 +34,7 @@ def _elu_latex_slope(alpha: float) -> str:
     return rf"([z > 0] + {_times(alpha)}e^z [z \le 0])"
 
 
+@lru_cache(maxsize=256)
 def _elu_rule(alpha: float) -> Rule:
     return Rule(
         ("z",),
@@ -44,6 +46,7 @@ def _elu_rule(alpha: float) -> Rule:
     )
 
 
+@lru_cache(maxsize=256)
 def _elu_grad_rule(alpha: float) -> Rule:
     return Rule(
         ("δ", "z"),
@@ -111,6 +114,7 @@ def _softplus_latex_slope(beta: float) -> str:
     return rf"\frac{{1}}{{1 + e^{{-{_times(beta)}z}}}}"
 
 
+@lru_cache(maxsize=256)
 def _softplus_rule(beta: float) -> Rule:
     share = "" if beta == 1.0 else f" / {numeral(beta)}"
     latex_share = "" if beta == 1.0 else rf"\frac{{1}}{{{numeral(beta)}}} "
@@ -124,6 +128,7 @@ def _softplus_rule(beta: float) -> Rule:
     )
 
 
+@lru_cache(maxsize=256)
 def _softplus_grad_rule(beta: float) -> Rule:
     slope, latex_slope = _softplus_slope(beta), _softplus_latex_slope(beta)
     return Rule(

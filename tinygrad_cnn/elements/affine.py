@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tinygrad_cnn.device import SCALAR
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.rectified import RectifiedElement, rectified, rectifies
 from tinygrad_cnn.elements.reduce import ChannelSumElement, sum_to
@@ -34,36 +35,39 @@ class AffineElement(FunctionElement, name="affine"):
     )
     saves = {"x": ("weight",), "weight": ("x",)}
     sees_everything = True
+    answers_anew = True
     operation: ClassVar[str] = "affine_forward"
 
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
         given = (x, weight) if bias is None else (x, weight, bias)
         one_float_type("affine", *given)
-        if x.device == "scalar":
+        if self.device is SCALAR:
             return
-        if len(weight.shape) != 2 or not x.shape or x.shape[-1] != weight.shape[1]:
+        x_shape, w_shape = x.shape, weight.shape
+        if len(w_shape) != 2 or not x_shape or x_shape[-1] != w_shape[1]:
             raise ShapeError(
                 "affine: weight is (out, in) and the last axis of x has size in; got x "
-                f"{x.shape} and weight {weight.shape}"
+                f"{x_shape} and weight {w_shape}"
             )
-        if bias is not None and bias.shape != weight.shape[:1]:
+        if bias is not None and bias.shape != w_shape[:1]:
             raise ShapeError(
                 "affine: bias has one value for each row of weight; got bias "
-                f"{bias.shape} and weight {weight.shape}"
+                f"{bias.shape} and weight {w_shape}"
             )
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         features = np.shape(weight)[:1]
         if bias is None:
-            bias = self.device.zeros_like_type(features, x)
+            bias = self.device.no_bias(weight)
         return self.device.rowwise(self.operation, x, weight, bias, vector=features)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_weight, *want_bias = self.wanted
+        to_bias = [ChannelSumElement(axis=-1)(signal) if want else None for want in want_bias]
         return (
             AffineGradInputElement()(signal, self.saved("weight")) if want_x else None,
             AffineGradWeightElement()(signal, self.saved("x")) if want_weight else None,
-            *(ChannelSumElement(axis=-1)(signal) if want else None for want in want_bias),
+            *to_bias,
         )
 
     def multiply_adds(

@@ -12,7 +12,7 @@ from tinygrad_cnn.elements.window import extra_pixels, group_count, pair, window
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.kernels import layout
-from tinygrad_cnn.kernels.geometry import Pair, Window
+from tinygrad_cnn.kernels.geometry import Convolution, Pair, Window
 from tinygrad_cnn.variable import Variable
 
 
@@ -99,14 +99,13 @@ class ConvTranspose2dElement(ArrayElement, name="conv_transpose2d"):
         )
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
-        shape = (x.shape[0], weight.shape[1] * self.groups, *self._output_size(x.shape))
-        out = self.device.empty_activation(shape, x.dtype)
-        self.device.kernel("conv2d_grad_input", x.dtype, self.window).function(
-            layout.channels_last(x),
-            layout.contiguous(weight),
-            self.window,
-            layout.channels_last(out),
-        )
+        size = self._output_size(x.shape)
+        result = self.device.empty((x.shape[0], *size, weight.shape[1] * self.groups), x.dtype)
+        operands = (layout.channels_last(x), layout.contiguous(weight), result)
+        layer = Convolution.of("conv2d_grad_input", operands, self.window)
+        kernel = self.device.kernel("conv2d_grad_input", x.dtype, layer)
+        kernel.function(*operands[:2], self.window, result)
+        out = layout.user_view(result)
         return out if bias is None else self.device.elementwise("add", out, bias[:, None, None])
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:

@@ -15,7 +15,7 @@ from tinygrad_cnn.elements.reduce import ChannelSumElement
 from tinygrad_cnn.elements.requirements import one_float_type
 from tinygrad_cnn.elements.window import (
     Margins,
-    check_window,
+    fitted,
     group_count,
     sliding_window,
     window_options,
@@ -90,6 +90,7 @@ class SlidingElement(ConvElement):
     shapes: ClassVar[tuple[str, str]]  # of x and weight, for messages
     operation: ClassVar[str] = "conv2d_forward"
     saves = {"x": ("weight",), "weight": ("x",)}
+    answers_anew = True
 
     def __init__(
         self,
@@ -104,51 +105,51 @@ class SlidingElement(ConvElement):
         self.groups = group_count(self.name, groups)
 
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
-        images, filters = self.shapes
-        if len(x.shape) != self.rank or len(weight.shape) != self.rank:
+        x_shape, w_shape = x.shape, weight.shape
+        if len(x_shape) != self.rank or len(w_shape) != self.rank:
+            images, filters = self.shapes
             raise ShapeError(
                 f"{self.name}: x is {images} and weight {filters}; got x "
-                f"{x.shape} and weight {weight.shape}"
+                f"{x_shape} and weight {w_shape}"
             )
-        if 0 in weight.shape:
-            raise ShapeError(f"{self.name}: no size of the weight is zero; got {weight.shape}")
-        if x.shape[1] % self.groups or weight.shape[0] % self.groups:
+        if 0 in w_shape:
+            raise ShapeError(f"{self.name}: no size of the weight is zero; got {w_shape}")
+        if x_shape[1] % self.groups or w_shape[0] % self.groups:
             raise ShapeError(
                 f"{self.name}: groups divides the channels of x and the filters; got groups "
-                f"{self.groups}, x {x.shape} and weight {weight.shape}"
+                f"{self.groups}, x {x_shape} and weight {w_shape}"
             )
-        if x.shape[1] != weight.shape[1] * self.groups:
+        if x_shape[1] != w_shape[1] * self.groups:
             groups = f" in each of {self.groups} groups" if self.groups > 1 else ""
             raise ShapeError(
-                f"{self.name}: x has {x.shape[1]} channels but weight expects "
-                f"{weight.shape[1]}{groups}; got x {x.shape} and weight {weight.shape}"
+                f"{self.name}: x has {x_shape[1]} channels but weight expects "
+                f"{w_shape[1]}{groups}; got x {x_shape} and weight {w_shape}"
             )
-        if bias is not None and bias.shape != weight.shape[:1]:
+        if bias is not None and bias.shape != w_shape[:1]:
             raise ShapeError(
                 f"{self.name}: bias has one value for each output channel; got bias "
-                f"{bias.shape} and weight {weight.shape}"
+                f"{bias.shape} and weight {w_shape}"
             )
         one_float_type(self.name, *((x, weight) if bias is None else (x, weight, bias)))
-        kh, kw = as_images(weight.shape)[2:]
+        kh, kw = as_images(w_shape)[2:]
         self.window = sliding_window(
             self.name, (kh, kw), self.stride, self.padding, self.dilation, self.groups
         )
-        check_window(self.name, self.window, as_images(x.shape))
+        self.output_size = fitted(self.name, self.window, *as_images(x_shape)[2:])
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         x, weight = self.lifted(x), self.turned(self.lifted(weight))
-        height, width = self.window.output_size(*x.shape[2:])
-        out = self.device.empty_activation((x.shape[0], weight.shape[0], height, width), x.dtype)
+        out = self.device.empty((x.shape[0], *self.output_size, weight.shape[0]), x.dtype)
         if bias is None:
-            bias = self.device.zeros_like_type(weight.shape[:1], x)
+            bias = self.device.no_bias(weight)
         self.run(
             self.operation,
             layout.channels_last(x),
             weight,
             layout.contiguous(bias),
-            layout.channels_last(out),
+            out,
         )
-        return self.lowered(out)
+        return self.lowered(layout.user_view(out))
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_weight, *want_bias = self.wanted
@@ -158,7 +159,8 @@ class SlidingElement(ConvElement):
             to_x = self.grad_input(signal, self.saved("weight"), x.shape)
         if want_weight:
             to_weight = self.grad_weight(signal, self.saved("x"), weight.shape)
-        return to_x, to_weight, *(ChannelSumElement(1)(signal) if w else None for w in want_bias)
+        to_bias = [ChannelSumElement(1)(signal) if want else None for want in want_bias]
+        return to_x, to_weight, *to_bias
 
     def multiply_adds(
         self, inputs: Sequence[Node], outputs: Sequence[Node]
@@ -177,10 +179,10 @@ class GradInputElement(ConvElement):
 
     def forward(self, signal: Any, weight: Any) -> Any:
         signal, weight = self.lifted(signal), self.turned(self.lifted(weight))
-        out = self.device.empty_activation(as_images(self.shape), signal.dtype)
-        operands = (layout.channels_last(signal), weight)
-        self.run("conv2d_grad_input", *operands, layout.channels_last(out))
-        return self.lowered(out)
+        n, c, height, width = as_images(self.shape)
+        out = self.device.empty((n, height, width, c), signal.dtype)
+        self.run("conv2d_grad_input", layout.channels_last(signal), weight, out)
+        return self.lowered(layout.user_view(out))
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_signal, want_weight = self.wanted

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.device import CPU, SCALAR, SHAPES, Device
+from tinygrad_cnn.device import CPU, SCALAR, SHAPES
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.arithmetic import CastElement
 from tinygrad_cnn.elements.requirements import normalise_axis, require_variables
@@ -71,9 +71,7 @@ class StackScalarsElement(FunctionElement, name="stack_scalars"):
         r"y = [x_1, x_2, \dots]",
         {"x": r"\delta(x_k) = \delta(y)_k"},
     )
-
-    def output_device(self, position: int) -> Device:
-        return CPU
+    destination = CPU
 
     def forward(self, *values: float) -> Any:
         return np.array(values)
@@ -93,6 +91,7 @@ class UnstackScalarsElement(FunctionElement, name="unstack_scalars"):
         r"y_k = x_k",
         {"x": r"\delta(x) = [\delta(y_1), \delta(y_2), \dots]"},
     )
+    destination = SCALAR
 
     def check(self, x: Variable) -> None:
         if len(x.shape) != 1:
@@ -105,9 +104,6 @@ class UnstackScalarsElement(FunctionElement, name="unstack_scalars"):
                 "scalars: values are read from memory; got a tensor of shape "
                 f"{x.shape} on 'shapes', which has a shape and no values"
             )
-
-    def output_device(self, position: int) -> Device:
-        return SCALAR
 
     def forward(self, x: Any) -> tuple[float, ...]:
         return tuple(float(value) for value in x)

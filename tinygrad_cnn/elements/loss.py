@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tinygrad_cnn.device import ArrayDevice
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.reduce import broadcast_to
@@ -116,9 +118,9 @@ class ClassLossElement(LossElement, ArrayElement):
 
     def _check_labels(self, labels: Any, classes: int) -> None:
         wrong = (labels < 0) | (labels >= classes)
-        if self.ignore_index is not None:
+        if self.ignore_index is not None and np.count_nonzero(wrong):
             wrong &= labels != self.ignore_index
-        if wrong.any():
+        if np.count_nonzero(wrong):
             place = wrong.nonzero()
             first = tuple(int(axis[0]) for axis in place)
             raise OptionError(
@@ -148,17 +150,23 @@ class ClassLossGradientElement(ArrayElement):
 
     def each(self, signal: Any, labels: Any) -> Any:
         """Return the signal of each label, as a vector."""
-        return label_vector(self.device.xp.broadcast_to(signal, labels.shape))
+        if signal.shape == labels.shape:
+            return label_vector(signal)
+        vector = self.device.empty((labels.size,), signal.dtype)
+        vector[...] = signal
+        return vector
 
     def from_rows(self, rows: Any, labels: Any) -> Any:
         """Return a matrix with a row for each label in the shape (N, K, ...) of the scores."""
+        if labels.ndim == 1:
+            return rows
         last = rows.reshape(*labels.shape, rows.shape[-1])
         return self.device.xp.moveaxis(last, -1, 1)
 
 
 def score_rows(device: ArrayDevice, x: Any) -> Any:
     """Return scores (N, K, ...) as a matrix with a row of K scores for each label."""
-    return layout.contiguous(device.rows(device.xp.moveaxis(x, 1, -1)))
+    return layout.contiguous(device.rows(layout.axis_last(x, 1)))
 
 
 def class_weights(device: ArrayDevice, weight: Any, dtype: Any) -> Any:
@@ -168,4 +176,4 @@ def class_weights(device: ArrayDevice, weight: Any, dtype: Any) -> Any:
 
 def label_vector(labels: Any) -> Any:
     """Return labels (N, ...) as a vector, in the order of :func:`score_rows`."""
-    return layout.contiguous(labels.reshape(-1))
+    return layout.contiguous(labels if labels.ndim == 1 else labels.reshape(-1))

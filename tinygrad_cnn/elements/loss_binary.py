@@ -1,6 +1,7 @@
 """Binary cross entropy: a sigmoid and the negative log-likelihood of two classes in one."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from tinygrad_cnn.element import FunctionElement, Rule
@@ -15,6 +16,7 @@ from tinygrad_cnn.variable import Variable
 _NAME = "binary_cross_entropy_with_logits"
 
 
+@lru_cache(maxsize=256)
 def _rule(reduction: str, weighted: bool = False, pos_weighted: bool = False) -> Rule:
     forward, latex, share, latex_share = OVER_ELEMENTS[reduction]
     weight, positive = "{weight} ∘ " * weighted, "{pos_weight} ∘ " * pos_weighted

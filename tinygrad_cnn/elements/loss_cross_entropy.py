@@ -1,5 +1,6 @@
 """Cross entropy: softmax and negative log-likelihood in one."""
 
+from functools import lru_cache
 from typing import Any
 
 from tinygrad_cnn.element import Rule
@@ -24,6 +25,7 @@ from tinygrad_cnn.elements.softmax import softmax
 from tinygrad_cnn.variable import Variable
 
 
+@lru_cache(maxsize=256)
 def _cross_entropy_rule(reduction: str, weighted: bool = False, smoothing: float = 0.0) -> Rule:
     if smoothing:
         target = f"{numeral(1 - smoothing)} onehot({{labels}}) + {numeral(smoothing)} / K"

@@ -1,5 +1,6 @@
 """Negative log-likelihood: the loss of classes whose log-probabilities are given."""
 
+from functools import lru_cache
 from typing import Any
 
 from tinygrad_cnn.element import Rule
@@ -45,7 +46,8 @@ class LikelihoodElement(ClassLossElement):
     def weighed(self, x: Any, labels: Any, weight: Any, *options: Any) -> Any:
         """Run the kernel of the losses and of their weights, and reduce the losses."""
         flat = label_vector(labels)
-        losses, shares = (self.device.empty(flat.shape, x.dtype) for _ in range(2))
+        losses = self.device.empty(flat.shape, x.dtype)
+        shares = self.device.empty(flat.shape, x.dtype)
         given = class_weights(self.device, weight, x.dtype)
         self.device.kernel(f"{self.name}_forward", x.dtype).function(
             score_rows(self.device, x), flat, given, self.ignore_index, *options, losses, shares
@@ -94,6 +96,7 @@ def likelihood_rule(
 # -- negative log-likelihood ---------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
 def _nll_loss_rule(reduction: str, weighted: bool = False) -> Rule:
     if not weighted:
         each = ("-{x}[{labels}]", "-x_l")

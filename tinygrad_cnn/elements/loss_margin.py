@@ -1,5 +1,6 @@
 """Hinge losses: a score has to be right by a margin."""
 
+from functools import lru_cache
 from typing import Any
 
 from tinygrad_cnn.element import Rule
@@ -23,6 +24,7 @@ from tinygrad_cnn.variable import Variable
 # -- two classes ---------------------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
 def _hinge_rule(reduction: str, margin: float = 1.0) -> Rule:
     forward, latex, share, latex_share = OVER_ELEMENTS[reduction]
     number = numeral(margin)
@@ -84,6 +86,7 @@ class HingeLossElement(PairLossElement, name="hinge_loss"):
 # -- many classes --------------------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
 def _multi_margin_rule(reduction: str, margin: float = 1.0) -> Rule:
     forward, latex, share, latex_share = OVER_EXAMPLES[reduction]
     number = numeral(margin)

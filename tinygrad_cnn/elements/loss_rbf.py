@@ -1,5 +1,6 @@
 """LeCun's loss: cross entropy with one more class, for rubbish."""
 
+from functools import lru_cache
 from typing import Any
 
 from tinygrad_cnn.element import Rule
@@ -14,6 +15,7 @@ from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
 
+@lru_cache(maxsize=256)
 def _rbf_rule(reduction: str, j: float = 0.1) -> Rule:
     forward, latex, share, latex_share = OVER_EXAMPLES[reduction]
     number = numeral(-j)

@@ -15,14 +15,15 @@ the pixels of the window. The poolings stand in modules of their own:
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.requirements import one_float_type
-from tinygrad_cnn.elements.window import check_window, pair, window_options
+from tinygrad_cnn.elements.window import fitted, pair, window_options
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
-from tinygrad_cnn.kernels.geometry import Window
+from tinygrad_cnn.kernels.geometry import Pair, Window
 from tinygrad_cnn.variable import Variable
 
 Size = int | Sequence[int]
@@ -49,12 +50,11 @@ class PoolElement(ArrayElement):
         one_float_type(called, x)
         if self.ceil_mode:
             self.window = _rounded_up(self.window, *x.shape[2:])
-        check_window(called, self.window, x.shape)
-        _check_pixels(called, self.window, x.shape)
+        self.output_size = _filled(called, self.window, *x.shape[2:])
 
     def pooled(self, shape: Shape) -> Shape:
         """Return the shape after pooling."""
-        return (*shape[:2], *self.window.output_size(*shape[2:]))
+        return (*shape[:2], *self.output_size)
 
 
 def _rounded_up(window: Window, height: int, width: int) -> Window:
@@ -74,9 +74,14 @@ def _reach(size: int, span: int, stride: int, padding: int) -> int:
     return max(0, last * stride + span - size - 2 * padding) if last >= 0 else 0
 
 
-def _check_pixels(operation: str, window: Window, shape: Shape) -> None:
-    """Refuse windows between whose taps an image falls through; only gaps make these."""
-    sizes = zip(shape[2:], window.output_size(*shape[2:]), strict=True)
+@lru_cache(maxsize=4096)
+def _filled(operation: str, window: Window, height: int, width: int) -> Pair:
+    """Return the size after pooling, or refuse windows that do not fit or hold no pixel.
+
+    An image falls through between the taps of a window only where there are gaps.
+    """
+    output_size = fitted(operation, window, height, width)
+    sizes = zip((height, width), output_size, strict=True)
     steps = (
         (window.kh, window.sh, window.ph, window.dh),
         (window.kw, window.sw, window.pw, window.dw),
@@ -87,10 +92,11 @@ def _check_pixels(operation: str, window: Window, shape: Shape) -> None:
             for i in range(outputs)
         ):
             raise ShapeError(
-                f"{operation}: each window holds a pixel; got an image of {shape[2]}x{shape[3]} "
+                f"{operation}: each window holds a pixel; got an image of {height}x{width} "
                 f"that falls between the taps of a kernel of {window.kh}x{window.kw} with "
                 f"padding {(window.ph, window.pw)} and dilation {(window.dh, window.dw)}"
             )
+    return output_size
 
 
 def pool_window(
@@ -100,7 +106,12 @@ def pool_window(
     kernel = pair(operation, "kernel_size", kernel_size, 1)
     step = kernel if stride is None else pair(operation, "stride", stride, 1)
     border = pair(operation, "padding", padding, 0)
-    window = Window(*kernel, *step, *border, *pair(operation, "dilation", dilation, 1))
+    return _padded_window(operation, kernel, step, border, pair(operation, "dilation", dilation, 1))
+
+
+@lru_cache(maxsize=4096)
+def _padded_window(operation: str, kernel: Pair, step: Pair, border: Pair, gaps: Pair) -> Window:
+    window = Window(*kernel, *step, *border, *gaps)
     if any(2 * p > span for p, span in zip(border, window.span(), strict=True)):
         raise OptionError(
             f"{operation}: padding is at most half the kernel, so that each window holds a "

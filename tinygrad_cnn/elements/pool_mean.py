@@ -30,7 +30,6 @@ def span_table(first: Any, end: Any, size: Any) -> layout.Array:
     return table
 
 
-@lru_cache(maxsize=256)
 def _window_spans(
     pixels: int, outputs: int, kernel: int, stride: int, padding: int, divisor: str
 ) -> layout.Array:
@@ -42,13 +41,20 @@ def _window_spans(
     return span_table(*inside, sizes[divisor])
 
 
+@lru_cache(maxsize=256)
+def _both_spans(window: Window, pixels: Shape, outputs: Shape, divisor: str) -> Spans:
+    return (
+        _window_spans(pixels[0], outputs[0], window.kh, window.sh, window.ph, divisor),
+        _window_spans(pixels[1], outputs[1], window.kw, window.sw, window.pw, divisor),
+    )
+
+
 def over_spans(element: ArrayElement, operation: str, x: Any, spans: Spans, shape: Shape) -> Any:
     """Run a kernel that works on spans; return what it fills."""
-    out = element.device.empty_activation(shape, x.dtype)
-    element.device.kernel(operation, x.dtype).function(
-        layout.channels_last(x), *spans, layout.channels_last(out)
-    )
-    return out
+    n, c, height, width = shape
+    out = element.device.empty((n, height, width, c), x.dtype)
+    element.device.kernel(operation, x.dtype).function(layout.channels_last(x), *spans, out)
+    return layout.user_view(out)
 
 
 class _SpanElement(PoolElement):
@@ -59,12 +65,7 @@ class _SpanElement(PoolElement):
 
     def check(self, x: Variable) -> None:
         super().check(x)
-        w, (height, width) = self.window, x.shape[2:]
-        oh, ow = w.output_size(height, width)
-        self.spans = (
-            _window_spans(height, oh, w.kh, w.sh, w.ph, self.divisor),
-            _window_spans(width, ow, w.kw, w.sw, w.pw, self.divisor),
-        )
+        self.spans = _both_spans(self.window, x.shape[2:], self.output_size, self.divisor)
 
     def forward(self, x: Any) -> Any:
         return over_spans(self, "mean_pool2d_forward", x, self.spans, self.pooled(x.shape))

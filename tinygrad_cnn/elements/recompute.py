@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from tinygrad_cnn import graph, hooks
-from tinygrad_cnn.device import DEVICES, Device
+from tinygrad_cnn.device import DEVICES
 from tinygrad_cnn.element import FunctionElement, Rule
 from tinygrad_cnn.errors import DTypeError, GraphError, OptionError
-from tinygrad_cnn.graph import Node, Shape
+from tinygrad_cnn.graph import Node, Shape, Version
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.stand_in import is_stand_in
 from tinygrad_cnn.random import default_generator
@@ -89,12 +89,14 @@ class CheckpointElement(FunctionElement, name="checkpoint"):
         if graph.is_recording():
             self._first = [_fingerprint(output) for output in outputs]
         self._devices = [DEVICES[output.device] for output in outputs]
+        self.destination = self._devices[0]
         self._floats = [output.dtype.kind == "f" for output in outputs]
         owned = tuple(_apart_from(given, output)._value for output in outputs)
         return owned if isinstance(result, tuple | list) else owned[0]
 
-    def output_device(self, position: int) -> Device:
-        return self._devices[position]
+    def _wrap(self, values: tuple[Any, ...], version: Version | None) -> tuple[Variable, ...]:
+        pairs = zip(self._devices, values, strict=True)
+        return tuple(device.variable(value, version) for device, value in pairs)
 
     def _has_gradient(self, position: int) -> bool:
         return self._floats[position]

@@ -13,6 +13,8 @@ from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.variable import Variable
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 Axes = int | Sequence[int] | None
 
 
@@ -35,16 +37,23 @@ def any_float_type(operation: str, dtype: np.dtype[Any]) -> None:
 
 def one_float_type(operation: str, *inputs: Variable) -> None:
     """Refuse inputs of several types, or of a type that has no kernels."""
+    first = inputs[0].dtype
+    if first is _FLOAT32 or first is _FLOAT64:
+        for variable in inputs:
+            if variable.dtype is not first:
+                break
+        else:
+            return
     for variable in inputs:
         if variable.dtype.kind != "f" or variable.dtype.itemsize not in (4, 8):
             raise DTypeError(
                 f"{operation}: values are float32 or float64; got {variable.dtype}. "
                 "Convert with .float()"
             )
-    types = [str(variable.dtype) for variable in inputs]
+    types = [variable.dtype for variable in inputs]
     if len(set(types)) > 1:
         raise DTypeError(
-            f"{operation}: all inputs have one type; got {', '.join(types)}. "
+            f"{operation}: all inputs have one type; got {', '.join(map(str, types))}. "
             "Convert with .float() or .double()"
         )
 
@@ -54,6 +63,8 @@ def one_float_type(operation: str, *inputs: Variable) -> None:
 
 def integers(operation: str, noun: str, given: Any) -> tuple[int, ...]:
     """Return sizes, axes or widths as Python integers; a single one may stand alone."""
+    if type(given) is tuple and set(map(type, given)) <= {int}:
+        return given
     several = given if isinstance(given, Iterable) else (given,)
     try:
         return tuple(operator.index(number) for number in several)
@@ -102,6 +113,8 @@ def broadcast_shape(operation: str, *shapes: Shape) -> Shape:
 
 def is_integer(given: Any, least: float) -> bool:
     """Tell whether an option is an integer of at least `least`; truth values are none."""
+    if type(given) is int:
+        return given >= least
     return isinstance(given, Integral) and not isinstance(given, bool) and int(given) >= least
 
 
@@ -113,6 +126,8 @@ def finite_number(
     operation: str, option: str, given: Any, least: float = -math.inf, most: float = math.inf
 ) -> float:
     """Return an option that is a finite number, from `least` to `most`, as a float."""
+    if type(given) is float and least <= given <= most and -math.inf < given < math.inf:
+        return given
     if not _is_finite(given) or not least <= given <= most:
         bounds = f" of at least {least:g}" if math.isfinite(least) else ""
         bounds = f" from {least:g} to {most:g}" if math.isfinite(most) else bounds
@@ -127,8 +142,10 @@ def positive_number(operation: str, option: str, given: Any) -> float:
     return float(given)
 
 
-def constants(value: Any, numbers: Iterable[float]) -> tuple[Any, ...]:
+def constants(value: Any, numbers: Sequence[float]) -> tuple[Any, ...]:
     """Return options of an element as operands beside a value: of its kind and type."""
+    if not numbers:
+        return ()
     if isinstance(value, float):
         return tuple(numbers)
     return tuple(value.dtype.type(number) for number in numbers)

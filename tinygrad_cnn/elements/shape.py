@@ -41,7 +41,11 @@ class ReshapeElement(ArrayElement, name="reshape"):
         self.asked = tuple(shape)
 
     def check(self, x: Variable) -> None:
-        size, known = math.prod(x.shape), math.prod(s for s in self.asked if s != -1)
+        size, known = math.prod(x.shape), math.prod(self.asked)
+        if size == known and min(self.asked, default=0) >= 0:
+            self.shape = self.asked
+            return
+        known = math.prod(s for s in self.asked if s != -1)
         unknown = self.asked.count(-1)
         fits = size == known if unknown == 0 else known > 0 and size % known == 0
         if unknown > 1 or min(self.asked, default=0) < -1 or not fits:
@@ -221,15 +225,16 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """
     require_variables("flatten", x)
     start_dim, end_dim = integers("flatten", "axes", (start_dim, end_dim))
-    ndim = len(x.shape)
+    shape = x.shape
+    ndim = len(shape)
     first, last = start_dim % max(ndim, 1), end_dim % max(ndim, 1)
     if not -ndim <= start_dim < ndim or not -ndim <= end_dim < ndim or first > last:
         raise ShapeError(
             f"flatten: start_dim does not come after end_dim; got {start_dim} and {end_dim} "
-            f"for shape {x.shape}"
+            f"for shape {shape}"
         )
-    joined = math.prod(x.shape[first : last + 1])
-    return reshape(x, (*x.shape[:first], joined, *x.shape[last + 1 :]))
+    joined = math.prod(shape[first : last + 1])
+    return ReshapeElement((*shape[:first], joined, *shape[last + 1 :]))(x)
 
 
 def squeeze(x: Any, dim: Axes = None) -> Any:

@@ -1,11 +1,11 @@
 """Options of sliding windows: what may be given, what fits, and how it is printed."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.errors import OptionError, ShapeError
-from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels.geometry import Pair, Window
 
 #: Padding as users give it: each side alike, (down, across), ((top, bottom), (left, right)),
@@ -19,8 +19,8 @@ Margins = tuple[Pair, Pair] | str
 
 def pair(operation: str, option: str, value: int | Sequence[int], least: int) -> Pair:
     """Return an option as (down, across), both at least `least`."""
-    both = tuple(value) if isinstance(value, Sequence) else (value, value)
-    if len(both) != 2 or not all(is_integer(v, least) for v in both):
+    both = tuple(value) if isinstance(value, (tuple, Sequence)) else (value, value)
+    if len(both) != 2 or not (is_integer(both[0], least) and is_integer(both[1], least)):
         raise OptionError(
             f"{operation}: {option} is an integer of at least {least}, or two of them "
             f"(down, across); got {value}"
@@ -59,8 +59,8 @@ def margins(operation: str, padding: Padding) -> Margins:
     """Return padding as ((top, bottom), (left, right)), or "same"."""
     if isinstance(padding, str):
         return _by_word(operation, padding)
-    sides = padding if isinstance(padding, Sequence) else (padding, padding)
-    if len(sides) != 2 or not all(_is_margin(side) for side in sides):
+    sides = padding if isinstance(padding, (tuple, Sequence)) else (padding, padding)
+    if len(sides) != 2 or not (_is_margin(sides[0]) and _is_margin(sides[1])):
         raise OptionError(
             f"{operation}: padding is an integer of at least 0, two of them (down, across), "
             f"((top, bottom), (left, right)), 'same' or 'valid'; got {padding}"
@@ -90,15 +90,19 @@ def _by_word(operation: str, padding: str) -> Margins:
 
 
 def _is_margin(side: Any) -> bool:
-    ends = side if isinstance(side, Sequence) else (side, side)
-    return len(ends) == 2 and all(is_integer(end, 0) for end in ends)
+    ends = side if isinstance(side, (tuple, Sequence)) else (side, side)
+    return len(ends) == 2 and is_integer(ends[0], 0) and is_integer(ends[1], 0)
 
 
 def _near_and_far(side: Any) -> Pair:
-    near, far = side if isinstance(side, Sequence) else (side, side)
+    near, far = side if isinstance(side, (tuple, Sequence)) else (side, side)
     return int(near), int(far)
 
 
+# What follows is asked at every step of a training for the same few layers.
+
+
+@lru_cache(maxsize=4096)
 def sliding_window(
     operation: str, kernel: Pair, stride: Pair, padding: Margins, dilation: Pair, groups: int = 1
 ) -> Window:
@@ -119,18 +123,20 @@ def sliding_window(
     )
 
 
-def check_window(operation: str, window: Window, shape: Shape) -> None:
-    """Refuse a window that does not fit into the padded image (N, C, H, W)."""
-    oh, ow = window.output_size(shape[2], shape[3])
+@lru_cache(maxsize=4096)
+def fitted(operation: str, window: Window, height: int, width: int) -> Pair:
+    """Return the size of what a window yields, or refuse one that does not fit the image."""
+    oh, ow = window.output_size(height, width)
     if oh < 1 or ow < 1:
         dilation = (window.dh, window.dw)
         dilated = f", dilation {dilation}" if dilation != (1, 1) else ""
         raise ShapeError(
             f"{operation}: the window fits into the padded image, "
             "floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1 >= 1; got image "
-            f"{shape[2]}x{shape[3]}, kernel {window.kh}x{window.kw}, padding "
+            f"{height}x{width}, kernel {window.kh}x{window.kw}, padding "
             f"{_padding(window)}{dilated}, which gives {oh}x{ow}"
         )
+    return oh, ow
 
 
 def _padding(window: Window) -> Any:
