@@ -22,16 +22,17 @@ def has_pytorch() -> bool:
 def pytorch() -> Any:
     """Import PyTorch as somebody would who uses nothing else.
 
-    Our kernels ask for threads that sleep while they wait (``OMP_WAIT_POLICY``), through a
-    variable of the process. PyTorch reads it too, when it is imported; its own default is
-    faster where one short parallel loop follows another.
+    Our kernels ask for threads that soon sleep while they wait, through variables of the
+    process (:data:`~tinygrad_cnn.kernels.jit.WAITING`). PyTorch reads them too, when it is
+    imported; its own defaults are faster where one short parallel loop follows another.
     """
-    ours = os.environ.pop("OMP_WAIT_POLICY", None)
+    from tinygrad_cnn.kernels.jit import WAITING
+
+    ours = {name: os.environ.pop(name) for name in WAITING if name in os.environ}
     try:
         import torch
     finally:
-        if ours is not None:
-            os.environ["OMP_WAIT_POLICY"] = ours
+        os.environ.update(ours)
     return torch
 
 
