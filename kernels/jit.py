@@ -39,8 +39,7 @@ __all__ = [
 # that looks out starts in 2. Looking out for longer, they would keep each other from the
 # processor on a machine that does something else too. Read when Numba starts its threads.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
-for _name, _value in WAITING.items():
-    os.environ.setdefault(_name, _value)
+os.environ.update({name: value for name, value in WAITING.items() if name not in os.environ})
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
