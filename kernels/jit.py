@@ -181,7 +181,7 @@ def listed() -> Iterator[list[Specialisation]]:
     """
     needed: dict[Specialisation, None] = {}
 
-    def note(dispatcher: Any, *arguments: Any) -> Callable[..., None]:
+    def note(dispatcher: Any, *arguments: Any) -> Callable[..., int]:
         signature = tuple(
             types.Omitted(each.value)
             if isinstance(each, OmittedArg)
@@ -189,7 +189,7 @@ def listed() -> Iterator[list[Specialisation]]:
             for each in arguments
         )
         needed[Specialisation(dispatcher, signature)] = None
-        return lambda *_: None
+        return lambda *_: 1  # of those that count tasks: so they are asked to run, and listed
 
     found: list[Specialisation] = []
     # Numba calls this method where no specialisation serves, and then what it returns.

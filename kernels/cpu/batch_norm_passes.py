@@ -39,6 +39,7 @@ STATISTICS, PLAIN, RECTIFIED = range(3)
 _LANES = 64  # values in a run, at most, where a pixel has fewer
 _BLOCK_VALUES = 32 * 1024  # values in a block, about ...
 _BLOCK_RUNS = 64  # ... and runs, at least
+_SHIFT_VALUES = 512  # values whose mean shifts the first block, where a run has fewer
 _PARTIAL_RUNS = 32  # runs that are added up before their sum is added to that of the block
 _SLOTS = 32  # slots, at most
 _FORK = 100_000  # values below which a fork could gain less than 0.05 ms
@@ -120,7 +121,8 @@ def _sum_slot(
         begin, end = block * size, min(x.size, (block + 1) * size)
         if mode == STATISTICS:
             if block == start:
-                _mean_of_run(x, begin, min(end, begin + width), table, channels)
+                few = max(width, _SHIFT_VALUES // channels * channels)
+                _mean_of_run(x, begin, min(end, begin + few), table, channels)
             elif block == start + 1:
                 for c in range(channels):
                     table[c] = firsts[c]

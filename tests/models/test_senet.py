@@ -72,7 +72,7 @@ def test_gates_stand_where_the_paper_puts_them() -> None:
     rows = [row for row in order_of("se_resnet50") if row.startswith("layer1.0")]
     places = {key: next(k for k, row in enumerate(rows) if key in row) for key in ("bn3", "gate")}
     last = max(k for k, row in enumerate(rows) if "gate" in row)
-    added = next(k for k, row in enumerate(rows) if row.endswith(" add"))
+    added = next(k for k, row in enumerate(rows) if row.endswith(" Add"))
     assert places["bn3"] < places["gate"] <= last < added
     vgg = models.build_twin("se_vgg16", 4).features
     kinds = [type(layer).__name__ for layer in vgg]

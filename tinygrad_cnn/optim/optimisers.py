@@ -65,6 +65,7 @@ class Optimiser:
     def _step_together(self, dtype: np.dtype[Any], positions: list[int]) -> None:
         """Change the parameters of one type at some positions in one pass."""
         trained = [self.parameters[position] for position in positions]
+        trained[0].numpy()  # refuses those that have a shape and no values
         values = [parameter._value for parameter in trained]
         gradients = [parameter._grad._value for parameter in trained]  # type: ignore[union-attr]
         # Kernels take arrays in C order; what lies otherwise is copied, and parameters back.
