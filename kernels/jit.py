@@ -12,7 +12,7 @@ import importlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +37,23 @@ __all__ = [
 # Threads that wait for work look out for it for some 0.1 ms, then sleep. Kernels of a small
 # network follow each other faster than that, and to wake a thread takes 30 to 60 µs where one
 # that looks out starts in 2. Looking out for longer, they would keep each other from the
-# processor on a machine that does something else too. Read when Numba starts its threads.
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
-os.environ.update({name: value for name, value in WAITING.items() if name not in os.environ})
+# processor on a machine that does something else too.
+_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
+
+
+def _load_threads() -> None:
+    """Load Numba's OpenMP threads, which read how they are to wait, and nobody after them."""
+    ours = {name: value for name, value in _WAITING.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        with suppress(ImportError):  # a system without OpenMP has threads of another kind
+            importlib.import_module("numba.np.ufunc.omppool")
+    finally:
+        for name in ours:
+            del os.environ[name]
+
+
+_load_threads()
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:

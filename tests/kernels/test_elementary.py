@@ -20,7 +20,7 @@ def _sigmoid(z: np.ndarray) -> np.ndarray:
 FUNCTIONS = [
     ("exp", (), np.exp, 1.1),
     ("log", (), np.log, 0.9),
-    ("sigmoid", (), _sigmoid, 2.3),
+    ("sigmoid", (), _sigmoid, 2.45),
     ("tanh", (), np.tanh, 1.5),
     ("elu", (1.0,), lambda z: np.where(z > 0, z, np.expm1(z)), 1.6),
     ("softplus", (1.0, 1e9), _softplus, 2.3),

@@ -8,6 +8,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import models, nn
+from tinygrad_cnn.errors import DTypeError
 
 
 def drawn(*shape: int) -> tg.Tensor:
@@ -108,6 +109,49 @@ def test_what_is_used_twice_or_watched_or_chosen_stays() -> None:
     assert kinds(nn.fuse(chosen)) == ["Linear", "ReLU"]
     other = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.ReLU(), nn.ReLU())
     assert kinds(nn.fuse(other)) == ["Linear", "ReLU", "ReLU"]
+
+
+class Leaky(nn.ReLU):
+    def forward(self, z: tg.Tensor) -> Any:
+        return F.leaky_relu(z)
+
+
+class Doubling(nn.Conv2d):
+    def forward(self, x: tg.Tensor) -> Any:
+        return super().forward(x) * 2.0 - 1.0
+
+
+class Between(nn.Sequential):
+    def forward(self, x: tg.Tensor) -> Any:
+        return self[1](self[0](x) - 1.0)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.Sequential(nn.Conv2d(2, 3, 1), Leaky()),
+        nn.Sequential(Doubling(2, 3, 1), nn.ReLU()),
+        Between(nn.Conv2d(2, 3, 1), nn.ReLU()),
+    ],
+    ids=["rectifier", "convolution", "container"],
+)
+def test_what_somebody_derived_is_left_alone(model: nn.Module) -> None:
+    x = drawn(2, 2, 3, 3)
+    assert repr(nn.fuse(model)) == repr(model)
+    np.testing.assert_array_equal(nn.fuse(model)(x).numpy(), model(x).numpy())
+
+
+def test_a_frozen_convolution_keeps_a_shift_that_is_trained() -> None:
+    model = worn(nn.Sequential(nn.Conv2d(2, 3, 1, bias=False), nn.BatchNorm2d(3))).eval()
+    model[0].weight.requires_grad = False
+    fused = nn.fuse(model)
+    assert not fused[0].weight.requires_grad
+    assert fused[0].bias.requires_grad
+
+
+def test_what_is_no_network_is_refused() -> None:
+    with pytest.raises(DTypeError, match="fuse: it takes a network, a Module; got int"):
+        nn.fuse(3)  # type: ignore[arg-type]
 
 
 def test_a_fused_network_can_be_fused_again() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
 from tinygrad_cnn.elements.activation_rectifiers import ReluElement, ReluGradElement
 from tinygrad_cnn.elements.arithmetic import AddElement
-from tinygrad_cnn.elements.requirements import require_variables
+from tinygrad_cnn.elements.requirements import one_float_type, require_variables
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.variable import Variable
 
@@ -73,6 +73,10 @@ class AddReluElement(RectifiedElement, AddElement, ArrayElement, name="add_relu"
     rule = rectified(AddElement.rule)
     saves = {"x": ("a",), "y": ("a",)}
 
+    def check(self, x: Variable, y: Variable) -> None:
+        one_float_type("add_relu", x, y)
+        super().check(x, y)
+
     def forward(self, x: Any, y: Any) -> Any:
         elementwise = self.device.elementwise
         if x.shape == y.shape:
@@ -95,6 +99,8 @@ def add_relu(x: Any, y: Any) -> Any:
     ------
     ShapeError
         If the shapes do not broadcast.
+    DTypeError
+        If the types differ or are not float32 or float64.
 
     Notes
     -----

@@ -20,19 +20,9 @@ def has_pytorch() -> bool:
 
 
 def pytorch() -> Any:
-    """Import PyTorch as somebody would who uses nothing else.
+    """Import PyTorch, which nothing but a measurement does."""
+    import torch
 
-    Our kernels ask for threads that soon sleep while they wait, through variables of the
-    process (:data:`~tinygrad_cnn.kernels.jit.WAITING`). PyTorch reads them too, when it is
-    imported; its own defaults are faster where one short parallel loop follows another.
-    """
-    from tinygrad_cnn.kernels.jit import WAITING
-
-    ours = {name: os.environ.pop(name) for name in WAITING if name in os.environ}
-    try:
-        import torch
-    finally:
-        os.environ.update(ours)
     return torch
 
 

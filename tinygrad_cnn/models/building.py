@@ -27,9 +27,13 @@ class Chain(Module):
 
     def __init__(self, layers: Mapping[str, Module]) -> None:
         super().__init__()
-        self.chains = (tuple(layers),)
         for name, layer in layers.items():
             setattr(self, name, layer)
+
+    @property
+    def chains(self) -> tuple[tuple[str, ...], ...]:  # type: ignore[override]
+        """All of them, one behind the other."""
+        return (tuple(name for name, _ in self.named_children()),)
 
     def forward(self, x: Any) -> Any:
         """Run the layers in order."""

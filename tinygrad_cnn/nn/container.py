@@ -46,7 +46,6 @@ class Sequential(Module):
             require_module("Sequential", position, module)
         for position, module in enumerate(modules):
             setattr(self, str(position), module)
-        self.chains = (tuple(map(str, range(len(modules)))),)
 
     def __len__(self) -> int:
         return len(list(self.named_children()))
@@ -70,6 +69,11 @@ class Sequential(Module):
                 f"Sequential: it holds {len(modules)} modules; got position {position}"
             )
         return modules[position]
+
+    @property
+    def chains(self) -> tuple[tuple[str, ...], ...]:  # type: ignore[override]
+        """All of them, one behind the other."""
+        return (tuple(name for name, _ in self.named_children()),)
 
     def forward(self, x: Any) -> Any:
         """Run the modules in order."""

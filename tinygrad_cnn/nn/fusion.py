@@ -10,10 +10,10 @@ says so in its `chains`.
 
 import copy
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
+from tinygrad_cnn.errors import DTypeError
 from tinygrad_cnn.nn.activation import ReLU
 from tinygrad_cnn.nn.container import Identity
 from tinygrad_cnn.nn.conv import Conv2d
@@ -33,15 +33,20 @@ def fuse(model: Module) -> Module:
     * Batch normalisation behind a convolution, where both are in evaluation mode, is folded into
       its weight and bias.
 
-    A layer that is used twice, or that has hooks, stays as it is, and so does a rectifier whose
-    derivative at 0 was chosen. What a layer is merged into stands in its place; where it stood is
-    an ``Identity``.
+    A layer that is used twice, that has hooks, or whose class is derived from the library's stays
+    as it is, and so does a rectifier whose derivative at 0 was chosen. What a layer is merged
+    into stands in its place; where it stood is an ``Identity``.
 
     Parameters
     ----------
     model : Module
         It is not changed, and shares no parameter with the result: give those of the result to
         the optimiser.
+
+    Raises
+    ------
+    DTypeError
+        If the model is no module.
 
     Returns
     -------
@@ -72,12 +77,21 @@ def fuse(model: Module) -> Module:
       2: Identity()
     )
     """
+    if not isinstance(model, Module):
+        raise DTypeError(f"fuse: it takes a network, a Module; got {type(model).__name__}")
     fused = copy.deepcopy(model)
     uses = Counter(id(child) for owner in fused.modules() for _, child in owner.named_children())
     for owner in list(fused.modules()):
-        for chain in owner.chains:
+        for chain in owner.chains if _says_what_it_runs(owner) else ():
             _fuse_chain(owner, [name for name in chain if getattr(owner, name) is not None], uses)
     return fused
+
+
+def _says_what_it_runs(owner: Module) -> bool:
+    """Tell whether `chains` were declared for the forward that runs, and not for one before it."""
+    ancestors = type(owner).__mro__
+    declared = next(k for k, kind in enumerate(ancestors) if "chains" in vars(kind))
+    return declared <= next(k for k, kind in enumerate(ancestors) if "forward" in vars(kind))
 
 
 def _fuse_chain(owner: Module, names: list[str], uses: Counter[int]) -> None:
@@ -98,10 +112,11 @@ def _merge(first: Module, second: Module) -> bool:
     """Make the first layer compute what both did, or say that it cannot."""
     if getattr(first, "activation", None) is not None:
         return False
-    if isinstance(second, ReLU) and not second.at_zero and isinstance(first, _RECTIFYING):
+    # A class that somebody derived may compute anything: only the library's own are known.
+    if type(second) is ReLU and not second.at_zero and type(first) in _RECTIFYING:
         first.activation = "relu"
         return True
-    if isinstance(first, Conv2d) and isinstance(second, BatchNorm2d):
+    if type(first) is Conv2d and type(second) is BatchNorm2d:
         return _fold(first, second)
     return False
 
@@ -120,12 +135,10 @@ def _fold(conv: Conv2d, norm: BatchNorm2d) -> bool:
     shift *= scale
     if norm.bias is not None:
         shift += norm.bias.numpy()
-    conv.weight = _parameter(scale[:, None, None, None] * conv.weight.numpy(), dtype, conv.weight)
-    conv.bias = _parameter(shift, dtype, conv.weight)
+    trained = [p.requires_grad for p in (conv.bias, norm.bias) if p is not None]
+    filters = scale[:, None, None, None] * conv.weight.numpy()
+    conv.weight = Parameter(filters.astype(dtype), conv.weight.requires_grad)
+    conv.bias = Parameter(shift.astype(dtype), any(trained or [conv.weight.requires_grad]))
     if norm.activation is not None:
         conv.activation = norm.activation
     return True
-
-
-def _parameter(values: Any, dtype: Any, like: Parameter) -> Parameter:
-    return Parameter(values.astype(dtype), requires_grad=like.requires_grad)

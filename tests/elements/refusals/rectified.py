@@ -1,8 +1,11 @@
 """What the elements that rectify refuse."""
 
+import numpy as np
+
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_cnn.scalar import Scalar
+from tinygrad_cnn.tensor import Tensor
 
 from .row import Refusal, refusal, zeros
 
@@ -19,6 +22,9 @@ REFUSALS: tuple[Refusal, ...] = (
             DTypeError, "affine_relu: it works on tensors; got a Scalar"),
     refusal("add-relu-shapes", lambda: F.add_relu(zeros(2), zeros(3)), ShapeError,
             r"add_relu: .*\(2,\).*\(3,\)"),
+    refusal("add-relu-types",
+            lambda: F.add_relu(zeros(2), Tensor([1.0, 2.0], dtype=np.float64)), DTypeError,
+            "add_relu: .*float64"),
     refusal("add-relu-array", lambda: F.add_relu(zeros(2), [1.0, 2.0]), DTypeError,
             "add_relu: it works on Tensors and Scalars; got list"),
 )  # fmt: skip
