@@ -182,6 +182,24 @@ class Specialisation:
         self.function.compile(self.signature)
 
 
+_listing: list[dict[Specialisation, None]] = []  # what `listed` has found so far
+
+
+def address_of(function: Any, signature: Any) -> int:
+    """Return where a function's code for some types lies; compile it if that was not done.
+
+    Inside :func:`listed` it is noted instead, and the answer is 0.
+    """
+    types_of = tuple(signature.args)
+    if types_of not in function.overloads:
+        if _listing:
+            _listing[-1][Specialisation(function, types_of)] = None
+            return 0
+        function.compile(signature)
+    result = function.overloads[types_of]
+    return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
+
+
 def _found(module: str, name: str, signature: tuple[Any, ...]) -> Specialisation:
     return Specialisation(getattr(importlib.import_module(module), name), signature)
 
@@ -203,16 +221,19 @@ def listed() -> Iterator[list[Specialisation]]:
             for each in arguments
         )
         needed[Specialisation(dispatcher, signature)] = None
-        return lambda *_: 1  # of those that count tasks: so they are asked to run, and listed
+        # Those that answer count tasks, or say how a call is to be run: 3 leads on to all there is.
+        return lambda *_: 3
 
     found: list[Specialisation] = []
     # Numba calls this method where no specialisation serves, and then what it returns.
     every_dispatcher: Any = Dispatcher
     former = every_dispatcher._compile_for_args
     every_dispatcher._compile_for_args = note
+    _listing.append(needed)
     try:
         with np.errstate(all="ignore"):
             yield found
     finally:
         every_dispatcher._compile_for_args = former
+        _listing.pop()
         found += needed

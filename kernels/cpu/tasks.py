@@ -10,14 +10,13 @@ In the same way a *loop over values*, ``loop(x, y, z, out, count)``, is called t
 address: broadcasting is compiled once for all operations and all dtypes.
 """
 
-from functools import cached_property
 from typing import Any
 
 from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.jit import compiled
+from tinygrad_cnn.kernels.jit import address_of, compiled
 
 #: From this many values on a call is shared between threads, if a value costs as much as in an
 #: addition; where it costs c times that, from a c-th of them on. Waking the threads up takes
@@ -34,14 +33,13 @@ class Code:
     """
 
     def __init__(self, function: Any, signature: Any = TASK) -> None:
-        self._function, self._signature = function, signature
+        self._function, self._signature, self._address = function, signature, 0
 
-    @cached_property
+    @property
     def address(self) -> int:
-        """Where the code lies."""
-        self._function.compile(self._signature)
-        result = self._function.overloads[tuple(self._signature.args)]
-        return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
+        """Where the code lies; 0 while kernels are only listed."""
+        self._address = self._address or address_of(self._function, self._signature)
+        return self._address
 
 
 def _call(context: Any, builder: Any, place: Any, arguments: Any) -> Any:

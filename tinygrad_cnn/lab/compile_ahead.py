@@ -145,6 +145,10 @@ def _call_the_rest() -> None:
         F.lp_pool2d(maps, 3.0, 2),
         F.pool2d(maps, lambda window: window.sum(-1), 2),
         F.local_response_norm(maps, 3),
+        F.conv2d(maps, filters, groups=3, activation="relu"),
+        F.affine(rows, codes, activation="relu"),
+        F.batch_norm(maps, training=True, activation="relu"),
+        F.add_relu(rows, rows),
         F.dropout(rows, 0.5),
         F.softmax(rows, 1),
         F.nll_loss(F.log_softmax(rows, 1), labels),
@@ -155,8 +159,12 @@ def _call_the_rest() -> None:
         *(f(rows) for f in (F.tanh, F.leaky_relu, F.elu, F.softplus, F.hardsigmoid, F.abs)),
         *(rows.exp(), rows.log(), rows.sqrt(), rows**rows, rows / rows, rows - rows),
     ]
-    for ties in ("first", "split"):  # the second walk gathers what the first has spread
-        pooled = F.max_pool2d(maps, 2, ties=ties)
+    pools: tuple[Any, ...] = (
+        F.max_pool2d(maps, 2),
+        F.max_pool2d(maps, 2, ties="split"),
+        F.max_pool2d(maps, 2, return_indices=True)[0],
+    )
+    for pooled in pools:  # the second walk gathers what the first has spread
         results += grad((pooled * pooled).sum(), maps, create_graph=True)
     for result in results:
         if result.requires_grad:

@@ -249,7 +249,7 @@ def warm_up(
     """Compile every kernel that training needs, and leave no trace in what is trained.
 
     One step of training and one of evaluation run on the first batch: once to see what there
-    is to compile, then in earnest. Weights, optimiser and random generator are put back to
+    is to compile, then, when that is done, in earnest. Weights, optimiser and random generator are put back to
     what they were.
 
     Parameters
@@ -272,7 +272,7 @@ def warm_up(
     >>> warm_up(model, tg.optim.Adam(model.parameters()), dataset, 2).functions >= 0
     True
     """
-    from tinygrad_cnn.kernels.jit import listed, on_compile, timed_compilation
+    from tinygrad_cnn.kernels.jit import listed, timed_compilation
 
     weights, memory = model.state_dict(), optimiser.state_dict()
     bits = default_generator().bit_generator
@@ -289,15 +289,16 @@ def warm_up(
         optimiser.step()
         evaluate(model, dataset.subset(range(len(labels))))
 
-    def tell(name: str) -> None:
-        say(f"compiling {name} … ({timer.functions + 1} of {missing})")
-
     begin = time.perf_counter()
     try:
         with listed() as needed:
             step()
-        missing = sum(not kernel.is_stored() for kernel in needed)
-        with timed_compilation() as timer, on_compile(tell):
+        missing = [kernel for kernel in needed if not kernel.is_stored()]
+        with timed_compilation() as timer:
+            for number, kernel in enumerate(missing, start=1):
+                check()
+                say(f"compiling {kernel.name} … ({number} of {len(missing)})")
+                kernel.compile()
             step()
     finally:
         model.load_state_dict(weights)
