@@ -34,7 +34,7 @@ from tinygrad_cnn.kernels.cpu.memory import (
     read_fields,
     read_only,
 )
-from tinygrad_cnn.kernels.cpu.tile import multiply_tile
+from tinygrad_cnn.kernels.cpu.tile import multiply_tall_tile, multiply_tile
 from tinygrad_cnn.kernels.cpu.transpose import copy_vector, transpose_square
 from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS
 from tinygrad_cnn.kernels.cpu.weight_gradient_plan import RECORD, PixelPlan, pixel_plan
@@ -42,7 +42,7 @@ from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
-_FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
+_FORK = 800_000  # multiply-adds that take one thread about 20 µs
 
 
 def correlate_pixels(grad: Array, x: Array, window: Window, out: Array) -> None:
@@ -106,7 +106,7 @@ def _add_pixels(
     panel, slot = part % plan.panels, part // plan.panels % plan.slots
     group = part // plan.panels // plan.slots
     at = part * plan.panel_values
-    size = TILE_ROWS * plan.width
+    size = plan.rows * plan.width
     clear_run(address(sums, at + first * size), (last - first) * size)
     pixels = plan.image_step * plan.row_step * plan.out_width
     signals = aligned(np.empty(plan.gathered * pixels * plan.width + LINE_BYTES, sums.dtype))
@@ -205,7 +205,7 @@ def _multiply(
     b_image = height * b_row
     b_first = 0 if plan.gathered else image * b_image
     for tile in range(first, last):
-        head = plan.records + tile * RECORD
+        head = plan.records + tile * (RECORD + plan.rows)
         i, left = max(table[head], row), table[head + 2]
         rows, columns = min(table[head + 1], end) - i, table[head + 3] - left
         a_first = (i - begin) * plan.step_down + left * plan.step_across
@@ -218,12 +218,19 @@ def _multiply(
             counts = (count, rows, columns)
             a_strides = (plan.image, plan.step_down, plan.step_across)
             b_strides = (b_image, b_row, pixel)
-        place = address(sums, at + tile * TILE_ROWS * plan.width)
-        multiply_tile(
-            plan.width, plan.lanes, counts, offset(a, a_first), address(table, head + 4), a_strides,
-            offset(b, b_at), b_strides, place, address(table, plan.places),
-            sums.dtype.type(-np.inf), place, address(table, plan.places), plan.width,
-        )  # fmt: skip
+        place = address(sums, at + tile * plan.rows * plan.width)
+        if plan.rows == TILE_ROWS:
+            multiply_tile(
+                plan.width, plan.lanes, counts, offset(a, a_first), address(table, head + RECORD),
+                a_strides, offset(b, b_at), b_strides, place, address(table, plan.places),
+                sums.dtype.type(-np.inf), place, address(table, plan.places), plan.width,
+            )  # fmt: skip
+        else:
+            multiply_tall_tile(
+                plan.width, plan.lanes, counts, offset(a, a_first), address(table, head + RECORD),
+                a_strides, offset(b, b_at), b_strides, place, address(table, plan.places),
+                sums.dtype.type(-np.inf), place, address(table, plan.places), plan.width,
+            )  # fmt: skip
 
 
 @compiled()
