@@ -247,7 +247,7 @@ _channels = _make_tile(vectors=1, part=1, rows=CHANNEL_ROWS, by_channel=True)
 _last_channels = _make_tile(vectors=1, part=1, rows=CHANNEL_ROWS, by_channel=True, masked=True)
 
 
-@compiled()
+@compiled(forceinline=True)
 def multiply_tile(
     width: int,
     lanes: int,
@@ -296,7 +296,7 @@ def multiply_tile(
         )  # fmt: skip
 
 
-@compiled()
+@compiled(forceinline=True)
 def multiply_tall_tile(
     width: int,
     lanes: int,

@@ -13,8 +13,9 @@ it lies on padding. Rows whose taps meet at the same rectangle share tiles, so p
 nothing. With fewer channels than a tile has rows that would leave most rows unused: such
 images, which are small, are copied with their padding, and all taps meet them everywhere.
 
-Pixels come in blocks so small that the panel of `grad`, brought together in a scratch
-buffer, stays in the first-level cache while tile after tile of rows reads it.
+Pixels come in blocks so small that the panel of `grad` stays in the first-level cache while
+tile after tile of rows reads it. Where there are many tiles it is brought together in a
+scratch buffer.
 
 Every thread adds up, but the result may not depend on who added what. The blocks are
 therefore dealt to a number of partial sums ("slots") that the shapes alone decide, every
@@ -109,7 +110,8 @@ def _add_pixels(
     size = plan.rows * plan.width
     clear_run(address(sums, at + first * size), (last - first) * size)
     pixels = plan.image_step * plan.row_step * plan.out_width
-    signals = aligned(np.empty(plan.gathered * pixels * plan.width + LINE_BYTES, sums.dtype))
+    size = pixels * plan.width if plan.gathered or plan.reaching else 0
+    signals = aligned(np.empty(size + LINE_BYTES, sums.dtype))
     images = np.empty(plan.copied * plan.image_step * plan.image, sums.dtype)
     for block in range(slot * plan.slot_blocks, min((slot + 1) * plan.slot_blocks, plan.blocks)):
         image = block // plan.bands * plan.image_step
@@ -119,11 +121,15 @@ def _add_pixels(
         column = group * plan.filters + panel * plan.width
         if plan.copied:
             _copy_images(plan, x, image, count, row, images)
-        if plan.gathered:
+        # Columns beyond the last filter are read, and left out at the end; but they have to exist.
+        behind = ((image + count - 1) * plan.out_height + end) * plan.out_width - 1
+        behind = behind * plan.grad_pixel + column + plan.width
+        gathered = plan.gathered or behind > grad.size
+        if gathered:
             used = min(plan.width, plan.filters - panel * plan.width)
             _gather(plan, grad, image, count, row, end, column, used, signals)
         _multiply(
-            plan, table, grad, signals, x, images, image, count, row, end, group, column,
+            plan, table, grad, gathered, signals, x, images, image, count, row, end, group, column,
             first, last, at, sums,
         )  # fmt: skip
 
@@ -175,6 +181,7 @@ def _multiply(
     plan: PixelPlan,
     table: Array,
     grad: Array,
+    gathered: bool,
     signals: Array,
     x: Array,
     images: Array,
@@ -197,13 +204,13 @@ def _multiply(
         a, begin = address(images, 0), row
     else:
         a, begin = address(x, image * plan.x_image + group * plan.channels), 0
-    if plan.gathered:
+    if gathered:
         b, pixel, height, top = address(signals, 0), plan.width, end - row, row
     else:
         b, pixel, height, top = address(grad, column), plan.grad_pixel, plan.out_height, 0
     b_row = plan.out_width * pixel
     b_image = height * b_row
-    b_first = 0 if plan.gathered else image * b_image
+    b_first = 0 if gathered else image * b_image
     for tile in range(first, last):
         head = plan.records + tile * (RECORD + plan.rows)
         i, left = max(table[head], row), table[head + 2]

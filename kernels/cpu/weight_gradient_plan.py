@@ -17,6 +17,7 @@ from tinygrad_cnn.kernels.layout import Array
 # Tuned by measurement, never by the number of threads.
 _BLOCK_PIXELS = 192  # output pixels of a block: 24 KB of a panel of float32
 _FEW_CHANNELS = 8  # images of fewer are copied where they are padded
+_FEW_TILES = 4  # so few read a panel of grad where it lies
 _SLOTS = 16  # partial sums, at most
 _SLOT_PIXELS = 1024  # pixels that a slot has at least, lest adding up the slots cost too much
 _TASKS = 16  # fewer slots and panels than this are cut by rows too
@@ -54,7 +55,8 @@ class PixelPlan(NamedTuple):
     row: int
     step_down: int
     step_across: int
-    gathered: int  # whether panels of grad are brought together
+    gathered: int  # whether panels of grad are brought together, or else ...
+    reaching: int  # ... those behind which a tile would read values that do not exist
     # the copy of the images under a block
     copied: int  # whether there is one
     copied_rows: int  # of a block of one image
@@ -175,7 +177,8 @@ def pixel_plan(
         row=row,
         step_down=sh * row,
         step_across=sw * pixel,
-        gathered=int(filters % width > 0 or (panels > 1 and tiles > 4)),
+        gathered=int(tiles > _FEW_TILES and (panels > 1 or filters % width > 0)),
+        reaching=int(filters % width > 0),
         copied=int(copied),
         copied_rows=copied_rows,
         step=sh,
