@@ -2,15 +2,19 @@
 
 All four are a correlation of one-pixel images with a one-pixel filter: the rows of the left
 matrix are the images, the columns of the right matrix the filters. A transposed operand
-differs only in its strides. The variant "blas" hands the same products to NumPy; its bits
-depend on the number of threads, so it stands outside the promise that all others keep.
+differs only in its strides. A few rows go another way
+(:mod:`~tinygrad_cnn.kernels.cpu.affine_rows`). The variant "blas" hands the same products to
+NumPy; its bits depend on the number of threads, so it stands outside the promise that all
+others keep.
 """
 
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 import numpy as np
 
+from tinygrad_cnn.kernels.cpu.affine_rows import FEW_ROWS, forward, grad_input, grad_weight
 from tinygrad_cnn.kernels.cpu.correlate import Pixels, Product, correlate, correlation_plan
 from tinygrad_cnn.kernels.cpu.packing import Filter
 from tinygrad_cnn.kernels.cpu.taps import forward_axis
@@ -48,6 +52,9 @@ def _plan(
 def affine_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
     """out[n,e] = bias[e] + Σ_d weight[e,d] · x[n,d]."""
     rows, columns = out.shape
+    if rows <= FEW_ROWS:
+        forward(x, weight, bias, -inf, out)
+        return
     plan = _plan(rows, x.shape[1], columns, "right", False, out.dtype)
     correlate(plan, x, weight, bias, out)
 
@@ -56,6 +63,9 @@ def affine_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
 def affine_relu_forward(x: Array, weight: Array, bias: Array, out: Array) -> None:
     """As `affine_forward`, but what is less than 0 becomes 0 before a tile stores it."""
     rows, columns = out.shape
+    if rows <= FEW_ROWS:
+        forward(x, weight, bias, 0.0, out)
+        return
     plan = _plan(rows, x.shape[1], columns, "right", True, out.dtype)
     correlate(plan, x, weight, bias, out)
 
@@ -64,6 +74,9 @@ def affine_relu_forward(x: Array, weight: Array, bias: Array, out: Array) -> Non
 def affine_grad_input(grad: Array, weight: Array, out: Array) -> None:
     """out[n,d] = Σ_e weight[e,d] · grad[n,e]."""
     rows, columns = out.shape
+    if rows <= FEW_ROWS:
+        grad_input(grad, weight, out)
+        return
     plan = _plan(rows, grad.shape[1], columns, "", False, out.dtype)
     correlate(plan, grad, weight, _NONE[out.dtype], out)
 
@@ -71,6 +84,9 @@ def affine_grad_input(grad: Array, weight: Array, out: Array) -> None:
 @implements("affine_grad_weight", device="cpu", variant="tile")
 def affine_grad_weight(grad: Array, x: Array, out: Array) -> None:
     """out[e,d] = Σ_n grad[n,e] · x[n,d]: the left matrix is read by columns."""
+    if len(x) <= FEW_ROWS:
+        grad_weight(grad, x, out)
+        return
     rows, columns = out.shape
     plan = _plan(rows, x.shape[0], columns, "left", False, out.dtype)
     correlate(plan, grad, x, _NONE[out.dtype], out)

@@ -44,6 +44,8 @@ from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
+_RUN = 16  # runs of few channels are multiples of so many values, the widest vector
+
 _NONE = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
 
 
@@ -165,12 +167,15 @@ def channel_sum(grad: Array, out: Array) -> None:
 
 @compiled()
 def _channel_sum(grad: Array, out: Array) -> None:
-    """Add runs of several pixels at once, so that few channels fill a vector too."""
+    """Add runs of several pixels at once, so that few channels fill whole vectors too."""
     channels = out.size
     out[:] = 0
     if channels == 0:
         return
-    run = max(1, 64 // channels) * channels
+    run = channels
+    while run % _RUN and channels < _RUN:
+        run += channels
+    run *= max(1, 4 * _RUN // run)
     totals = np.zeros(run, out.dtype)
     for at in range(0, grad.size - run + 1, run):
         piece = grad[at : at + run]

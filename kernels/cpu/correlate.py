@@ -28,6 +28,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.kernels.buffer_pool import empty
 from tinygrad_cnn.kernels.cpu.memory import (
     LINE_BYTES,
     address,
@@ -49,8 +50,9 @@ _BLOCK_PIXELS = 512  # output pixels of a block, at most
 _SMALL = 128  # pixels of an image so small that blocks hold as many images as a tile has rows
 _CACHED_VALUES = 6 * 1024  # values in panels that stay in the first-level cache
 _TASKS = 16  # fewer blocks than this are cut by panels too
-_FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
-_FORK_PACKING = 256 * 1024  # values of a filter below which one thread packs it
+_FORK = 800_000  # multiply-adds that take one thread about 20 µs
+_FORK_PACKING = 32 * 1024  # values of a filter that one thread packs in about 10 µs
+_LARGE_FILTER = 16 * 1024  # values of a filter that is packed in memory from the pool
 
 
 class Pixels(NamedTuple):
@@ -123,6 +125,7 @@ class BlockPlan(NamedTuple):
 
 
 _FIELDS = len(BlockPlan._fields)
+_PACKED_VALUES = BlockPlan._fields.index("packed_values")
 _HEAD = 4  # of a tile: taps down, runs across, values in a run, where they begin in a panel
 _RECORD = _HEAD + 2 * TILE_ROWS  # then where its pixels read, and where they write
 
@@ -270,11 +273,15 @@ def _places(pixels: Pixels, images: int, rows: Array, columns: Array) -> Array:
 
 def correlate(plan: Array, x: Array, weight: Array, bias: Array, out: Array) -> None:
     """Fill `out` by a plan of :func:`correlation_plan`; `bias` may be empty."""
-    _correlate(plan, read_only(x), read_only(weight), read_only(bias), out.reshape(-1))
+    values = plan.item(_PACKED_VALUES)
+    packed = empty((values + LINE_BYTES if values > _LARGE_FILTER else 0,), out.dtype)
+    _correlate(plan, read_only(x), read_only(weight), read_only(bias), packed, out.reshape(-1))
 
 
 @compiled()
-def _correlate(table: Array, x: Array, weight: Array, bias: Array, out: Array) -> None:
+def _correlate(
+    table: Array, x: Array, weight: Array, bias: Array, packed: Array, out: Array
+) -> None:
     plan = read_fields(BlockPlan, table, 0)
     padded = plan.panels * plan.width
     # What sums start from; the last value is the one that none falls below.
@@ -285,7 +292,9 @@ def _correlate(table: Array, x: Array, weight: Array, bias: Array, out: Array) -
                 start[group * padded + o] = bias[group * plan.columns + o]
     if not plan.rectified:
         start[-1] = -np.inf
-    packed = aligned(np.empty(plan.packed_values + LINE_BYTES, out.dtype))
+    if not packed.size:
+        packed = np.empty(plan.packed_values + LINE_BYTES, out.dtype)
+    packed = aligned(packed)
     forks, tasks = (plan.packing_fork, plan.fork), (plan.packing_tasks, plan.tasks)
     for phase in range(2):
         _share(phase, forks[phase], tasks[phase], table, x, weight, packed, start, out)

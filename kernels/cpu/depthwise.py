@@ -30,7 +30,7 @@ from tinygrad_cnn.kernels.layout import Array
 
 # Tuned by measurement, never by the number of threads.
 _TASKS = 16  # images are cut by channels until there are as many tasks
-_FORK = 1_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
+_FORK = 200_000  # multiply-adds that take one thread about 20 µs
 
 
 def is_depthwise(weight: Array, window: Window) -> bool:

@@ -55,15 +55,18 @@ def run_rows(
     extra: Array | None = None,
     option: int = 0,
     number: float = 0.0,
+    fork: int | None = None,
 ) -> None:
     """Run a task on all rows of a matrix of a shape.
 
-    What is not C-contiguous, or of another type than `out` (labels: than intp), is copied.
+    Threads share it from `fork` values on, or as if each cost what _COST additions do. What
+    is not C-contiguous, or of another type than `out` (labels: than intp), is copied.
     """
     table = np.empty(_WORDS, np.intp)
     code, dtype, (rows, classes) = codes[out.dtype], id(out.dtype), shape
     facts = (rows, classes, int(option), float(number), id(table))
-    own = (dtype, id(_LABEL_TYPE), id(None), ARRAY_TYPE, tasks._FORK // _COST)
+    fork = tasks._FORK // _COST if fork is None else fork
+    own = (dtype, id(_LABEL_TYPE), id(None), ARRAY_TYPE, fork)
     parts = _run(code, id(x), id(weight), id(labels), id(out), id(extra), *facts, *own)
     if parts < 0:
         x, weight, extra = (
@@ -133,6 +136,12 @@ def rows_of(table: Any, part: int) -> Any:
     per_part = word_at(place + 8 * _PER_PART)
     rows, classes = word_at(place + 8 * _ROWS), word_at(place + 8 * _CLASSES)
     return part * per_part, min((part + 1) * per_part, rows), classes
+
+
+@compiled(forceinline=True)
+def number_of_rows(table: Any) -> int:
+    """Return how many rows all parts have together."""
+    return word_at(place_of_values(table) + 8 * _ROWS)
 
 
 @compiled(forceinline=True)

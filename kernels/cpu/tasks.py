@@ -20,8 +20,8 @@ from tinygrad_cnn.kernels.jit import address_of, compiled
 
 #: From this many values on a call is shared between threads, if a value costs as much as in an
 #: addition; where it costs c times that, from a c-th of them on. Waking the threads up takes
-#: about 12 µs, as long as half of so many additions (measured in the third-level cache).
-_FORK = 200_000
+#: some 2 µs within a training step, a tenth of so many additions.
+_FORK = 80_000
 
 TASK = types.void(types.intp, types.intp)
 

@@ -53,6 +53,7 @@ from numba.extending import intrinsic
 from tinygrad_cnn.kernels.cpu.registers import Registers
 from tinygrad_cnn.kernels.cpu.vectors import (
     CHANNEL_ROWS,
+    TALL_ROWS,
     TILE_ROWS,
     VECTOR_BYTES,
     lanes,
@@ -239,11 +240,14 @@ def _loop(
 _double = _make_tile(vectors=2, part=1)
 _single = _make_tile(vectors=1, part=1)
 _half = _make_tile(vectors=1, part=2)
+_tall_double = _make_tile(vectors=2, part=1, rows=TALL_ROWS)
+_tall_single = _make_tile(vectors=1, part=1, rows=TALL_ROWS)
+_tall_half = _make_tile(vectors=1, part=2, rows=TALL_ROWS)
 _channels = _make_tile(vectors=1, part=1, rows=CHANNEL_ROWS, by_channel=True)
 _last_channels = _make_tile(vectors=1, part=1, rows=CHANNEL_ROWS, by_channel=True, masked=True)
 
 
-@compiled()
+@compiled(forceinline=True)
 def multiply_tile(
     width: int,
     lanes: int,
@@ -287,6 +291,41 @@ def multiply_tile(
         )  # fmt: skip
     else:
         _half(
+            counts, a, a_rows, a_strides, b, b_strides, start, start_rows,
+            floor, out, out_rows, used_columns,
+        )  # fmt: skip
+
+
+@compiled(forceinline=True)
+def multiply_tall_tile(
+    width: int,
+    lanes: int,
+    counts: Any,
+    a: Any,
+    a_rows: Any,
+    a_strides: Any,
+    b: Any,
+    b_strides: Any,
+    start: Any,
+    start_rows: Any,
+    floor: Any,
+    out: Any,
+    out_rows: Any,
+    used_columns: int,
+) -> None:
+    """Do what :func:`multiply_tile` does, for TALL_ROWS rows."""
+    if width > lanes:
+        _tall_double(
+            counts, a, a_rows, a_strides, b, b_strides, start, start_rows,
+            floor, out, out_rows, used_columns,
+        )  # fmt: skip
+    elif width == lanes:
+        _tall_single(
+            counts, a, a_rows, a_strides, b, b_strides, start, start_rows,
+            floor, out, out_rows, used_columns,
+        )  # fmt: skip
+    else:
+        _tall_half(
             counts, a, a_rows, a_strides, b, b_strides, start, start_rows,
             floor, out, out_rows, used_columns,
         )  # fmt: skip

@@ -25,6 +25,9 @@ VECTOR_BYTES = 64 if _AVX512 else 32 if FUSED and "+avx2" in _HAS else 16
 #: have to fit into 32 registers (AVX-512, ARM) or 16 (other x86 processors).
 TILE_ROWS = 8 if _AVX512 or _ARM else 6
 
+#: Rows of a tile that fits the nine taps of a 3x3 filter, where there are registers for it.
+TALL_ROWS = 9 if TILE_ROWS == 8 else TILE_ROWS
+
 #: Rows of a register tile that multiplies channel by channel: as many accumulators, enough
 #: to keep the multipliers busy, and the nine taps of a 3x3 filter in one tile.
 CHANNEL_ROWS = 9

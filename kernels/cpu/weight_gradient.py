@@ -13,8 +13,9 @@ it lies on padding. Rows whose taps meet at the same rectangle share tiles, so p
 nothing. With fewer channels than a tile has rows that would leave most rows unused: such
 images, which are small, are copied with their padding, and all taps meet them everywhere.
 
-Pixels come in blocks so small that the panel of `grad`, brought together in a scratch
-buffer, stays in the first-level cache while tile after tile of rows reads it.
+Pixels come in blocks so small that the panel of `grad` stays in the first-level cache while
+tile after tile of rows reads it. Where there are many tiles it is brought together in a
+scratch buffer.
 
 Every thread adds up, but the result may not depend on who added what. The blocks are
 therefore dealt to a number of partial sums ("slots") that the shapes alone decide, every
@@ -34,7 +35,7 @@ from tinygrad_cnn.kernels.cpu.memory import (
     read_fields,
     read_only,
 )
-from tinygrad_cnn.kernels.cpu.tile import multiply_tile
+from tinygrad_cnn.kernels.cpu.tile import multiply_tall_tile, multiply_tile
 from tinygrad_cnn.kernels.cpu.transpose import copy_vector, transpose_square
 from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS
 from tinygrad_cnn.kernels.cpu.weight_gradient_plan import RECORD, PixelPlan, pixel_plan
@@ -42,7 +43,7 @@ from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
-_FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
+_FORK = 800_000  # multiply-adds that take one thread about 20 µs
 
 
 def correlate_pixels(grad: Array, x: Array, window: Window, out: Array) -> None:
@@ -106,10 +107,11 @@ def _add_pixels(
     panel, slot = part % plan.panels, part // plan.panels % plan.slots
     group = part // plan.panels // plan.slots
     at = part * plan.panel_values
-    size = TILE_ROWS * plan.width
+    size = plan.rows * plan.width
     clear_run(address(sums, at + first * size), (last - first) * size)
     pixels = plan.image_step * plan.row_step * plan.out_width
-    signals = aligned(np.empty(plan.gathered * pixels * plan.width + LINE_BYTES, sums.dtype))
+    size = pixels * plan.width if plan.gathered or plan.reaching else 0
+    signals = aligned(np.empty(size + LINE_BYTES, sums.dtype))
     images = np.empty(plan.copied * plan.image_step * plan.image, sums.dtype)
     for block in range(slot * plan.slot_blocks, min((slot + 1) * plan.slot_blocks, plan.blocks)):
         image = block // plan.bands * plan.image_step
@@ -119,11 +121,15 @@ def _add_pixels(
         column = group * plan.filters + panel * plan.width
         if plan.copied:
             _copy_images(plan, x, image, count, row, images)
-        if plan.gathered:
+        # Columns beyond the last filter are read, and left out at the end; but they have to exist.
+        behind = ((image + count - 1) * plan.out_height + end) * plan.out_width - 1
+        behind = behind * plan.grad_pixel + column + plan.width
+        gathered = plan.gathered or behind > grad.size
+        if gathered:
             used = min(plan.width, plan.filters - panel * plan.width)
             _gather(plan, grad, image, count, row, end, column, used, signals)
         _multiply(
-            plan, table, grad, signals, x, images, image, count, row, end, group, column,
+            plan, table, grad, gathered, signals, x, images, image, count, row, end, group, column,
             first, last, at, sums,
         )  # fmt: skip
 
@@ -175,6 +181,7 @@ def _multiply(
     plan: PixelPlan,
     table: Array,
     grad: Array,
+    gathered: bool,
     signals: Array,
     x: Array,
     images: Array,
@@ -197,15 +204,15 @@ def _multiply(
         a, begin = address(images, 0), row
     else:
         a, begin = address(x, image * plan.x_image + group * plan.channels), 0
-    if plan.gathered:
+    if gathered:
         b, pixel, height, top = address(signals, 0), plan.width, end - row, row
     else:
         b, pixel, height, top = address(grad, column), plan.grad_pixel, plan.out_height, 0
     b_row = plan.out_width * pixel
     b_image = height * b_row
-    b_first = 0 if plan.gathered else image * b_image
+    b_first = 0 if gathered else image * b_image
     for tile in range(first, last):
-        head = plan.records + tile * RECORD
+        head = plan.records + tile * (RECORD + plan.rows)
         i, left = max(table[head], row), table[head + 2]
         rows, columns = min(table[head + 1], end) - i, table[head + 3] - left
         a_first = (i - begin) * plan.step_down + left * plan.step_across
@@ -218,12 +225,19 @@ def _multiply(
             counts = (count, rows, columns)
             a_strides = (plan.image, plan.step_down, plan.step_across)
             b_strides = (b_image, b_row, pixel)
-        place = address(sums, at + tile * TILE_ROWS * plan.width)
-        multiply_tile(
-            plan.width, plan.lanes, counts, offset(a, a_first), address(table, head + 4), a_strides,
-            offset(b, b_at), b_strides, place, address(table, plan.places),
-            sums.dtype.type(-np.inf), place, address(table, plan.places), plan.width,
-        )  # fmt: skip
+        place = address(sums, at + tile * plan.rows * plan.width)
+        if plan.rows == TILE_ROWS:
+            multiply_tile(
+                plan.width, plan.lanes, counts, offset(a, a_first), address(table, head + RECORD),
+                a_strides, offset(b, b_at), b_strides, place, address(table, plan.places),
+                sums.dtype.type(-np.inf), place, address(table, plan.places), plan.width,
+            )  # fmt: skip
+        else:
+            multiply_tall_tile(
+                plan.width, plan.lanes, counts, offset(a, a_first), address(table, head + RECORD),
+                a_strides, offset(b, b_at), b_strides, place, address(table, plan.places),
+                sums.dtype.type(-np.inf), place, address(table, plan.places), plan.width,
+            )  # fmt: skip
 
 
 @compiled()

@@ -10,13 +10,14 @@ import numpy as np
 
 from tinygrad_cnn.kernels.cpu.memory import plan_array
 from tinygrad_cnn.kernels.cpu.tile import best_width
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.vectors import TALL_ROWS, TILE_ROWS, lanes
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.layout import Array
 
 # Tuned by measurement, never by the number of threads.
 _BLOCK_PIXELS = 192  # output pixels of a block: 24 KB of a panel of float32
 _FEW_CHANNELS = 8  # images of fewer are copied where they are padded
+_FEW_TILES = 4  # so few read a panel of grad where it lies
 _SLOTS = 16  # partial sums, at most
 _SLOT_PIXELS = 1024  # pixels that a slot has at least, lest adding up the slots cost too much
 _TASKS = 16  # fewer slots and panels than this are cut by rows too
@@ -54,7 +55,8 @@ class PixelPlan(NamedTuple):
     row: int
     step_down: int
     step_across: int
-    gathered: int  # whether panels of grad are brought together
+    gathered: int  # whether panels of grad are brought together, or else ...
+    reaching: int  # ... those behind which a tile would read values that do not exist
     # the copy of the images under a block
     copied: int  # whether there is one
     copied_rows: int  # of a block of one image
@@ -65,6 +67,7 @@ class PixelPlan(NamedTuple):
     # tiles and sums
     width: int
     lanes: int
+    rows: int  # of a tile
     tiles: int
     tile_step: int  # tiles in a set of rows
     panel_values: int
@@ -77,7 +80,7 @@ class PixelPlan(NamedTuple):
 
 
 _FIELDS = len(PixelPlan._fields)
-RECORD = 4 + TILE_ROWS  # of a tile: the first and last output row and column, then the rows
+RECORD = 4  # of a tile: the first and last output row and column; then come its rows
 
 
 @lru_cache(maxsize=256)
@@ -119,6 +122,10 @@ def pixel_plan(
         image = copied_rows * row
         rectangles = [everywhere] * len(rectangles)
 
+    met = [rectangles.count(each) * channels for each in dict.fromkeys(rectangles)]
+    rows = min(
+        TILE_ROWS, TALL_ROWS, key=lambda rows: sum(-(-count // rows) for count in met) * rows
+    )
     records: list[tuple[int, ...]] = []
     sums = np.zeros((channels, kh * kw), np.intp)
     for rectangle in dict.fromkeys(rectangles):
@@ -126,9 +133,9 @@ def pixel_plan(
         u, v = np.divmod(taps, kw)
         reads = (u * dh - ph + top) * row + (v * dw - pw + left) * pixel
         reads = (reads[:, None] + np.arange(channels)).reshape(-1)
-        sums[:, taps] = len(records) * TILE_ROWS + np.arange(reads.size).reshape(-1, channels).T
-        reads = np.pad(reads, (0, -reads.size % TILE_ROWS), mode="edge")
-        records += [(*rectangle, *rows) for rows in reads.reshape(-1, TILE_ROWS)]
+        sums[:, taps] = len(records) * rows + np.arange(reads.size).reshape(-1, channels).T
+        reads = np.pad(reads, (0, -reads.size % rows), mode="edge")
+        records += [(*rectangle, *tile) for tile in reads.reshape(-1, rows)]
 
     width = best_width(filters, dtype)
     panels, tiles = -(-filters // width), len(records)
@@ -141,8 +148,9 @@ def pixel_plan(
     tile_step = -(-tiles // row_sets)
     row_sets = -(-tiles // tile_step)
     tasks = groups * slots * panels * row_sets
-    work = images * pixels * tiles * TILE_ROWS * panels * width * groups
+    work = images * pixels * tiles * rows * panels * width * groups
     at = _FIELDS
+    places = at + tiles * (RECORD + rows)
     plan = PixelPlan(
         tasks=tasks,
         fork=int(work > fork),
@@ -169,7 +177,8 @@ def pixel_plan(
         row=row,
         step_down=sh * row,
         step_across=sw * pixel,
-        gathered=int(filters % width > 0 or (panels > 1 and tiles > 4)),
+        gathered=int(tiles > _FEW_TILES and (panels > 1 or filters % width > 0)),
+        reaching=int(filters % width > 0),
         copied=int(copied),
         copied_rows=copied_rows,
         step=sh,
@@ -178,17 +187,18 @@ def pixel_plan(
         run=max(0, min(reach, across + left) - left) * channels,
         width=width,
         lanes=lanes(dtype),
+        rows=rows,
         tiles=tiles,
         tile_step=tile_step,
-        panel_values=tiles * TILE_ROWS * width,
+        panel_values=tiles * rows * width,
         depth=channels * kh * kw,
         records=at,
-        places=at + tiles * RECORD,
-        sources=at + tiles * RECORD + TILE_ROWS,
-        targets=at + tiles * RECORD + TILE_ROWS + sums.size,
+        places=places,
+        sources=places + rows,
+        targets=places + rows + sums.size,
     )
-    places, targets = np.arange(TILE_ROWS) * width, np.arange(width) * plan.depth
-    return plan_array(plan, records, places, sums * width, targets)
+    targets = np.arange(width) * plan.depth
+    return plan_array(plan, records, np.arange(rows) * width, sums * width, targets)
 
 
 def _meeting(offset: int, stride: int, source: int, target: int) -> tuple[int, int]:

@@ -59,7 +59,7 @@ _LARGE = 1 << 16  # ... of so many filters times channels U does not; then ...
 _LARGE_BLOCK = 9 * ROWS  # ... more tiles meet each filter that is brought
 _TASKS = 32  # at most, and at least half of it where ...
 _SET = 8  # ... that many vectors of filters are left for each
-_FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
+_FORK = 800_000  # multiply-adds that take one thread about 20 µs
 # Multiply-adds that cost as much as to transform one value: of a filter, of a piece or a tile.
 _FILTER_TRANSFORM, _TILE_TRANSFORM = 20, 6
 

@@ -39,6 +39,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from tinygrad_cnn.kernels.buffer_pool import empty
 from tinygrad_cnn.kernels.cpu.memory import address, clear_run, read_only
 from tinygrad_cnn.kernels.cpu.winograd_strips import (
     LANES,
@@ -63,7 +64,7 @@ from tinygrad_cnn.kernels.registry import implements
 # Tuned by measurement, never by the number of threads.
 _TILE_COST = 48  # products of the direct way that take as long as a tile ...
 _FIXED_COST = 8  # ... and the tiles that the way back takes
-_FORK = 4_000_000  # multiply-adds below which a fork could gain less than 0.05 ms
+_FORK = 800_000  # multiply-adds that take one thread about 20 µs
 
 _SQUARE = LANES * LANES
 
@@ -125,7 +126,7 @@ def conv2d_grad_weight(grad: Array, x: Array, window: Window, out: Array) -> Non
     plan, tasks, values, finishing_tasks, products = work
     fork = products > _FORK
     grad, x, flat = read_only(grad), read_only(x), out.reshape(-1)
-    sums = np.empty(values + LANES, np.float32)
+    sums = empty((values + LANES,), np.float32)
     _run_tasks(plan, tasks, False, fork, grad, x, sums, flat)
     if finishing_tasks:
         _run_tasks(plan, finishing_tasks, True, fork, grad, x, sums, flat)

@@ -26,4 +26,4 @@ def test_every_number_of_threads_gives_the_same_bits_when_all_parallel_kernels_f
     assert done.returncode == 0, done.stderr[-2000:]
     names, result = done.stdout.strip().split(" forked ")
     assert result == "on up to 3 threads; 0 differ"
-    assert {"_correlate", "run_tasks"} <= set(names.split())
+    assert {"_share", "run_tasks"} <= set(names.split())
