@@ -145,28 +145,29 @@ class _Walk:
 
     def _visit(self, element: "FunctionElement") -> None:
         """Take the finished error signals of the outputs, and send on those of the inputs."""
-        outgoing: list[Variable | None] = []
-        reached = False
+        signals = self.signals
+        arrived: list[Variable | None] = []
         for reference in element.outputs:
             node = reference()
-            signal = None if node is None else self.signals.pop(node, None)
-            if node is not None and signal is not None:
-                reached = True
+            signal = None
+            if node is not None:
+                signal = signals.pop(node, None)
                 if node.hooks or node.retains_grad or self._wanted:
-                    signal = self._looked_at(node, signal)
-            outgoing.append(signal)
-        if not reached:
+                    if signal is not None:
+                        signal = self._looked_at(node, signal)
+            arrived.append(signal)
+        if arrived.count(None) == len(arrived):
             return
-        run = _run_observed if hooks.observers() else type(element).propagate
+        outgoing = tuple(arrived)
         if self._ways is None:
-            incoming = run(element, tuple(outgoing))
+            incoming = _run(element, outgoing)
         else:
             with element.wanting(self._ways[element.order]):
-                incoming = run(element, tuple(outgoing))
+                incoming = _run(element, outgoing)
         for node, signal in zip(element.inputs, incoming, strict=True):
             if signal is None:
                 continue
-            present = self.signals.get(node)
+            present = signals.get(node)
             # Asked only where it decides who owns a sum or a gradient.
             private = (present is not None or node.creator is None) and _is_private(
                 signal, element, outgoing, incoming
@@ -174,7 +175,7 @@ class _Walk:
             if present is not None:
                 self._add(node, present, signal, private)
                 continue
-            self.signals[node] = signal
+            signals[node] = signal
             if private:
                 self.owned.add(node)
         if not self._retain:
@@ -217,11 +218,13 @@ class _Walk:
         self.owned.add(node)
 
 
-def _run_observed(element: "FunctionElement", outgoing: "Signals") -> "Signals":
+def _run(element: "FunctionElement", outgoing: "Signals") -> "Signals":
     """Let an element propagate error signals, and tell those who look on.
 
     They may replace what it answers.
     """
+    if not hooks.observers():
+        return element.propagate(outgoing)
     # With create_graph the elements of the walk become part of a graph: they are told too.
     with nullcontext() if is_recording() else hooks.unobserved():
         incoming, effort = hooks.measured(lambda: element.propagate(outgoing))
@@ -241,10 +244,12 @@ def _is_private(
     incoming: "Signals",
 ) -> bool:
     """Tell whether a signal lies in memory that its element's backward made for it alone."""
-    if hooks.observers() or not signal._is_writable():  # who looks on may have kept it
+    if hooks.observers():  # who looks on may have kept it
         return False
     if element.answers_anew:
         return True
+    if not signal._is_writable():
+        return False
     itself = 0
     for other in (*outgoing, *incoming):
         if other is signal:

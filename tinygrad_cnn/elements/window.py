@@ -19,6 +19,8 @@ Margins = tuple[Pair, Pair] | str
 
 def pair(operation: str, option: str, value: int | Sequence[int], least: int) -> Pair:
     """Return an option as (down, across), both at least `least`."""
+    if type(value) is int and value >= least:
+        return value, value
     both = tuple(value) if isinstance(value, (tuple, Sequence)) else (value, value)
     if len(both) != 2 or not (is_integer(both[0], least) and is_integer(both[1], least)):
         raise OptionError(
@@ -59,6 +61,8 @@ def margins(operation: str, padding: Padding) -> Margins:
     """Return padding as ((top, bottom), (left, right)), or "same"."""
     if isinstance(padding, str):
         return _by_word(operation, padding)
+    if type(padding) is int and padding >= 0:
+        return (padding, padding), (padding, padding)
     sides = padding if isinstance(padding, (tuple, Sequence)) else (padding, padding)
     if len(sides) != 2 or not (_is_margin(sides[0]) and _is_margin(sides[1])):
         raise OptionError(
