@@ -162,6 +162,7 @@ class FunctionElement:
     differentiable: ClassVar[tuple[str, ...] | None] = None  # outputs with a gradient; all
     sees_everything: ClassVar[bool] = False  # whether it adds up over whole images
     homes: ClassVar[Mapping[type | None, Device]] = HOMES  # where it works, by the kind of values
+    _checks: ClassVar[bool] = False  # whether it has a check of its own
     destination: Device | None = None  # where outputs live, if not with the inputs
 
     device: Device
@@ -174,6 +175,7 @@ class FunctionElement:
     _saved: dict[str, tuple[Any, Node | None, Version, int]]
 
     def __init_subclass__(cls, *, name: str = "") -> None:
+        cls._checks = cls.check is not FunctionElement.check
         if name:
             if name in ELEMENTS:
                 raise OptionError(f"FunctionElement: names are unique; got a second {name!r}")
@@ -239,7 +241,8 @@ class FunctionElement:
         if device is None:
             device = meeting_place(self.name, inputs, float in self.homes)
         self.device = device
-        self.check(*inputs)
+        if self._checks:
+            self.check(*inputs)
         if hooks.observers():
             return self._run_observed(inputs, values, wanted)
         result = self.forward(*values)

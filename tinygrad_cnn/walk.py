@@ -67,7 +67,7 @@ def propagate(
     walk = _Walk(roots, elements, retain_graph, create_graph)
     walk.run()
     for node, signal in walk.signals.items():
-        _deposit(node, signal, signal.requires_grad or node in walk.owned)
+        _deposit(node, signal, node in walk.owned or signal.requires_grad)
 
 
 def signals_at(
@@ -149,12 +149,11 @@ class _Walk:
         arrived: list[Variable | None] = []
         for reference in element.outputs:
             node = reference()
-            signal = None
-            if node is not None:
-                signal = signals.pop(node, None)
-                if node.hooks or node.retains_grad or self._wanted:
-                    if signal is not None:
-                        signal = self._looked_at(node, signal)
+            signal = None if node is None else signals.pop(node, None)
+            if node is None or signal is None:
+                pass
+            elif node.hooks or node.retains_grad or self._wanted:
+                signal = self._looked_at(node, signal)
             arrived.append(signal)
         if arrived.count(None) == len(arrived):
             return
