@@ -172,6 +172,7 @@ class FunctionElement:
     outputs: tuple["weakref.ref[Node]", ...]
     wanted: tuple[bool, ...]
     freed: bool = False
+    rests_on_freed: bool = False  # whether an input came from a graph that was freed before
     _saved: dict[str, tuple[Any, Node | None, Version, int]]
 
     def __init_subclass__(cls, *, name: str = "") -> None:
@@ -281,14 +282,14 @@ class FunctionElement:
         self.order, self.scope = next(graph.execution_order), graph.current_scope()
         # What depends on nothing but freed graphs can never be walked: it is freed at birth,
         # so adding up losses over a training run keeps no chain of elements alive.
-        nodes, wanted, walkable = [], [], False
+        nodes, wanted, walkable, stub = [], [], False, False
         for variable in inputs:
             node = variable._node or variable.node
             needed = node.requires_grad
             if needed:
                 creator = node.creator
                 if node.freed or (creator is not None and creator.freed):
-                    node = node.stub()
+                    node, stub = node.stub(), True
                 else:
                     walkable = True
             nodes.append(node)
@@ -303,6 +304,8 @@ class FunctionElement:
             references.append(weakref.ref(node))
         if not walkable:
             return
+        if stub:
+            self.rests_on_freed = True
         self.inputs, self.outputs, self.wanted = tuple(nodes), tuple(references), tuple(wanted)
         self._saved = {}
         places = self.rule.places
@@ -336,8 +339,8 @@ class FunctionElement:
             node = self.outputs[~self.rule.places[symbol]]()
         return device.variable_class.wrap(value, node, version)
 
-    def check_saved(self) -> None:
-        """Refuse to go on with saved arrays that were changed in place."""
+    def refuse_changed(self) -> None:
+        """Refuse to go on with saved arrays that were changed in place; name the first."""
         for symbol, (_, node, version, count) in self._saved.items():
             if version.count != count:
                 called = node.name if node is not None and node.name else symbol

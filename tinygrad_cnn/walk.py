@@ -35,12 +35,12 @@ def _leading_to(wanted: Collection[Node], elements: list["FunctionElement"]) -> 
 def _refuse_what_cannot_be_walked(roots: Iterable[Node], elements: list["FunctionElement"]) -> None:
     freed = any(root.freed for root in roots)
     for element in elements:
-        freed = freed or element.freed
-        for node in element.inputs:
-            freed = freed or node.freed
-        if freed:
+        if freed or element.freed or element.rests_on_freed:
+            freed = True
             break
-        element.check_saved()
+        for _, _, version, count in element._saved.values():
+            if version.count != count:
+                element.refuse_changed()
     if freed:
         raise GraphError(
             "backward: the saved arrays of a graph are freed by its first walk; got a second one. "
@@ -150,19 +150,22 @@ class _Walk:
         for reference in element.outputs:
             node = reference()
             signal = None if node is None else signals.pop(node, None)
-            if node is None or signal is None:
-                pass
-            elif node.hooks or node.retains_grad or self._wanted:
+            if (
+                node is not None
+                and signal is not None
+                and (node.hooks or node.retains_grad or self._wanted)
+            ):
                 signal = self._looked_at(node, signal)
             arrived.append(signal)
         if arrived.count(None) == len(arrived):
             return
         outgoing = tuple(arrived)
+        run = _run_observed if hooks.observers() else type(element).propagate
         if self._ways is None:
-            incoming = _run(element, outgoing)
+            incoming = run(element, outgoing)
         else:
             with element.wanting(self._ways[element.order]):
-                incoming = _run(element, outgoing)
+                incoming = run(element, outgoing)
         for node, signal in zip(element.inputs, incoming, strict=True):
             if signal is None:
                 continue
@@ -217,13 +220,11 @@ class _Walk:
         self.owned.add(node)
 
 
-def _run(element: "FunctionElement", outgoing: "Signals") -> "Signals":
+def _run_observed(element: "FunctionElement", outgoing: "Signals") -> "Signals":
     """Let an element propagate error signals, and tell those who look on.
 
     They may replace what it answers.
     """
-    if not hooks.observers():
-        return element.propagate(outgoing)
     # With create_graph the elements of the walk become part of a graph: they are told too.
     with nullcontext() if is_recording() else hooks.unobserved():
         incoming, effort = hooks.measured(lambda: element.propagate(outgoing))
