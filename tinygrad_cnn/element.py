@@ -294,10 +294,10 @@ class FunctionElement:
                     walkable = True
             nodes.append(node)
             wanted.append(needed)
-        references, differentiable = [], self.differentiable
+        references = []
         for position, variable in enumerate(outputs):
             node = variable.node
-            if differentiable is None or self._has_gradient(position):
+            if self._has_gradient(position):
                 node.requires_grad = True
                 node.freed = not walkable
                 node.creator = self if walkable else None
