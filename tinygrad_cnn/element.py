@@ -225,13 +225,15 @@ class FunctionElement:
 
     def __call__(self, *inputs: Variable) -> Any:
         """Check, compute and, where a gradient may be wanted, record."""
-        values, kind, wanted = [], None, False
+        values: list[Any] = []
+        kind: type | None = None
+        wanted = False
         try:
             for variable in inputs:  # one loop for all questions: every element asks them
                 value = variable._value
                 values.append(value)
                 if type(value) is not kind:
-                    kind = type(value) if kind is None else _SEVERAL
+                    kind = _SEVERAL if kind else type(value)
                 node = variable._node
                 if node is not None and node.requires_grad:
                     wanted = True
@@ -360,17 +362,16 @@ class FunctionElement:
                 f"{self.name}: backward answers with one error signal for each input; got "
                 f"{len(answers)} for {len(self.inputs)}"
             )
-        kept = []
-        for node, wanted, signal in zip(self.inputs, self.wanted, answers, strict=True):
-            if not wanted:
-                signal = None
-            elif signal is not None and signal.shape != node.shape:
+        # They are as many: `strict` would cost as much as the loop.
+        for node, wanted, signal in zip(self.inputs, self.wanted, answers):  # noqa: B905
+            if signal is not None and wanted and signal.shape != node.shape:
                 raise GraphError(
                     f"{self.name}: an error signal has the shape of its input; got "
                     f"{signal.shape} for {node.shape}"
                 )
-            kept.append(signal)
-        return tuple(kept)
+        if False in self.wanted:
+            return tuple(s if want else None for s, want in zip(answers, self.wanted, strict=True))
+        return answers
 
     @contextmanager
     def wanting(self, wanted: tuple[bool, ...]) -> Iterator[None]:

@@ -166,7 +166,7 @@ class _Walk:
         else:
             with element.wanting(self._ways[element.order]):
                 incoming = run(element, outgoing)
-        for node, signal in zip(element.inputs, incoming, strict=True):
+        for node, signal in zip(element.inputs, incoming):  # noqa: B905  # propagate has counted
             if signal is None:
                 continue
             present = signals.get(node)
