@@ -88,11 +88,12 @@ class BufferPool:
 
     # -- allocation ------------------------------------------------------------------
 
-    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Return a C-contiguous array whose values are whatever its memory held before."""
-        if not isinstance(dtype, np.dtype):
-            dtype = np.dtype(dtype)
-        size = prod(shape) * dtype.itemsize
+        try:
+            size = prod(shape) * dtype.itemsize
+        except (AttributeError, TypeError):  # a type, or the name of one
+            return self.empty(shape, np.dtype(dtype))
         if size < SMALLEST:
             return np.empty(shape, dtype)
         step = 1 << (size.bit_length() - 3)

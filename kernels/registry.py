@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -185,8 +185,16 @@ class Kernel:
 
 _KERNELS: dict[tuple[str, str], dict[str, Kernel]] = {}
 _loaded: set[tuple[str, str]] = set()
-_chosen: ContextVar[Mapping[str, str] | None] = ContextVar("chosen variants", default=None)
-_trace: ContextVar[list[Kernel] | None] = ContextVar("kernels looked up", default=None)
+
+
+class _Block(NamedTuple):
+    """What the ``with`` blocks around a look-up ask for."""
+
+    chosen: Mapping[str, str] = {}  # operation → variant
+    trace: list[Kernel] | None = None  # where looked-up kernels are listed
+
+
+_block: ContextVar[_Block | None] = ContextVar("what is asked of look-ups", default=None)
 _answers: dict[tuple[Any, ...], Kernel] = {}
 
 
@@ -261,15 +269,15 @@ def lookup(
     MissingKernelError
         If there is none; the message lists what exists.
     """
-    chosen = _chosen.get()
-    named = None if chosen is None else chosen.get(operation)
+    block = _block.get()
+    named = None if block is None else block.chosen.get(operation)
     key = (operation, device, dtype, geometry, named)
     kernel = _answers.get(key)
     if kernel is None:
         dtype = np.dtype(dtype)
-        kernel = _answers[key] = _choose(operation, device, dtype, geometry, chosen or {})
-    if (trace := _trace.get()) is not None:
-        trace.append(kernel)
+        kernel = _answers[key] = _choose(operation, device, dtype, geometry, named)
+    if block is not None and block.trace is not None:
+        block.trace.append(kernel)
     return kernel
 
 
@@ -278,19 +286,19 @@ def _choose(
     device: str,
     dtype: np.dtype[Any],
     geometry: Geometry,
-    chosen: Mapping[str, str],
+    chosen: str | None,
 ) -> Kernel:
     candidates = variants(operation, device)
     if not candidates:
         raise MissingKernelError(_nothing_found(operation, device))
-    if operation in chosen:
+    if chosen is not None:
         named = {kernel.variant: kernel for kernel in candidates}
-        if chosen[operation] not in named:
+        if chosen not in named:
             raise MissingKernelError(
                 f"{operation}: use() names a variant that exists on {device!r}; got "
-                f"{chosen[operation]!r}, known are {', '.join(named)}"
+                f"{chosen!r}, known are {', '.join(named)}"
             )
-        kernel = named[chosen[operation]]
+        kernel = named[chosen]
         if objection := kernel.supports(geometry, dtype):
             raise MissingKernelError(
                 f"{operation}: variant {kernel.variant!r} was asked for by name and cannot "
@@ -332,11 +340,12 @@ def use(**named: str) -> Iterator[None]:
     for operation in named:
         if operation not in _known():
             raise MissingKernelError(_nothing_found(operation, "cpu"))
-    token = _chosen.set({**(_chosen.get() or {}), **named})
+    block = _block.get() or _Block()
+    token = _block.set(block._replace(chosen={**block.chosen, **named}))
     try:
         yield
     finally:
-        _chosen.reset(token)
+        _block.reset(token)
 
 
 @contextmanager
@@ -351,11 +360,11 @@ def traced() -> Iterator[list[Kernel]]:
     [('sigmoid', 'direct')]
     """
     used: list[Kernel] = []
-    token = _trace.set(used)
+    token = _block.set((_block.get() or _Block())._replace(trace=used))
     try:
         yield used
     finally:
-        _trace.reset(token)
+        _block.reset(token)
 
 
 def load_all() -> tuple[Kernel, ...]:

@@ -191,8 +191,7 @@ class ArrayDevice(Device):
         out = self.dense(operation, rows, *operands, shape=(rows.shape[0], *vector))
         return out if rows is value else out.reshape(*value.shape[:-1], *vector)
 
-    def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
-        return buffer_pool.empty(shape, dtype)
+    empty = staticmethod(buffer_pool.empty)
 
     def empty_activation(self, shape: Shape, dtype: npt.DTypeLike) -> Any:
         return layout.empty_activation(shape, dtype)
@@ -261,7 +260,9 @@ CPU = ArrayDevice("cpu", np.ndarray, np)
 SHAPES = ShapesDevice("shapes", StandIn, ShapesOnly())
 ARRAY_DEVICES: dict[str, ArrayDevice] = {device.name: device for device in (CPU, SHAPES)}
 DEVICES: dict[str, Device] = {SCALAR.name: SCALAR, **ARRAY_DEVICES}
-_HOMES: dict[type, Device] = {device.value_class: device for device in DEVICES.values()}
+# Where values live, by their kind.
+HOMES: dict[type | None, Device] = {device.value_class: device for device in DEVICES.values()}
+ARRAY_HOMES: dict[type | None, Device] = {d.value_class: d for d in ARRAY_DEVICES.values()}
 
 _without_memory: ContextVar[bool] = ContextVar("without memory", default=False)
 
@@ -309,18 +310,14 @@ def require_variables(operation: str, *inputs: Any) -> None:
             )
 
 
-def common_device(
-    operation: str, inputs: tuple[Variable, ...], values: list[Any], scalars: bool = True
-) -> Device:
-    """Return the one device that all inputs live on.
+def meeting_place(operation: str, inputs: tuple[Variable, ...], scalars: bool) -> Device:
+    """Return the one device of inputs whose values are not of one known kind.
 
     Parameters
     ----------
     operation : str
         Who asks, for messages.
     inputs : tuple of Variable
-    values : list of float or ndarray
-        Theirs.
     scalars : bool
         Whether the operation works on scalars too.
 
@@ -331,18 +328,6 @@ def common_device(
     DeviceError
         If they live on several.
     """
-    kind = type(values[0])
-    for value in values:
-        if type(value) is not kind:
-            return _meeting_place(operation, inputs, scalars)
-    device = _HOMES.get(kind)
-    if device is None or (device is SCALAR and not scalars):
-        return _meeting_place(operation, inputs, scalars)
-    return device
-
-
-def _meeting_place(operation: str, inputs: tuple[Variable, ...], scalars: bool) -> Device:
-    """Return the device of inputs that do not all hold the same kind of value, or refuse them."""
     if not scalars:
         for variable in inputs:
             if variable.device == SCALAR.name:

@@ -21,7 +21,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 from tinygrad_cnn import graph, hooks
-from tinygrad_cnn.device import ArrayDevice, Device, common_device, require_variables
+from tinygrad_cnn.device import (
+    ARRAY_HOMES,
+    HOMES,
+    ArrayDevice,
+    Device,
+    meeting_place,
+    require_variables,
+)
 from tinygrad_cnn.errors import GraphError, OptionError
 from tinygrad_cnn.graph import Node, Version
 from tinygrad_cnn.variable import Variable
@@ -133,6 +140,8 @@ class Reach(NamedTuple):
     across: float
 
 
+_SEVERAL = object  # the kind of values that are of several kinds: it is at home nowhere
+
 ELEMENTS: dict[str, type["FunctionElement"]] = {}
 hooks.known_elements = ELEMENTS
 
@@ -152,7 +161,8 @@ class FunctionElement:
     answers_anew: ClassVar[bool] = False  # whether backward answers in memory of its own, always
     differentiable: ClassVar[tuple[str, ...] | None] = None  # outputs with a gradient; all
     sees_everything: ClassVar[bool] = False  # whether it adds up over whole images
-    scalars: ClassVar[bool] = True  # whether it works on Scalars too
+    homes: ClassVar[Mapping[type | None, Device]] = HOMES  # where it works, by the kind of values
+    _checks: ClassVar[bool] = False  # whether it has a check of its own
     destination: Device | None = None  # where outputs live, if not with the inputs
 
     device: Device
@@ -162,9 +172,11 @@ class FunctionElement:
     outputs: tuple["weakref.ref[Node]", ...]
     wanted: tuple[bool, ...]
     freed: bool = False
+    rests_on_freed: bool = False  # whether an input came from a graph that was freed before
     _saved: dict[str, tuple[Any, Node | None, Version, int]]
 
     def __init_subclass__(cls, *, name: str = "") -> None:
+        cls._checks = cls.check is not FunctionElement.check
         if name:
             if name in ELEMENTS:
                 raise OptionError(f"FunctionElement: names are unique; got a second {name!r}")
@@ -213,42 +225,55 @@ class FunctionElement:
 
     def __call__(self, *inputs: Variable) -> Any:
         """Check, compute and, where a gradient may be wanted, record."""
-        values = []
+        values: list[Any] = []
+        kind: type | None = None
+        wanted = False
         try:
-            for variable in inputs:
-                values.append(variable._value)
+            for variable in inputs:  # one loop for all questions: every element asks them
+                value = variable._value
+                values.append(value)
+                if type(value) is not kind:
+                    kind = _SEVERAL if kind else type(value)
+                node = variable._node
+                if node is not None and node.requires_grad:
+                    wanted = True
         except AttributeError:
             require_variables(self.name, *inputs)
             raise
-        self.device = common_device(self.name, inputs, values, self.scalars)
-        self.check(*inputs)
+        device = self.homes.get(kind)
+        if device is None:
+            device = meeting_place(self.name, inputs, float in self.homes)
+        self.device = device
+        if self._checks:
+            self.check(*inputs)
         if hooks.observers():
-            return self._run_observed(inputs, values)
+            return self._run_observed(inputs, values, wanted)
         result = self.forward(*values)
+        device = self.destination or device
         version = inputs[0].version if self.shares_memory else None
-        if isinstance(result, tuple):
-            outputs = self._wrap(result, version)
-        else:
-            outputs = ((self.destination or self.device).variable(result, version),)
-        if graph.is_recording() and _is_gradient_wanted(inputs):
+        if type(result) is not tuple:
+            output = device.variable(result, version)
+            if wanted and graph.is_recording():
+                self._record(inputs, (output,))
+            return output
+        outputs = tuple([device.variable(value, version) for value in result])
+        if wanted and graph.is_recording():
             self._record(inputs, outputs)
-        return outputs if isinstance(result, tuple) else outputs[0]
+        return outputs
 
-    def _run_observed(self, inputs: tuple[Variable, ...], values: list[Any]) -> Any:
+    def _run_observed(self, inputs: tuple[Variable, ...], values: list[Any], wanted: bool) -> Any:
         """Compute and record as ever, and tell those who look on."""
         result, effort = hooks.measured(lambda: self.forward(*values))
+        device = self.destination or self.device
         version = inputs[0].version if self.shares_memory else None
-        outputs = self._wrap(result if isinstance(result, tuple) else (result,), version)
-        if graph.is_recording() and _is_gradient_wanted(inputs):
+        results = result if isinstance(result, tuple) else (result,)
+        outputs = tuple([device.variable(value, version) for value in results])
+        if wanted and graph.is_recording():
             self._record(inputs, outputs)
         else:
             self.order, self.scope = next(graph.execution_order), graph.current_scope()
         hooks.tell_forward(self, inputs, outputs, effort)
         return outputs if isinstance(result, tuple) else outputs[0]
-
-    def _wrap(self, values: tuple[Any, ...], version: Version | None) -> tuple[Variable, ...]:
-        device = self.destination or self.device
-        return tuple(device.variable(value, version) for value in values)
 
     def _record(self, inputs: tuple[Variable, ...], outputs: tuple[Variable, ...]) -> None:
         if self.inputs:
@@ -259,14 +284,14 @@ class FunctionElement:
         self.order, self.scope = next(graph.execution_order), graph.current_scope()
         # What depends on nothing but freed graphs can never be walked: it is freed at birth,
         # so adding up losses over a training run keeps no chain of elements alive.
-        nodes, wanted, walkable = [], [], False
+        nodes, wanted, walkable, stub = [], [], False, False
         for variable in inputs:
             node = variable._node or variable.node
             needed = node.requires_grad
             if needed:
                 creator = node.creator
                 if node.freed or (creator is not None and creator.freed):
-                    node = node.stub()
+                    node, stub = node.stub(), True
                 else:
                     walkable = True
             nodes.append(node)
@@ -281,6 +306,8 @@ class FunctionElement:
             references.append(weakref.ref(node))
         if not walkable:
             return
+        if stub:
+            self.rests_on_freed = True
         self.inputs, self.outputs, self.wanted = tuple(nodes), tuple(references), tuple(wanted)
         self._saved = {}
         places = self.rule.places
@@ -307,16 +334,15 @@ class FunctionElement:
     def saved(self, symbol: str) -> Any:
         """Return a saved value as a Variable, where it matters with its place in the graph."""
         value, node, version, _ = self._saved[symbol]
-        device, recording = self.device, graph.is_recording()
-        if node is None:
-            device = self.destination or device
-            node = self.outputs[~self.rule.places[symbol]]() if recording else None
-        if node is None or not recording:  # nobody depends on this output any more, or will
-            return device.variable(value, version)
+        device = self.device if node is not None else self.destination or self.device
+        if not graph.is_recording():
+            return device.variable_class.wrap(value, None, version)
+        if node is None:  # an output; None again where nobody depends on it any more
+            node = self.outputs[~self.rule.places[symbol]]()
         return device.variable_class.wrap(value, node, version)
 
-    def check_saved(self) -> None:
-        """Refuse to go on with saved arrays that were changed in place."""
+    def refuse_changed(self) -> None:
+        """Refuse to go on with saved arrays that were changed in place; name the first."""
         for symbol, (_, node, version, count) in self._saved.items():
             if version.count != count:
                 called = node.name if node is not None and node.name else symbol
@@ -336,15 +362,16 @@ class FunctionElement:
                 f"{self.name}: backward answers with one error signal for each input; got "
                 f"{len(answers)} for {len(self.inputs)}"
             )
-        for node, wanted, signal in zip(self.inputs, self.wanted, answers, strict=True):
-            if wanted and signal is not None and signal.shape != node.shape:
+        # They are as many: `strict` would cost as much as the loop.
+        for node, wanted, signal in zip(self.inputs, self.wanted, answers):  # noqa: B905
+            if signal is not None and wanted and signal.shape != node.shape:
                 raise GraphError(
                     f"{self.name}: an error signal has the shape of its input; got "
                     f"{signal.shape} for {node.shape}"
                 )
-        if all(self.wanted):
-            return answers
-        return tuple(map(_if_wanted, answers, self.wanted))
+        if False in self.wanted:
+            return tuple(s if want else None for s, want in zip(answers, self.wanted, strict=True))
+        return answers
 
     @contextmanager
     def wanting(self, wanted: tuple[bool, ...]) -> Iterator[None]:
@@ -387,17 +414,4 @@ class ArrayElement(FunctionElement):
     """An element that exists for arrays only."""
 
     device: ArrayDevice
-    scalars = False
-
-
-def _is_gradient_wanted(inputs: tuple[Variable, ...]) -> bool:
-    """Tell whether an input requires a gradient."""
-    for variable in inputs:  # a plain loop: every element asks
-        node = variable._node
-        if node is not None and node.requires_grad:
-            return True
-    return False
-
-
-def _if_wanted(signal: Variable | None, wanted: bool) -> Variable | None:
-    return signal if wanted else None
+    homes = ARRAY_HOMES

@@ -17,7 +17,7 @@ paths lead to it.
 
 import itertools
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Self
@@ -105,9 +105,9 @@ class Node:
 # -- what is recorded ----------------------------------------------------------------
 
 
-def is_recording() -> bool:
-    """Tell whether elements that run now become part of a graph."""
-    return _recording.get()
+#: Tell whether elements that run now become part of a graph. Every element asks this, so it is
+#: the method itself and no function around it.
+is_recording: Callable[[], bool] = _recording.get
 
 
 def is_grad_enabled() -> bool:
@@ -188,9 +188,8 @@ class Scope:
         _scope.reset(self._token)
 
 
-def current_scope() -> str:
-    """Return the dotted path that elements are recorded under now."""
-    return _scope.get()
+#: Return the dotted path that elements are recorded under now.
+current_scope: Callable[[], str] = _scope.get
 
 
 # -- what is behind a value ----------------------------------------------------------
@@ -206,7 +205,7 @@ def elements_behind(*nodes: Node, stop: Collection[Node] = ()) -> list["Function
     while stack:
         node = stack.pop()
         creator = node.creator
-        if creator is not None and creator.order not in found and node not in stop:
+        if creator is not None and creator.order not in found and not (stop and node in stop):
             found[creator.order] = creator
             stack += creator.inputs
     return [found[order] for order in sorted(found)]

@@ -94,9 +94,9 @@ R = TypeVar("R")
 _observers: ContextVar[tuple[Observer, ...]] = ContextVar("observers", default=())
 
 
-def observers() -> tuple[Observer, ...]:
-    """Return the observers that are looking now."""
-    return _observers.get()
+#: Return the observers that are looking now. Every element asks this, so it is the method itself
+#: and no function around it.
+observers: Callable[[], tuple[Observer, ...]] = _observers.get
 
 
 @contextmanager

@@ -280,7 +280,7 @@ class Tensor(ArrayOperand):
         """Return a number or an array as a constant Tensor; variables pass through."""
         if isinstance(other, Variable):
             return other
-        if isinstance(other, bool | int | float):
+        if isinstance(other, (int, float)):  # a truth value is an integer
             return self.constant(other)
         return Tensor(other)
 
@@ -351,7 +351,9 @@ class Tensor(ArrayOperand):
         return int(self._value.size)
 
     def _ones(self) -> "Tensor":
-        return _leaf(ARRAY_DEVICES[self.device].xp.ones(self.shape, self.dtype))
+        ones = ARRAY_DEVICES[self.device].empty(self.shape, self.dtype)
+        ones[...] = 1
+        return _leaf(ones)
 
     def _accumulate(self, other: Self) -> None:
         ARRAY_DEVICES[self.device].add_into(self._value, other._value)

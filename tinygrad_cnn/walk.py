@@ -35,12 +35,12 @@ def _leading_to(wanted: Collection[Node], elements: list["FunctionElement"]) -> 
 def _refuse_what_cannot_be_walked(roots: Iterable[Node], elements: list["FunctionElement"]) -> None:
     freed = any(root.freed for root in roots)
     for element in elements:
-        freed = freed or element.freed
-        for node in element.inputs:
-            freed = freed or node.freed
-        if freed:
+        if freed or element.freed or element.rests_on_freed:
+            freed = True
             break
-        element.check_saved()
+        for _, _, version, count in element._saved.values():
+            if version.count != count:
+                element.refuse_changed()
     if freed:
         raise GraphError(
             "backward: the saved arrays of a graph are freed by its first walk; got a second one. "
@@ -67,7 +67,7 @@ def propagate(
     walk = _Walk(roots, elements, retain_graph, create_graph)
     walk.run()
     for node, signal in walk.signals.items():
-        _deposit(node, signal, signal.requires_grad or node in walk.owned)
+        _deposit(node, signal, node in walk.owned or signal.requires_grad)
 
 
 def signals_at(
@@ -145,28 +145,31 @@ class _Walk:
 
     def _visit(self, element: "FunctionElement") -> None:
         """Take the finished error signals of the outputs, and send on those of the inputs."""
-        outgoing: list[Variable | None] = []
-        reached = False
+        signals = self.signals
+        arrived: list[Variable | None] = []
         for reference in element.outputs:
             node = reference()
-            signal = None if node is None else self.signals.pop(node, None)
-            if node is not None and signal is not None:
-                reached = True
-                if node.hooks or node.retains_grad or self._wanted:
-                    signal = self._looked_at(node, signal)
-            outgoing.append(signal)
-        if not reached:
+            signal = None if node is None else signals.pop(node, None)
+            if (
+                node is not None
+                and signal is not None
+                and (node.hooks or node.retains_grad or self._wanted)
+            ):
+                signal = self._looked_at(node, signal)
+            arrived.append(signal)
+        if arrived.count(None) == len(arrived):
             return
+        outgoing = tuple(arrived)
         run = _run_observed if hooks.observers() else type(element).propagate
         if self._ways is None:
-            incoming = run(element, tuple(outgoing))
+            incoming = run(element, outgoing)
         else:
             with element.wanting(self._ways[element.order]):
-                incoming = run(element, tuple(outgoing))
-        for node, signal in zip(element.inputs, incoming, strict=True):
+                incoming = run(element, outgoing)
+        for node, signal in zip(element.inputs, incoming):  # noqa: B905  # propagate has counted
             if signal is None:
                 continue
-            present = self.signals.get(node)
+            present = signals.get(node)
             # Asked only where it decides who owns a sum or a gradient.
             private = (present is not None or node.creator is None) and _is_private(
                 signal, element, outgoing, incoming
@@ -174,7 +177,7 @@ class _Walk:
             if present is not None:
                 self._add(node, present, signal, private)
                 continue
-            self.signals[node] = signal
+            signals[node] = signal
             if private:
                 self.owned.add(node)
         if not self._retain:
@@ -241,10 +244,12 @@ def _is_private(
     incoming: "Signals",
 ) -> bool:
     """Tell whether a signal lies in memory that its element's backward made for it alone."""
-    if hooks.observers() or not signal._is_writable():  # who looks on may have kept it
+    if hooks.observers():  # who looks on may have kept it
         return False
     if element.answers_anew:
         return True
+    if not signal._is_writable():
+        return False
     itself = 0
     for other in (*outgoing, *incoming):
         if other is signal:

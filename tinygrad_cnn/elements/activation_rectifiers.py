@@ -85,7 +85,11 @@ class ReluElement(ActivationElement, name="relu"):
     )
     convention = "the derivative at z = 0 is 0"
 
+    at_zero: float = 0.0
+
     def __init__(self, at_zero: float = 0.0) -> None:
+        if type(at_zero) is float and not at_zero:
+            return
         self.at_zero = finite_number("relu", "at_zero", at_zero, 0.0, 1.0)
         if self.at_zero:  # then the output does not tell 0 from what lies below
             self.saves = {"z": ("z",)}

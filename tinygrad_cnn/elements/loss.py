@@ -5,7 +5,7 @@ The losses themselves stand in `loss_regression`, `loss_binary`, `loss_likelihoo
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,10 +34,12 @@ OVER_ELEMENTS = {
 }
 
 
-def require_reduction(operation: str, reduction: Any, known: Iterable[str] = OVER_ELEMENTS) -> None:
+def require_reduction(
+    operation: str, reduction: Any, known: Collection[str] = OVER_ELEMENTS
+) -> None:
     """Refuse what is no way to make one number of many losses."""
-    if reduction not in (names := tuple(known)):
-        raise OptionError(f"{operation}: reduction is one of {', '.join(names)}; got {reduction!r}")
+    if not isinstance(reduction, str) or reduction not in known:
+        raise OptionError(f"{operation}: reduction is one of {', '.join(known)}; got {reduction!r}")
 
 
 class LossElement(FunctionElement):

@@ -37,13 +37,16 @@ def any_float_type(operation: str, dtype: np.dtype[Any]) -> None:
 
 def one_float_type(operation: str, *inputs: Variable) -> None:
     """Refuse inputs of several types, or of a type that has no kernels."""
-    first = inputs[0].dtype
-    if first is _FLOAT32 or first is _FLOAT64:
-        for variable in inputs:
-            if variable.dtype is not first:
-                break
-        else:
-            return
+    try:  # the usual case, asked at every step: arrays, all of one type
+        first = inputs[0]._value.dtype
+        if first is _FLOAT32 or first is _FLOAT64:
+            for variable in inputs:
+                if variable._value.dtype is not first:
+                    break
+            else:
+                return
+    except AttributeError:  # a Scalar
+        pass
     for variable in inputs:
         if variable.dtype.kind != "f" or variable.dtype.itemsize not in (4, 8):
             raise DTypeError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.errors import OptionError, ShapeError
@@ -19,6 +19,11 @@ Margins = tuple[Pair, Pair] | str
 
 def pair(operation: str, option: str, value: int | Sequence[int], least: int) -> Pair:
     """Return an option as (down, across), both at least `least`."""
+    # Asked at every step of a training, nearly always for what is in this form.
+    if type(value) is int and value >= least:
+        return value, value
+    if type(value) is tuple and _are_integers(value) and min(value) >= least:
+        return value
     both = tuple(value) if isinstance(value, (tuple, Sequence)) else (value, value)
     if len(both) != 2 or not (is_integer(both[0], least) and is_integer(both[1], least)):
         raise OptionError(
@@ -26,6 +31,11 @@ def pair(operation: str, option: str, value: int | Sequence[int], least: int) ->
             f"(down, across); got {value}"
         )
     return int(both[0]), int(both[1])
+
+
+def _are_integers(both: Any) -> TypeGuard[Pair]:
+    """Tell whether this is a tuple of two plain integers."""
+    return type(both) is tuple and len(both) == 2 and type(both[0]) is int is type(both[1])
 
 
 def single(operation: str, option: str, value: int | Sequence[int], least: int) -> Pair:
@@ -59,6 +69,12 @@ def margins(operation: str, padding: Padding) -> Margins:
     """Return padding as ((top, bottom), (left, right)), or "same"."""
     if isinstance(padding, str):
         return _by_word(operation, padding)
+    if type(padding) is int and padding >= 0:  # asked at every step, as above
+        return (padding, padding), (padding, padding)
+    if type(padding) is tuple and len(padding) == 2:
+        down, across = padding
+        if _are_integers(down) and _are_integers(across) and min(*down, *across) >= 0:
+            return down, across
     sides = padding if isinstance(padding, (tuple, Sequence)) else (padding, padding)
     if len(sides) != 2 or not (_is_margin(sides[0]) and _is_margin(sides[1])):
         raise OptionError(

@@ -92,26 +92,26 @@ class Module:
         """Run :meth:`forward`; elements are recorded under the path of this module."""
         if _innermost.get() is None:
             self._name_parameters()
-            output = self._run(inputs)
+            scope = None
         else:
-            with Scope(self._label):
-                output = self._run(inputs)
-        if self._forward_hooks:
-            for hook in tuple(self._forward_hooks.values()):
-                replaced = hook(self, inputs, output)
-                output = output if replaced is None else replaced
-        return output
-
-    def _run(self, inputs: tuple[Any, ...]) -> Any:
+            scope = Scope(self._label)
+            scope.__enter__()
         token = _innermost.set(self)
         try:
-            return self.forward(*inputs)
+            output = self.forward(*inputs)
         except TinygradCnnError as error:
             if (path := current_scope()) and not getattr(error, "__notes__", None):
                 error.add_note(f"in the layer {path}, {self!r}")  # of a network, which one
             raise
         finally:
             _innermost.reset(token)
+            if scope is not None:
+                scope.__exit__()
+        if self._forward_hooks:
+            for hook in tuple(self._forward_hooks.values()):
+                replaced = hook(self, inputs, output)
+                output = output if replaced is None else replaced
+        return output
 
     def register_forward_hook(self, hook: ForwardHook) -> Handle:
         """Call ``hook(module, inputs, output)`` after each run; return a handle.

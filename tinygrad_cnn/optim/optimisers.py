@@ -72,7 +72,12 @@ class Optimiser:
         gradients = [g if g.flags.c_contiguous else np.ascontiguousarray(g) for g in gradients]
         ordered = [v if v.flags.c_contiguous else v.copy(order="C") for v in values]
         state = [arrays[position] for arrays in self.state.values() for position in positions]
-        self._update(dtype, *gradients, *ordered, *state)
+        try:
+            self._update(dtype, *gradients, *ordered, *state)
+        except DTypeError:
+            for parameter in trained:
+                parameter._read(type(self).__name__)  # says so where there is no memory
+            raise
         for parameter, value, result in zip(trained, values, ordered, strict=True):
             if value is not result:
                 value[...] = result
