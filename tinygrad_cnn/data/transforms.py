@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import DataError, DTypeError, OptionError, ShapeError
+from tinygrad_cnn.kernels.registry import lookup
 
 __all__ = ["Standardise", "pad", "to_float"]
 
@@ -58,8 +59,7 @@ def to_float(images: npt.NDArray[np.uint8], maximum: int = 255) -> npt.NDArray[n
             f"to_float: pixels are at most maximum; got maximum {maximum} and a pixel of "
             f"{int(images.max())}"
         )
-    # Dividing, not multiplying by 1/maximum: full pixels become exactly 1.
-    return np.divide(images, np.float32(maximum), dtype=np.float32)
+    return _normalised(images, 0.0, maximum)
 
 
 def pad(images: npt.NDArray[Any], size: int = 32) -> npt.NDArray[Any]:
@@ -182,10 +182,7 @@ class Standardise:
 
     def __call__(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return (x - mean) / deviation as float32."""
-        result: npt.NDArray[np.float32]
-        result = np.subtract(images, np.float32(self.mean), dtype=np.float32)
-        result /= np.float32(self.deviation)
-        return result
+        return _normalised(images, self.mean, self.deviation)
 
     def undo(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return x * deviation + mean as float32: the pixels again, to be looked at."""
@@ -193,6 +190,19 @@ class Standardise:
         result = np.multiply(images, np.float32(self.deviation), dtype=np.float32)
         result += np.float32(self.mean)
         return result
+
+
+def _normalised(
+    images: npt.NDArray[Any], mean: float, deviation: float
+) -> npt.NDArray[np.float32]:
+    """Return (x - mean) / deviation as float32, in one pass over the images."""
+    if images.dtype != np.uint8:
+        images = images.astype(np.float32, casting="same_kind", copy=False)
+    result = np.empty(images.shape, np.float32)
+    factors = (np.array([number], np.float32) for number in (mean, deviation))
+    kernel = lookup("normalise_images").function
+    kernel(images.reshape(-1, 1), *factors, result.reshape(-1, 1))
+    return result
 
 
 def _parts(images: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float64]]:

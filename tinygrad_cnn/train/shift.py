@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.kernels.registry import lookup
+
 __all__ = ["shifted"]
 
 
@@ -43,11 +45,12 @@ def shifted(
     """
     if most == 0:
         return images
-    count, _, height, width = images.shape
-    down, right = generator.integers(-most, most + 1, (2, count, 1))
-    rows = np.clip(np.arange(height) - down, 0, height - 1)  # (N, H)
-    columns = np.clip(np.arange(width) - right, 0, width - 1)  # (N, W)
-    image = np.arange(count)[:, None, None]
-    # Indices around the slice put the channel axis last; it goes back to its place.
-    moved = images[image, :, rows[:, :, None], columns[:, None, :]]
-    return np.ascontiguousarray(moved.transpose(0, 3, 1, 2))
+    count, channels, height, width = images.shape
+    down, right = generator.integers(-most, most + 1, (2, count))
+    corners = np.repeat(np.stack([-down, -right], 1), channels, 0)
+    planes = np.ascontiguousarray(images).reshape(count * channels, height, width, 1)
+    moved = np.empty(images.shape, images.dtype)
+    flips = np.zeros(len(planes), np.bool_)
+    kernel = lookup("crop_images", dtype=images.dtype).function
+    kernel(planes, corners, flips, True, moved.reshape(planes.shape))
+    return moved
