@@ -192,9 +192,7 @@ class Standardise:
         return result
 
 
-def _normalised(
-    images: npt.NDArray[Any], mean: float, deviation: float
-) -> npt.NDArray[np.float32]:
+def _normalised(images: npt.NDArray[Any], mean: float, deviation: float) -> npt.NDArray[np.float32]:
     """Return (x - mean) / deviation as float32, in one pass over the images."""
     if images.dtype != np.uint8:
         images = images.astype(np.float32, casting="same_kind", copy=False)
