@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.kernels.registry import lookup
+from tinygrad_cnn.data.transforms import cut_out
 
 __all__ = ["shifted"]
 
@@ -45,12 +45,5 @@ def shifted(
     """
     if most == 0:
         return images
-    count, channels, height, width = images.shape
-    down, right = generator.integers(-most, most + 1, (2, count))
-    corners = np.repeat(np.stack([-down, -right], 1), channels, 0)
-    planes = np.ascontiguousarray(images).reshape(count * channels, height, width, 1)
-    moved = np.empty(images.shape, images.dtype)
-    flips = np.zeros(len(planes), np.bool_)
-    kernel = lookup("crop_images", dtype=images.dtype).function
-    kernel(planes, corners, flips, True, moved.reshape(planes.shape))
-    return moved
+    down, right = generator.integers(-most, most + 1, (2, len(images)))
+    return cut_out(images, np.stack([-down, -right], 1), np.zeros(len(images), np.bool_), True)
