@@ -93,18 +93,13 @@ def _each_window_row(
 ) -> None:  # fmt: skip
     rows = out.shape[0] * out.shape[1]
     if fork:
-        step = _rows_of_task(out)
+        step = max(1, _TASK_VALUES // (out.shape[2] * out.shape[3]))
         for task in numba.prange((rows + step - 1) // step):
             begin = np.intp(task) * step
             end = min(rows, begin + step)
             _some_window_rows(begin, end, x, window, last, squares, down, across, out, places)
     else:
-        _some_window_rows(0, rows, x, window, last, squares, down, across, out, places)
-
-
-@compiled()
-def _rows_of_task(image: Array) -> int:
-    return max(1, _TASK_VALUES // (image.shape[2] * image.shape[3]))
+        _some_window_rows(np.intp(0), rows, x, window, last, squares, down, across, out, places)
 
 
 @compiled()
@@ -244,13 +239,14 @@ def _each_row(
 ) -> None:  # fmt: skip
     rows = len(out) * (grad.shape[1] if tiled else out.shape[1])
     if fork:
-        step = _rows_of_task(grad if tiled else out)
+        _, _, columns, channels = grad.shape if tiled else out.shape
+        step = max(1, _TASK_VALUES // (columns * channels))
         for task in numba.prange((rows + step - 1) // step):
             begin = np.intp(task) * step
             end = min(rows, begin + step)
             _some_rows(begin, end, grad, places, kh, kw, tiled, down, across, out)
     else:
-        _some_rows(0, rows, grad, places, kh, kw, tiled, down, across, out)
+        _some_rows(np.intp(0), rows, grad, places, kh, kw, tiled, down, across, out)
 
 
 @compiled()
