@@ -17,12 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.kernels.buffer_pool import empty
+from tinygrad_cnn.kernels.registry import lookup
 from tinygrad_cnn.kernels.stand_in import is_stand_in
 
 Array = npt.NDArray[Any]
 
 _TO_KERNEL = (0, 2, 3, 1)
 _TO_USER = (0, 3, 1, 2)
+_MANY = 100_000  # values up to which NumPy has rearranged them before a kernel is looked up
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def is_channels_last(array: Array) -> bool:
@@ -37,6 +40,23 @@ def contiguous(array: Array) -> Array:
     """
     if array.flags.c_contiguous or is_stand_in(array):
         return array
+    if array.ndim == 4 and array.size > _MANY and array.dtype in _FLOATS:
+        return _rearranged(array)
+    return np.ascontiguousarray(array)
+
+
+def _rearranged(array: Array) -> Array:
+    """Return a large image C-contiguous; a kernel does it where channels become last, or first."""
+    for order in (_TO_KERNEL, _TO_USER):
+        stored = array.transpose(order)
+        if stored.flags.c_contiguous:
+            pixels_first = order is _TO_KERNEL
+            rows = stored.shape[1] * (stored.shape[2] if pixels_first else 1)
+            matrices = stored.reshape(len(stored), rows, -1)
+            result = empty(array.shape, array.dtype)
+            kernel = lookup("transpose_matrices", dtype=array.dtype).function
+            kernel(matrices, result.reshape(len(stored), -1, rows))
+            return result
     return np.ascontiguousarray(array)
 
 

@@ -75,6 +75,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         "batch_norm_relu_grad_input",
     ),
     "residual": ("add_relu",),
+    "copies": ("join_channels", "slice_channels", "transpose_matrices"),
+    "images": ("normalise_images", "crop_images"),
     "dropout": ("dropout", "dropout_mask"),
     "local_response_norm": ("local_response_norm_forward", "local_response_norm_grad"),
     "affine": (
@@ -331,6 +333,9 @@ def _nothing_found(operation: str, device: str) -> str:
 def use(**named: str) -> Iterator[None]:
     """Run the named variants inside a ``with`` block.
 
+    What is named for an operation holds for the one that rectifies its result as well, if that
+    has a variant of the name and is not named itself.
+
     Examples
     --------
     >>> with use(sigmoid="reference"):
@@ -341,11 +346,22 @@ def use(**named: str) -> Iterator[None]:
         if operation not in _known():
             raise MissingKernelError(_nothing_found(operation, "cpu"))
     block = _block.get() or _Block()
-    token = _block.set(block._replace(chosen={**block.chosen, **named}))
+    chosen = {**block.chosen, **_rectifying(named), **named}
+    token = _block.set(block._replace(chosen=chosen))
     try:
         yield
     finally:
         _block.reset(token)
+
+
+def _rectifying(named: Mapping[str, str]) -> dict[str, str]:
+    """Return what variants of unfused operations mean for the fused ones."""
+    fused = {name.replace("_forward", "_relu_forward"): name for name in named}
+    return {
+        operation: named[name]
+        for operation, name in fused.items()
+        if any(kernel.variant == named[name] for kernel in variants(operation))
+    }
 
 
 @contextmanager

@@ -208,7 +208,8 @@ class ArrayDevice(Device):
 
     def blend(self, average: Any, value: Any, share: float, factor: float = 1.0) -> None:
         """Move a running average towards factor · value, in place."""
-        average[...] = (1.0 - share) * average + share * factor * value
+        average *= 1.0 - share
+        average += share * factor * value
 
     def keep_mask(self, shape: Shape, p: float, generator: np.random.Generator) -> Any:
         """Draw truth values that are false with probability p.

@@ -39,7 +39,6 @@ STATISTICS, PLAIN, RECTIFIED = range(3)
 _LANES = 64  # values in a run, at most, where a pixel has fewer
 _BLOCK_VALUES = 32 * 1024  # values in a block, about ...
 _BLOCK_RUNS = 64  # ... and runs, at least
-_SHIFT_VALUES = 512  # values whose mean shifts the first block, where a run has fewer
 _PARTIAL_RUNS = 32  # runs that are added up before their sum is added to that of the block
 _SLOTS = 32  # slots, at most
 _FORK = 100_000  # values below which a fork could gain less than 0.05 ms
@@ -110,7 +109,8 @@ def _sum_slot(
     width, size, blocks, slots, slot_blocks = deal
     channels = first_sums.size // slots
     padded = lane_rows(x, width)
-    table = np.empty(3 * padded, x.dtype)  # shift, and the sums of a block
+    table = np.empty(3 * padded, x.dtype)  # shift, and the sums of a block by lanes
+    low, high = np.empty(channels), np.empty(channels)  # and by channels
     firsts = first_sums[slot * channels : (slot + 1) * channels]
     seconds = second_sums[slot * channels : (slot + 1) * channels]
     for c in range(channels):
@@ -121,8 +121,7 @@ def _sum_slot(
         begin, end = block * size, min(x.size, (block + 1) * size)
         if mode == STATISTICS:
             if block == start:
-                few = max(width, _SHIFT_VALUES // channels * channels)
-                _mean_of_run(x, begin, min(end, begin + few), table, channels)
+                _mean_of_run(x, begin, min(end, begin + width), table, channels)
             elif block == start + 1:
                 for c in range(channels):
                     table[c] = firsts[c]
@@ -138,9 +137,8 @@ def _sum_slot(
                 _add_products(x, grad, a, at, runs, used, width, mode == RECTIFIED, table, padded)
             at += runs * width
             runs, used = 1, end - at
-        low, high = table[padded : padded + width], table[2 * padded : 2 * padded + width]
-        _fold(low, channels)
-        _fold(high, channels)
+        _fold(table[padded : padded + width], low)
+        _fold(table[2 * padded : 2 * padded + width], high)
         if mode == STATISTICS:
             before, count = (begin - start * size) // channels, (end - begin) // channels
             _join(before, count, table, low, high, firsts, seconds)
@@ -161,14 +159,12 @@ def _mean_of_run(x: Array, begin: int, end: int, shift: Array, channels: int) ->
 
 
 @compiled()
-def _fold(sums: Array, channels: int) -> None:
-    """Add up the lanes of each channel, into the first of them."""
-    half = sums.size // 2
-    while half >= channels:
-        near, far = sums[:half], sums[half : 2 * half]
-        for k in range(half):
-            near[k] += far[k]
-        half //= 2
+def _fold(by_lane: Array, totals: Array) -> None:
+    """Add up the lanes of each channel, exactly: about a distant shift their sums are large."""
+    totals[:] = 0
+    for pixel in range(0, by_lane.size, totals.size):
+        for c in range(totals.size):
+            totals[c] += by_lane[pixel + c]
 
 
 @compiled()
@@ -179,7 +175,7 @@ def _join(
     """Join the sums of a block to the mean and the squared deviations of `before` pixels."""
     share, inverse = count / (before + count), 1.0 / count
     for c in range(means.size):
-        total = np.float64(totals[c])
+        total = totals[c]
         deviation = powers[c] - total * total * inverse
         deviation = 0.0 if deviation < 0 else deviation  # by rounding, where all are equal
         distance = shift[c] + total * inverse - means[c]

@@ -47,13 +47,16 @@ def _max_forward(
 def _max_row(task: int, x: Array, window: Window, last: bool, out: Array, winners: Array) -> None:
     """Fill one row of one image.
 
-    While a window is searched, the winner is noted as a narrow integer, its distance from the
-    first tap: the compiler then treats as many of these at once as it treats values.
+    While a window is searched, the winner is noted as a narrow integer, the number of its tap:
+    the compiler then treats as many of these at once as it treats values. (Its distance from
+    the first tap would be as good a note, but need not fit where a window is widely dilated.)
     """
     kh, kw, sh, sw, ph, pw, dh, dw = window[:8]
     _, height, width, channels = x.shape
     n, i = task // out.shape[1], task % out.shape[1]
-    noted = np.empty(channels, np.int32)
+    noted, distances = np.empty(channels, np.int32), np.empty(kh * kw, np.intp)
+    for tap in range(kh * kw):
+        distances[tap] = tap // kw * dh * width + tap % kw * dw
     for j in range(out.shape[2]):
         best, winner = out[n, i, j], winners[n, i, j]
         top, left, empty = i * sh - ph, j * sw - pw, True
@@ -64,7 +67,7 @@ def _max_row(task: int, x: Array, window: Window, last: bool, out: Array, winner
                 if left + v * dw < 0 or left + v * dw >= width:
                     continue
                 pixel = x[n, top + u * dh, left + v * dw]
-                place = np.int32(u * dh * width + v * dw)
+                place = np.int32(u * kw + v)
                 if empty:
                     for c in range(channels):
                         best[c], noted[c] = pixel[c], place
@@ -83,7 +86,7 @@ def _max_row(task: int, x: Array, window: Window, last: bool, out: Array, winner
                         noted[c] = place if wins else noted[c]
         first = top * width + left
         for c in range(channels):
-            winner[c] = first + noted[c]
+            winner[c] = first + distances[noted[c]]
 
 
 @implements("max_pool2d_scatter", device="cpu", variant="direct")

@@ -28,6 +28,7 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 _FORK = 100_000  # values to touch; below, a fork and join cost more than they save
+_TASK_VALUES = 4 * 1024  # values of the smaller image in a task, about
 
 _numbers: dict[Window, Array] = {}
 
@@ -63,7 +64,12 @@ def _largest(x: Array, window: Array, last: bool, fork: bool, out: Array, places
     tables = np.empty((2, max(out.shape[1:3]), 3), np.intp)
     for axis in range(2):  # down, then across
         _taps_inside(x, out, window, axis, tables[axis])
-    _each_window_row(x, window, last, fork, tables[0], tables[1], out, places)
+    kh, kw = window[0], window[1]
+    squares = kh == kw == 2
+    for axis in range(2):
+        for k in range(out.shape[1 + axis]):
+            squares = squares and tables[axis, k, 1] == 0 and tables[axis, k, 2] == 2
+    _each_window_row(x, window, last, squares, fork, tables[0], tables[1], out, places)
 
 
 @compiled()
@@ -82,16 +88,62 @@ def _taps_inside(x: Array, out: Array, window: Array, axis: int, table: Array) -
 
 @compiled(parallel=True)
 def _each_window_row(
-    x: Array, window: Array, last: bool, fork: bool, down: Array, across: Array, out: Array,
-    places: Array,
+    x: Array, window: Array, last: bool, squares: bool, fork: bool, down: Array, across: Array,
+    out: Array, places: Array,
 ) -> None:  # fmt: skip
     rows = out.shape[0] * out.shape[1]
     if fork:
-        for row in numba.prange(rows):
-            _window_row(np.intp(row), x, window, last, down, across, out, places)
+        step = max(1, _TASK_VALUES // (out.shape[2] * out.shape[3]))
+        for task in numba.prange((rows + step - 1) // step):
+            begin = np.intp(task) * step
+            end = min(rows, begin + step)
+            _some_window_rows(begin, end, x, window, last, squares, down, across, out, places)
     else:
-        for row in range(rows):
+        _some_window_rows(np.intp(0), rows, x, window, last, squares, down, across, out, places)
+
+
+@compiled()
+def _some_window_rows(
+    begin: int, end: int, x: Array, window: Array, last: bool, squares: bool, down: Array,
+    across: Array, out: Array, places: Array,
+) -> None:  # fmt: skip
+    for row in range(begin, end):
+        if squares:
+            _square_row(row, x, window, last, down, across, out, places)
+        else:
             _window_row(row, x, window, last, down, across, out, places)
+
+
+@compiled()
+def _square_row(
+    task: int, x: Array, window: Array, last: bool, down: Array, across: Array, out: Array,
+    places: Array,
+) -> None:  # fmt: skip
+    """Fill one row of one image where all windows are 2x2 and inside: no loops over taps."""
+    _, height, width, channels = x.shape
+    _, out_height, out_width, _ = out.shape
+    n, i = task // out_height, task % out_height
+    image = address(x, (n * height + down[i, 0]) * width * channels)
+    target = address(out, task * out_width * channels)
+    noted = address(places, task * out_width * channels)
+    step, right, under = lanes_one(image), window[7] * channels, window[6] * width * channels
+    like = spread_one(image, 0)
+    first_tap, second_tap = spread_beside(noted, 0, like), spread_beside(noted, 1, like)
+    third_tap, fourth_tap = spread_beside(noted, 2, like), spread_beside(noted, 3, like)
+    for c in range(0, channels, step):
+        inside = first_one(image, channels - c)
+        for j in range(out_width):
+            at = across[j, 0] * channels + c
+            above, beside = load_masked(image, at, inside), load_masked(image, at + right, inside)
+            wins = _wins(beside, above, last)
+            above, number = select(wins, beside, above), select(wins, second_tap, first_tap)
+            at += under
+            below, beside = load_masked(image, at, inside), load_masked(image, at + right, inside)
+            wins = _wins(beside, below, last)
+            below, other = select(wins, beside, below), select(wins, fourth_tap, third_tap)
+            wins = _wins(below, above, last)
+            store_masked(select(wins, below, above), target, j * channels + c, inside)
+            store_masked(select(wins, other, number), noted, j * channels + c, inside)
 
 
 @compiled()
@@ -187,22 +239,26 @@ def _each_row(
 ) -> None:  # fmt: skip
     rows = len(out) * (grad.shape[1] if tiled else out.shape[1])
     if fork:
-        for row in numba.prange(rows):
-            _some_row(np.intp(row), grad, places, kh, kw, tiled, down, across, out)
+        _, _, columns, channels = grad.shape if tiled else out.shape
+        step = max(1, _TASK_VALUES // (columns * channels))
+        for task in numba.prange((rows + step - 1) // step):
+            begin = np.intp(task) * step
+            end = min(rows, begin + step)
+            _some_rows(begin, end, grad, places, kh, kw, tiled, down, across, out)
     else:
-        for row in range(rows):
-            _some_row(row, grad, places, kh, kw, tiled, down, across, out)
+        _some_rows(np.intp(0), rows, grad, places, kh, kw, tiled, down, across, out)
 
 
 @compiled()
-def _some_row(
-    row: int, grad: Array, places: Array, kh: int, kw: int, tiled: bool, down: Array,
-    across: Array, out: Array,
+def _some_rows(
+    begin: int, end: int, grad: Array, places: Array, kh: int, kw: int, tiled: bool,
+    down: Array, across: Array, out: Array,
 ) -> None:  # fmt: skip
-    if tiled:
-        _tile_row(row, grad, places, kh, kw, out)
-    else:
-        _pixel_row(row, grad, places, kw, down, across, out)
+    for row in range(begin, end):
+        if tiled:
+            _tile_row(row, grad, places, kh, kw, out)
+        else:
+            _pixel_row(row, grad, places, kw, down, across, out)
 
 
 @compiled()
@@ -221,6 +277,16 @@ def _tile_row(task: int, grad: Array, places: Array, kh: int, kw: int, out: Arra
         for at in range(c, out_width * channels, channels):
             signal, winner = load_masked(signals, at, inside), load_masked(noted, at, inside)
             begin, tap = at + (at - c) * (kw - 1), 0
+            if kh == 2 and kw == 2:  # the usual case, without loops
+                won = winner == spread_beside(noted, 0, zeros)
+                store_masked(select(won, signal, zeros), target, begin, inside)
+                won = winner == spread_beside(noted, 1, zeros)
+                store_masked(select(won, signal, zeros), target, begin + channels, inside)
+                won = winner == spread_beside(noted, 2, zeros)
+                store_masked(select(won, signal, zeros), target, begin + pitch, inside)
+                won = winner == spread_beside(noted, 3, zeros)
+                store_masked(select(won, signal, zeros), target, begin + pitch + channels, inside)
+                continue
             for _ in range(kh):
                 for pixel in range(begin, begin + kw * channels, channels):
                     won = winner == spread_beside(noted, tap, zeros)

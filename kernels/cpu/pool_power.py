@@ -1,9 +1,11 @@
 """Lp pooling, the p-norm of each window, and its adjoint; images are (N, H, W, C).
 
 Values are divided by the largest of their window before they are raised to the power, so
-that neither 1e30 to the tenth overflows nor 1e-30 vanishes.
+that neither 1e30 to the tenth overflows nor 1e-30 vanishes. Rows of the result go to several
+threads; in the adjoint, where windows may overlap, whole images do.
 """
 
+import numba
 import numpy as np
 
 from tinygrad_cnn.kernels.cpu.memory import read_only
@@ -12,11 +14,14 @@ from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
+_FORK = 20_000  # values to touch; each costs a division and a power
+
 
 @implements("lp_pool2d_forward", device="cpu", variant="direct")
 def lp_pool2d_forward(x: Array, p: float, window: Window, out: Array) -> None:
     """out[n,i,j,c] = (Σ |x|^p under the window)^(1/p)."""
-    _lp_forward(read_only(x).reshape(x.shape), out.dtype.type(p), Window(*window), out)
+    fork = out.size * window.kh * window.kw > _FORK
+    _lp_forward(read_only(x).reshape(x.shape), out.dtype.type(p), Window(*window), fork, out)
 
 
 @compiled()
@@ -29,13 +34,25 @@ def _power(base: float, p: float) -> float:
     return base**p
 
 
+@compiled(parallel=True)
+def _lp_forward(x: Array, p: float, window: Window, fork: bool, out: Array) -> None:
+    rows = out.shape[0] * out.shape[1]
+    if fork:
+        for row in numba.prange(rows):
+            _lp_row(np.intp(row), x, p, window, out)
+    else:
+        for row in range(rows):
+            _lp_row(row, x, p, window, out)
+
+
 @compiled()
-def _lp_forward(x: Array, p: float, window: Window, out: Array) -> None:
+def _lp_row(task: int, x: Array, p: float, window: Window, out: Array) -> None:
     kh, kw, sh, sw, ph, pw, dh, dw = window[:8]
     _, height, width, channels = x.shape
     zero, one = out.dtype.type(0), out.dtype.type(1)
     largest, plain = np.empty(channels, out.dtype), np.empty(channels, out.dtype)
-    for n, i, j in np.ndindex(out.shape[:3]):
+    n, i = task // out.shape[1], task % out.shape[1]
+    for j in range(out.shape[2]):
         norm = out[n, i, j]
         top, left = i * sh - ph, j * sw - pw
         for c in range(channels):
@@ -69,16 +86,31 @@ def lp_pool2d_grad_input(
     """Add δ · (|x| / y)^(p-1) sign(x) of each window to its pixels; nothing where y = 0."""
     images, norms = read_only(x).reshape(x.shape), read_only(y).reshape(y.shape)
     flat = read_only(grad).reshape(grad.shape)
-    _lp_grad_input(flat, images, norms, out.dtype.type(p), Window(*window), out)
+    fork = grad.size * window.kh * window.kw > _FORK
+    _lp_grad_input(flat, images, norms, out.dtype.type(p), Window(*window), fork, out)
+
+
+@compiled(parallel=True)
+def _lp_grad_input(
+    grad: Array, x: Array, y: Array, p: float, window: Window, fork: bool, out: Array
+) -> None:
+    if fork:
+        for n in numba.prange(len(out)):
+            _lp_grad_image(np.intp(n), grad, x, y, p, window, out)
+    else:
+        for n in range(len(out)):
+            _lp_grad_image(n, grad, x, y, p, window, out)
 
 
 @compiled()
-def _lp_grad_input(grad: Array, x: Array, y: Array, p: float, window: Window, out: Array) -> None:
+def _lp_grad_image(
+    n: int, grad: Array, x: Array, y: Array, p: float, window: Window, out: Array
+) -> None:
     kh, kw, sh, sw, ph, pw, dh, dw = window[:8]
     _, height, width, channels = x.shape
     one = out.dtype.type(1)
-    out.reshape(-1)[:] = 0
-    for n, i, j in np.ndindex(grad.shape[:3]):
+    out[n].reshape(-1)[:] = 0
+    for i, j in np.ndindex(grad.shape[1:3]):
         signal, norm = grad[n, i, j], y[n, i, j]
         top, left = i * sh - ph, j * sw - pw
         for u in range(kh):

@@ -24,7 +24,9 @@ _FORK = 100_000  # values below which a fork could gain less than 0.05 ms
 
 @implements("add_relu", device="cpu", variant="direct")
 def add_relu(x: Array, y: Array, out: Array) -> None:
-    """out = max(0, x + y), all of one shape; NaN stays NaN."""
+    """out = max(0, x + y), where x and y broadcast; NaN stays NaN."""
+    if not x.shape == y.shape == out.shape:
+        x, y = (np.ascontiguousarray(np.broadcast_to(each, out.shape)) for each in (x, y))
     _add_relu(out.size > _FORK, frozen(x), frozen(y), out.ravel())
 
 

@@ -17,6 +17,7 @@ from numba import prange, types
 from numba.extending import intrinsic
 
 from tinygrad_cnn.kernels.jit import address_of, compiled
+from tinygrad_cnn.kernels.layout import Array
 
 #: From this many values on a call is shared between threads, if a value costs as much as in an
 #: addition; where it costs c times that, from a c-th of them on. Waking the threads up takes
@@ -108,3 +109,18 @@ def run_tasks(task: int, table: int, count: int) -> None:
     """
     for k in prange(count):
         call_task(task, table, k)
+
+
+@compiled()
+def run_in_order(task: int, table: int, count: int) -> None:
+    """Call task(table, k) for k = 0 … count - 1, on the thread that asks."""
+    for k in range(count):
+        call_task(task, table, k)
+
+
+def run(task: int, table: Array, count: int, work: int) -> None:
+    """Call task(table, k) for k = 0 … count - 1, on all threads where the work is large.
+
+    Work is counted in values that cost as much as those of an addition.
+    """
+    (run_tasks if work > _FORK else run_in_order)(task, table.ctypes.data, count)

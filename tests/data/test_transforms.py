@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_cnn.data import Standardise, pad, to_float
+from tinygrad_cnn.data import Standardise, crop_and_flip, pad, to_float
 from tinygrad_cnn.errors import DataError, DTypeError, OptionError, ShapeError
 
 PIXELS = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
@@ -73,7 +73,32 @@ def test_no_transform_changes_or_shares_its_input(transform):
     np.testing.assert_array_equal(pixels, PIXELS)
 
 
+def test_each_image_is_cut_out_of_itself_with_a_border_or_of_its_mirror_image():
+    images = np.random.default_rng(0).integers(1, 256, (400, 3, 6, 5)).astype(np.uint8)
+    kept = images.copy()
+    cut = crop_and_flip(images, 1, np.random.default_rng(1))
+    np.testing.assert_array_equal(images, kept)
+    assert (cut.shape, cut.dtype) == (images.shape, images.dtype)
+    wide = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    found = np.zeros((3, 3, 2), int)
+    for top, left, flip in np.ndindex(found.shape):
+        window = wide[:, :, top : top + 6, left : left + 5]
+        window = window[..., ::-1] if flip else window
+        found[top, left, flip] = (window == cut).all((1, 2, 3)).sum()
+    assert found.sum() == 400  # each one in one way, and all ways about equally often
+    assert 8 <= found.min() <= found.max() <= 45
+
+
+def test_equal_generators_cut_out_equal_windows_and_another_layout_changes_nothing():
+    images = np.random.default_rng(0).random((9, 2, 4, 7), np.float32)
+    first = crop_and_flip(images, 3, np.random.default_rng(5))
+    turned = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(crop_and_flip(turned, 3, np.random.default_rng(5)), first)
+
+
 REFUSALS = [
+    (lambda: crop_and_flip(PIXELS[0], 1, None), ShapeError, r"\(N, C, H, W\); got \(1, 16, 16\)"),
+    (lambda: crop_and_flip(PIXELS, -1, None), OptionError, "crop_and_flip: border .*; got -1"),
     (lambda: to_float(np.ones(3, np.float32)), DTypeError, "to_float: .*uint8.*; got float32"),
     (lambda: to_float(PIXELS, 0), OptionError, "to_float: maximum .* 1 to 255; got 0"),
     (lambda: to_float(PIXELS, 256), OptionError, "to_float: maximum .* 1 to 255; got 256"),

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+import tinygrad_cnn as tg
+from tinygrad_cnn import functional as F
 from tinygrad_cnn import kernels
 from tinygrad_cnn.errors import DeviceError, DTypeError
-from tinygrad_cnn.kernels.cpu import array_object
+from tinygrad_cnn.kernels.cpu import array_object, loops
 
 
 def subtract(x, y, out) -> np.ndarray:
@@ -83,3 +85,34 @@ def test_updates_of_arrays_that_do_not_fit_are_refused_and_nothing_changes() -> 
             update(*rates, good, bad, parameter, parameter, parameter, parameter)
         assert parameter.tolist() == [1.0] * 4
     update(*rates)  # of nothing
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        F.relu,
+        lambda z: F.relu(z, at_zero=0.5),
+        F.leaky_relu,
+        F.elu,
+        F.softplus,
+        F.hardsigmoid,
+        F.sigmoid,
+        F.tanh,
+        F.scaled_tanh,
+        F.abs,
+        lambda z: F.binary_cross_entropy_with_logits(z, tg.zeros(4, 6)),
+        lambda z: F.mse_loss(z, tg.zeros(4, 6)),
+    ],
+)
+def test_what_elements_hand_over_runs_in_the_compiled_loops(function, monkeypatch):
+    declined, run = [], loops.run
+
+    def watched(*facts):
+        status = run(*facts)
+        declined.append(status == loops.DECLINED)
+        return status
+
+    monkeypatch.setattr(loops, "run", watched)
+    function(tg.Tensor(np.ones((4, 6), np.float32), requires_grad=True)).sum().backward()
+    assert declined
+    assert not any(declined)

@@ -92,6 +92,10 @@ def test_variants_come_in_rank_order_and_use_ends_with_its_block():
     ]
     with kernels.use(conv2d_forward="im2col"):
         assert kernels.lookup("conv2d_forward").variant == "im2col"
+        assert kernels.lookup("conv2d_relu_forward").variant == "im2col"
+        with kernels.use(conv2d_relu_forward="direct"):
+            assert kernels.lookup("conv2d_forward").variant == "im2col"
+            assert kernels.lookup("conv2d_relu_forward").variant == "direct"
     assert kernels.lookup("conv2d_forward").variant == "direct"
 
 

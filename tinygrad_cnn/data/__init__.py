@@ -12,7 +12,7 @@
 `digits`         1,797 handwritten digits that come with the package
 `mnist`          MNIST and Fashion-MNIST: found, fetched, checked
 `idx`            reader of the file format of both
-`transforms`     to_float, pad, Standardise
+`transforms`     to_float, pad, crop_and_flip, Standardise
 ===============  ====================================================================
 """
 
@@ -36,7 +36,7 @@ from tinygrad_cnn.data.mnist import (
     load_idx_source,
     load_mnist,
 )
-from tinygrad_cnn.data.transforms import Standardise, pad, to_float
+from tinygrad_cnn.data.transforms import Standardise, crop_and_flip, pad, to_float
 from tinygrad_cnn.errors import OptionError, unknown_name
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "IdxSource",
     "Split",
     "Standardise",
+    "crop_and_flip",
     "load",
     "load_digits",
     "load_idx_source",

@@ -1,6 +1,7 @@
 """From pixels as published to the numbers a network is fed with.
 
-All of it is deterministic, takes arrays and returns new ones.
+All of it takes arrays and returns new ones. Only :func:`crop_and_flip` draws, from the generator
+that it is given.
 """
 
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import DataError, DTypeError, OptionError, ShapeError
+from tinygrad_cnn.kernels.registry import lookup
 
-__all__ = ["Standardise", "pad", "to_float"]
+__all__ = ["Standardise", "crop_and_flip", "pad", "to_float"]
 
 # Sums run over this many images at a time, so that the float64 copies which make them
 # exact stay small beside the images themselves.
@@ -58,8 +60,7 @@ def to_float(images: npt.NDArray[np.uint8], maximum: int = 255) -> npt.NDArray[n
             f"to_float: pixels are at most maximum; got maximum {maximum} and a pixel of "
             f"{int(images.max())}"
         )
-    # Dividing, not multiplying by 1/maximum: full pixels become exactly 1.
-    return np.divide(images, np.float32(maximum), dtype=np.float32)
+    return _normalised(images, 0.0, maximum)
 
 
 def pad(images: npt.NDArray[Any], size: int = 32) -> npt.NDArray[Any]:
@@ -106,6 +107,84 @@ def pad(images: npt.NDArray[Any], size: int = 32) -> npt.NDArray[Any]:
         )
     borders = [(0, 0)] * (images.ndim - 2) + [(rows // 2,) * 2, (columns // 2,) * 2]
     return np.pad(images, borders)
+
+
+def crop_and_flip(
+    images: npt.NDArray[Any], border: int, generator: np.random.Generator
+) -> npt.NDArray[Any]:
+    """Cut each image out of itself with a border of zeros, at a random place, or its mirror image.
+
+    The augmentation that CIFAR-10 is trained with, border 4: what is shown a little higher, or
+    looks to the other side, is of the same class. Not for digits, which have no mirror image.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, C, H, W)
+    border : int, in pixels
+        On each side; an image moves by up to so many pixels down, up, right and left.
+    generator : numpy.random.Generator
+        Draws the places, all equally likely, and then with probability 1/2 the mirror images.
+
+    Returns
+    -------
+    ndarray, shape (N, C, H, W), the same dtype
+
+    Raises
+    ------
+    ShapeError
+        If images do not have four axes.
+    OptionError
+        If the border is negative.
+
+    References
+    ----------
+    .. [1] K. He et al., "Deep residual learning for image recognition", CVPR 2016, section 4.2.
+
+    Examples
+    --------
+    >>> image = np.arange(9).reshape(1, 1, 3, 3)
+    >>> crop_and_flip(image, 1, np.random.default_rng(3))[0, 0]  # up, right, and mirrored
+    array([[4, 3, 0],
+           [7, 6, 0],
+           [0, 0, 0]])
+    """
+    if images.ndim != 4:
+        raise ShapeError(f"crop_and_flip: images have shape (N, C, H, W); got {images.shape}")
+    if border < 0:
+        raise OptionError(f"crop_and_flip: border is a number of pixels, 0 or more; got {border}")
+    corners = generator.integers(-border, border + 1, (len(images), 2))
+    return cut_out(images, corners, generator.random(len(images)) < 0.5)
+
+
+def cut_out(
+    images: npt.NDArray[Any],
+    corners: npt.NDArray[Any],
+    flips: npt.NDArray[np.bool_],
+    repeat: bool = False,
+) -> npt.NDArray[Any]:
+    """Cut a window of its own size out of each image.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, C, H, W)
+    corners : array of int, shape (N, 2)
+        Row and column of the pixel that becomes the upper left one; it may lie outside.
+    flips : array of bool, shape (N,)
+        Which windows are mirrored, left and right exchanged.
+    repeat : bool
+        Repeat the nearest pixel outside of an image, where else there are zeros.
+
+    Returns
+    -------
+    ndarray, shape (N, C, H, W), C-contiguous
+    """
+    count, channels, height, width = images.shape
+    planes = np.ascontiguousarray(images).reshape(count * channels, height, width, 1)
+    windows = np.empty(images.shape, images.dtype)
+    corners, flips = (np.repeat(each, channels, 0) for each in (corners, flips))
+    kernel = lookup("crop_images", dtype=images.dtype).function
+    kernel(planes, corners, flips, repeat, windows.reshape(planes.shape))
+    return windows
 
 
 @dataclass(frozen=True)
@@ -182,10 +261,7 @@ class Standardise:
 
     def __call__(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return (x - mean) / deviation as float32."""
-        result: npt.NDArray[np.float32]
-        result = np.subtract(images, np.float32(self.mean), dtype=np.float32)
-        result /= np.float32(self.deviation)
-        return result
+        return _normalised(images, self.mean, self.deviation)
 
     def undo(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return x * deviation + mean as float32: the pixels again, to be looked at."""
@@ -193,6 +269,17 @@ class Standardise:
         result = np.multiply(images, np.float32(self.deviation), dtype=np.float32)
         result += np.float32(self.mean)
         return result
+
+
+def _normalised(images: npt.NDArray[Any], mean: float, deviation: float) -> npt.NDArray[np.float32]:
+    """Return (x - mean) / deviation as float32, in one pass over the images."""
+    if images.dtype != np.uint8:
+        images = images.astype(np.float32, casting="same_kind", copy=False)
+    result = np.empty(images.shape, np.float32)
+    factors = (np.array([number], np.float32) for number in (mean, deviation))
+    kernel = lookup("normalise_images").function
+    kernel(images.reshape(-1, 1), *factors, result.reshape(-1, 1))
+    return result
 
 
 def _parts(images: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float64]]:

@@ -11,6 +11,7 @@ from tinygrad_cnn.elements.arithmetic import CastElement
 from tinygrad_cnn.elements.requirements import normalise_axis, require_variables
 from tinygrad_cnn.elements.shape import IndexElement, unsqueeze
 from tinygrad_cnn.errors import DeviceError, DTypeError, OptionError, ShapeError
+from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
 
@@ -47,7 +48,14 @@ class ConcatenateElement(ArrayElement, name="concatenate"):
             )
 
     def forward(self, *values: Any) -> Any:
-        return self.device.xp.concatenate(values, axis=self.dim)
+        if self.dim != 1 or not all(map(layout.is_channels_last, values)):
+            return self.device.xp.concatenate(values, axis=self.dim)
+        n, _, h, w = values[0].shape
+        shape = n, sum(x.shape[1] for x in values), h, w
+        out = self.device.empty_activation(shape, values[0].dtype)
+        arrays = map(layout.channels_last, (*values, out))
+        self.device.kernel("join_channels", out.dtype).function(*arrays)
+        return out
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         parts: list[Variable | None] = []

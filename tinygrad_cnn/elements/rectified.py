@@ -77,12 +77,6 @@ class AddReluElement(RectifiedElement, AddElement, ArrayElement, name="add_relu"
         one_float_type("add_relu", x, y)
         super().check(x, y)
 
-    def forward(self, x: Any, y: Any) -> Any:
-        elementwise = self.device.elementwise
-        if x.shape == y.shape:
-            return elementwise("add_relu", x, y)
-        return elementwise("relu", elementwise("add", x, y))  # where operands repeat
-
 
 def add_relu(x: Any, y: Any) -> Any:
     """Add two tensors and rectify the sum in one pass over memory, ``a = max(0, x + y)``.

@@ -151,4 +151,4 @@ def constants(value: Any, numbers: Sequence[float]) -> tuple[Any, ...]:
         return ()
     if isinstance(value, float):
         return tuple(numbers)
-    return tuple(value.dtype.type(number) for number in numbers)
+    return tuple(np.asarray(number, value.dtype) for number in numbers)

@@ -104,7 +104,27 @@ class IndexElement(ArrayElement, name="index"):
 
     def forward(self, x: Any) -> Any:
         # Copied: a later change of x in place must not reach back into this value.
-        return self.device.xp.array(x[self.key])
+        picked = x[self.key]
+        if self._picks_channels(picked, x) and layout.is_channels_last(x):
+            out = self.device.empty_activation(picked.shape, x.dtype)
+            kernel = self.device.kernel("slice_channels", x.dtype).function
+            first = self.key[1].indices(x.shape[1])[0]
+            kernel(layout.channels_last(x), first, layout.channels_last(out))
+            return out
+        return self.device.xp.array(picked)
+
+    def _picks_channels(self, picked: Any, x: Any) -> bool:
+        """Tell whether neighbouring channels of whole images are what the key picks."""
+        n, _, h, w = x.shape if picked.ndim == x.ndim == 4 else (None,) * 4
+        return (
+            picked.size > 0
+            and isinstance(self.key, tuple)
+            and len(self.key) > 1
+            and all(isinstance(part, slice) for part in self.key)
+            and self.key[1].step in (None, 1)
+            and (picked.shape[0], *picked.shape[2:]) == (n, h, w)
+            and picked.strides == x.strides
+        )
 
     def backward(self, signal: Variable) -> Variable:
         return PlaceElement(self.key, self.inputs[0].shape)(signal)

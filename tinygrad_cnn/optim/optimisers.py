@@ -65,19 +65,14 @@ class Optimiser:
     def _step_together(self, dtype: np.dtype[Any], positions: list[int]) -> None:
         """Change the parameters of one type at some positions in one pass."""
         trained = [self.parameters[position] for position in positions]
-        trained[0].numpy()  # refuses those that have a shape and no values
+        trained[0]._read(type(self).__name__)  # refuses those that have a shape and no values
         values = [parameter._value for parameter in trained]
         gradients = [parameter._grad._value for parameter in trained]  # type: ignore[union-attr]
         # Kernels take arrays in C order; what lies otherwise is copied, and parameters back.
         gradients = [g if g.flags.c_contiguous else np.ascontiguousarray(g) for g in gradients]
         ordered = [v if v.flags.c_contiguous else v.copy(order="C") for v in values]
         state = [arrays[position] for arrays in self.state.values() for position in positions]
-        try:
-            self._update(dtype, *gradients, *ordered, *state)
-        except DTypeError:
-            for parameter in trained:
-                parameter._read(type(self).__name__)  # says so where there is no memory
-            raise
+        self._update(dtype, *gradients, *ordered, *state)
         for parameter, value, result in zip(trained, values, ordered, strict=True):
             if value is not result:
                 value[...] = result

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.data.transforms import cut_out
+
 __all__ = ["shifted"]
 
 
@@ -43,11 +45,5 @@ def shifted(
     """
     if most == 0:
         return images
-    count, _, height, width = images.shape
-    down, right = generator.integers(-most, most + 1, (2, count, 1))
-    rows = np.clip(np.arange(height) - down, 0, height - 1)  # (N, H)
-    columns = np.clip(np.arange(width) - right, 0, width - 1)  # (N, W)
-    image = np.arange(count)[:, None, None]
-    # Indices around the slice put the channel axis last; it goes back to its place.
-    moved = images[image, :, rows[:, :, None], columns[:, None, :]]
-    return np.ascontiguousarray(moved.transpose(0, 3, 1, 2))
+    down, right = generator.integers(-most, most + 1, (2, len(images)))
+    return cut_out(images, np.stack([-down, -right], 1), np.zeros(len(images), np.bool_), True)

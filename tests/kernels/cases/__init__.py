@@ -11,13 +11,27 @@ from typing import Any
 
 import numpy as np
 
-from . import affine, conv, distances, elementwise, loss, norm, optimiser, pool, softmax
+from . import (
+    affine,
+    conv,
+    copies,
+    distances,
+    elementwise,
+    images,
+    loss,
+    norm,
+    optimiser,
+    pool,
+    softmax,
+)
 from .case import Case
 from .elementwise import BINARY, UNARY
 
 __all__ = ["BINARY", "FAMILIES", "UNARY", "Case", "all_cases"]
 
-FAMILIES = (conv, pool, affine, softmax, loss, distances, optimiser, elementwise, norm)
+FAMILIES = (
+    conv, pool, affine, softmax, loss, distances, optimiser, elementwise, norm, copies, images
+)  # fmt: skip
 SEED = 20240607
 
 

@@ -43,6 +43,8 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         arguments = (grad, a, x, mean, variance, 0.1)
         yield Case("batch_norm_relu_grad_sums", label, arguments, vector * 2, terms=50 * pixels)
         yield Case("add_relu", label, (grad, values(*shape)), same)
+        yield Case("add_relu", f"{label} and channels", (grad, values(channels)), same)
+        yield Case("add_relu", f"number and {label}", (values(1), grad), same)
     for shape, size, beta in NEIGHBOURS:
         x, grad, same = values(*shape), values(*shape), ((shape, dtype),)
         numbers = (size, 0.5, beta, 2.0)

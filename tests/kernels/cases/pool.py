@@ -20,6 +20,9 @@ POOL = (
     (2, 5, 6, 2, Window(2, 3, 2, 2, eh=1, ew=1)),  # the last windows reach beyond
     (2, 7, 5, 65, Window(2, 2, 2, 2)),  # a row and a column that no window reaches
     (1, 6, 6, 20, Window(2, 3, 2, 3)),
+    (2, 5, 6, 3, Window(2, 2)),  # four taps: overlapping, dilated, and some outside
+    (1, 6, 7, 17, Window(2, 2, 2, 3, dh=2, dw=3)),
+    (1, 5, 4, 4, Window(2, 2, 2, 2, 1, 1)),
     (0, 4, 4, 2, Window(2, 2, 2, 2)),
 )
 # N, H, W, C, rows, columns: lines (first, end, size)

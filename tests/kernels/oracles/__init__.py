@@ -9,11 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from . import affine, conv, distances, elementwise, loss, norm, optimiser, pool, softmax
+from . import (
+    affine,
+    conv,
+    copies,
+    distances,
+    elementwise,
+    images,
+    loss,
+    norm,
+    optimiser,
+    pool,
+    softmax,
+)
 
 __all__ = ["FAMILIES", "ORACLES", "expected", "nan_reach"]
 
-FAMILIES = (conv, pool, affine, softmax, loss, distances, optimiser, elementwise, norm)
+FAMILIES = (
+    conv, pool, affine, softmax, loss, distances, optimiser, elementwise, norm, copies, images
+)  # fmt: skip
 ORACLES: dict[str, Callable[..., Any]] = {
     operation: oracle for family in FAMILIES for operation, oracle in family.ORACLES.items()
 }
