@@ -188,20 +188,31 @@ _listing: list[dict[Specialisation, None]] = []  # what `listed` has found so fa
 def address_of(function: Any, signature: Any) -> int:
     """Return where a function's code for some types lies; compile it if that was not done.
 
-    Inside :func:`listed` it is noted instead, and the answer is 0.
+    Inside :func:`listed` it is noted instead, and the answer is where code lies that does
+    nothing: keep no answer while :func:`is_listing`.
     """
     types_of = tuple(signature.args)
     if types_of not in function.overloads:
         if _listing:
             _listing[-1][Specialisation(function, types_of)] = None
-            return 0
-        function.compile(signature)
+            function, types_of = _nothing, ()
+        function.compile(types_of)
     result = function.overloads[types_of]
     return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
 
 
+def is_listing() -> bool:
+    """Tell whether kernels are only listed now."""
+    return bool(_listing)
+
+
 def _found(module: str, name: str, signature: tuple[Any, ...]) -> Specialisation:
     return Specialisation(getattr(importlib.import_module(module), name), signature)
+
+
+@compiled()
+def _nothing() -> None:
+    """Do nothing, in the place of code that is yet to be compiled."""
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from tinygrad_cnn.kernels.cpu import tasks
 from tinygrad_cnn.kernels.cpu.array_object import ARRAY_TYPE
 from tinygrad_cnn.kernels.cpu.broadcast import DECLINED, run, run_otherwise
 from tinygrad_cnn.kernels.cpu.elementwise import NUMPY
-from tinygrad_cnn.kernels.jit import address_of, compiled
+from tinygrad_cnn.kernels.jit import address_of, compiled, is_listing
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import Supports, implements
 
@@ -49,7 +49,7 @@ class Addresses(dict[Any, int]):
             return self.setdefault(dtype, 0)
         signature = self._signature(types.CPointer(_FLOATS[dtype]))
         address = address_of(self._function, signature)
-        return self.setdefault(dtype, address) if address else 0
+        return address if is_listing() else self.setdefault(dtype, address)
 
 
 def _single_only(geometry: Any, dtype: np.dtype[Any]) -> str:

@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.jit import address_of, compiled
+from tinygrad_cnn.kernels.jit import address_of, compiled, is_listing
 from tinygrad_cnn.kernels.layout import Array
 
 #: From this many values on a call is shared between threads, if a value costs as much as in an
@@ -38,9 +38,11 @@ class Code:
 
     @property
     def address(self) -> int:
-        """Where the code lies; 0 while kernels are only listed."""
-        self._address = self._address or address_of(self._function, self._signature)
-        return self._address
+        """Where the code lies."""
+        address = self._address or address_of(self._function, self._signature)
+        if not is_listing():
+            self._address = address
+        return address
 
 
 def _call(context: Any, builder: Any, place: Any, arguments: Any) -> Any:

@@ -96,7 +96,7 @@ def test_training_says_what_it_compiles_and_how_much_there_is(tmp_path: Path) ->
     assert [line.partition("… ")[2] for line in lines] == [
         f"({k} of {count})" for k in range(1, count + 1)
     ]
-    assert any(line.startswith("compiling softmax.cross_entropy …") for line in lines)
+    assert any(line.startswith("compiling softmax.cross_entropy_rows …") for line in lines)
     assert said() == [""]
 
 

@@ -249,8 +249,8 @@ def warm_up(
     """Compile every kernel that training needs, and leave no trace in what is trained.
 
     One step of training and one of evaluation run on the first batch: once to see what there
-    is to compile, then, when that is done, in earnest. Weights, optimiser and random generator are put back to
-    what they were.
+    is to compile, then, when that is done, in earnest. Weights, optimiser and random generator
+    are put back to what they were.
 
     Parameters
     ----------
