@@ -11,7 +11,7 @@ convolution, affine map
 `winograd_weight_gradient`     … towards the weight, with `…_plan`, `…_tile`, `winograd_strips`
 `depthwise`                    one filter for each channel; `…_weight_gradient`
 `im2col`                       windows copied out and handed to BLAS, to compare with
-`affine`                       affine maps and matrix products
+`affine`                       affine maps and matrix products; `affine_rows` of few rows
 values by themselves
 `arithmetic`                   + − × ÷ and roots; `rectifiers`, `smooth` activations
 `elementary`                   exp, log, sigmoid, tanh in float32 as vectors
@@ -25,6 +25,8 @@ channels and windows
 `local_response_norm`          normalisation by neighbouring channels
 `pool_places`, `pool_max`      maxima, noted by place or by index; `pool_ties` several winners
 `pool_mean`                    means and sums; `pool_power` Lp; `pool_windows` any function
+`images`                       pixels to floats, crops and mirror images of a batch
+`copies`                       channels joined and cut out, axes exchanged
 parameters
 `optimiser`                    all parameters of a network in one pass
 what these are made of
