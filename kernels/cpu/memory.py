@@ -36,6 +36,13 @@ def read_only(array: Array, dtype: Any = None) -> Array:
     return view
 
 
+def read_only_view(array: Array) -> Array:
+    """Return a read-only view of the same shape."""
+    view = array.view()
+    view.setflags(False)  # type: ignore[call-arg]  # by name it takes twice as long
+    return view
+
+
 def frozen(array: Array) -> Array:
     """Return a flat read-only view of a C-contiguous array: what read_only does, in 0.15 µs."""
     view = array.ravel()

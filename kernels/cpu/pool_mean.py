@@ -15,7 +15,7 @@ rectangles over it, once for all rows that lie under the same ones.
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import address, copy_run
+from tinygrad_cnn.kernels.cpu.memory import address, copy_run, read_only_view
 from tinygrad_cnn.kernels.cpu.simd import (
     first,
     first_one,
@@ -33,17 +33,13 @@ _TASK_VALUES = 8 * 1024  # input values of a task, about; never by the number of
 _FORK = 100_000  # values to add; below, a fork and join cost more than they save
 
 
-def _frozen(array: Array) -> Array:
-    view = array.view()
-    view.setflags(False)  # type: ignore[call-arg]  # by name it takes twice as long
-    return view
-
-
 @implements("mean_pool2d_forward", device="cpu", variant="direct")
 def mean_pool2d_forward(x: Array, rows: Array, columns: Array, out: Array) -> None:
     """out[n,i,j,c] = Σ x[n,r,q,c] over the rectangle (i, j) / (its two sizes)."""
     if out.size:
-        _mean_forward(_frozen(x), _frozen(rows), _frozen(columns), x.size > _FORK, out)
+        _mean_forward(
+            read_only_view(x), read_only_view(rows), read_only_view(columns), x.size > _FORK, out
+        )
 
 
 @compiled(parallel=True)
@@ -116,7 +112,13 @@ def _add_rows(x: Array, begin: int, rows: int, line: Array) -> None:
 def mean_pool2d_grad_input(grad: Array, rows: Array, columns: Array, out: Array) -> None:
     """Add each error signal, divided by the two sizes, to all pixels of its rectangle."""
     if out.size:
-        _mean_grad(_frozen(grad), _frozen(rows), _frozen(columns), out.size > _FORK, out)
+        _mean_grad(
+            read_only_view(grad),
+            read_only_view(rows),
+            read_only_view(columns),
+            out.size > _FORK,
+            out,
+        )
 
 
 @compiled()

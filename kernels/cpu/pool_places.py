@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import address, clear_run
+from tinygrad_cnn.kernels.cpu.memory import address, clear_run, read_only_view
 from tinygrad_cnn.kernels.cpu.simd import (
     first_one,
     lanes_one,
@@ -33,12 +33,6 @@ _TASK_VALUES = 4 * 1024  # values of the smaller image in a task, about
 _numbers: dict[Window, Array] = {}
 
 
-def _frozen(array: Array) -> Array:
-    view = array.view()
-    view.setflags(False)  # type: ignore[call-arg]  # by name it takes twice as long
-    return view
-
-
 def window_numbers(window: Window) -> Array:
     """Return a window as an array: compiled code takes one argument faster than eleven."""
     numbers = _numbers.get(window)
@@ -56,7 +50,7 @@ def max_pool2d_places(x: Array, window: Window, last: bool, out: Array, places: 
     """
     if out.size:
         fork = out.size * window.kh * window.kw > _FORK
-        _largest(_frozen(x), window_numbers(window), bool(last), fork, out, places)
+        _largest(read_only_view(x), window_numbers(window), bool(last), fork, out, places)
 
 
 @compiled()
@@ -203,7 +197,7 @@ def max_pool2d_places_grad(grad: Array, places: Array, window: Window, out: Arra
     """Add each error signal to the pixel at its place under the window; the rest are zero."""
     if out.size:
         fork = out.size > _FORK
-        _sent_back(_frozen(grad), _frozen(places), window_numbers(window), fork, out)
+        _sent_back(read_only_view(grad), read_only_view(places), window_numbers(window), fork, out)
 
 
 @compiled()
@@ -336,7 +330,7 @@ def _pixel_row(
 def max_pool2d_places_gather(x: Array, places: Array, window: Window, out: Array) -> None:
     """Read x at the place that each window notes: the adjoint of max_pool2d_places_grad."""
     if out.size:
-        _gather(_frozen(x), _frozen(places), window_numbers(window), out)
+        _gather(read_only_view(x), read_only_view(places), window_numbers(window), out)
 
 
 @compiled()
