@@ -12,7 +12,8 @@ from tinygrad_cnn.kernels.geometry import Convolution, Window
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    layers = {Convolution(2, 6, 6, 16, k, Window(3, 3, ph=1, pw=1)): ("net",) for k in (3, 4, 5, 6)}
+    windows = {3: Window(3, 3, ph=1, pw=1), 4: Window(3, 3), 5: Window(5, 5), 6: Window(1, 1)}
+    layers = {Convolution(2, 6, 6, 16, k, window): ("net",) for k, window in windows.items()}
     monkeypatch.setattr(lab, "conv_layers", lambda names=(): layers)
     subject = lab.TrainSubject("lenet5", 1, (1, 32, 32))
     monkeypatch.setattr(lab, "train_subjects", lambda names=(): (subject,))
@@ -35,7 +36,7 @@ def test_conv_prints_tables_and_writes_figures(
     assert main(["bench", "conv", *options]) == 0
     shown = capsys.readouterr().out
     assert "2 x 16→3, 6x6, kernel 3x3, padding 1  (net)" in shown
-    assert "highest share of the peak, direct" in shown
+    assert "highest share of the peak, direct without padding: " in shown
     content = json.loads(target.read_text(encoding="utf-8"))
     assert content["machine"]["threads"] == 1
     assert {row["step"] for row in content["rows"]} == {
@@ -96,7 +97,7 @@ def test_a_default_that_is_slower_fails_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def measured(*_: object, **__: object) -> list[lab.Row]:
-        facts = {"networks": [], "channels": 16, "gflops": 1.0}
+        facts = {"networks": [], "channels": 16, "gflops": 1.0, "padded": False}
         return [
             lab.Row("conv", "a layer", "conv2d_forward", who, seconds, seconds, seconds, 3,
                     {**facts, "variant": variant})

@@ -95,11 +95,13 @@ def test_the_summary_takes_all_passes_of_a_shape_together() -> None:
         # NCHW is faster in one pass, channels-last in all together
         nchw = 1.0 if step == "conv2d_forward" else 9.0
         for subject, channels, ours in (("narrow", 3, 1.0), ("wide", 64, 4.0)):
-            facts = {"variant": "direct", "share_of_peak": 0.5 / ours}
+            facts = {"variant": "direct", "share_of_peak": 0.5 / ours, "padded": False}
             rows.append(_row(subject, step, "ours", ours, channels, **facts))
             rows.append(_row(subject, step, "pytorch, NCHW", nchw, channels))
             rows.append(_row(subject, step, "pytorch, channels-last", 4.0, channels))
-    fast = {"variant": "winograd", "share_of_peak": 1.7}
+    skipping = {"variant": "direct", "share_of_peak": 1.2, "padded": True}
+    rows.append(_row("wide", "conv2d_forward", "ours, direct", 2.0, 64, **skipping))
+    fast = {"variant": "winograd", "share_of_peak": 1.7, "padded": True}
     rows.append(_row("wide", "conv2d_forward", "ours, winograd", 2.0, 64, **fast))
     summary = lab.summarise_conv(rows)
     assert summary.ratio == pytest.approx(2.0)  # of 4 and 1

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tinygrad_cnn import lab
 from tinygrad_cnn.errors import DataError, OptionError
 from tinygrad_cnn.lab import Effort, Row, take_turns
 from tinygrad_cnn.lab.peak import measured_peak
+from tinygrad_cnn.lab.timing import rest
 
 
 def test_contestants_take_turns_and_the_first_call_of_a_turn_does_not_count() -> None:
@@ -19,6 +21,13 @@ def test_contestants_take_turns_and_the_first_call_of_a_turn_does_not_count() ->
     timings = take_turns(runs, Effort(repeats=4))
     assert {timing.repeats for timing in timings.values()} == {4}
     assert calls == ["a"] * 5 + ["b"] * 5
+
+
+def test_a_rest_lasts_until_the_threads_of_the_last_contestant_sleep() -> None:
+    busy = threading.Thread(target=lambda: sum(range(3_000_000)))
+    busy.start()
+    rest()
+    assert not busy.is_alive()
 
 
 def test_long_calls_are_repeated_as_often_as_they_have_to() -> None:

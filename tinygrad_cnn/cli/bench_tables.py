@@ -48,7 +48,8 @@ def conv_report(rows: Sequence[Row], machine: dict[str, Any]) -> None:
                          f"{summary.worst_subject}")  # fmt: skip
     elif machine["pytorch"] is None:
         lines.append(_WITHOUT_PYTORCH)
-    for name, share in (("direct", summary.best_share), ("Winograd", summary.best_winograd)):
+    shares = {"direct without padding": summary.best_share, "Winograd": summary.best_winograd}
+    for name, share in shares.items():
         if not math.isnan(share):
             lines.append(f"highest share of the peak, {name}: {share:.0%}")
     _say(console, lines)

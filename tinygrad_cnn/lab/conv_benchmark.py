@@ -101,10 +101,12 @@ def _measure(
         runs |= pytorch_calls(operation, data.operands, data.shape, layer.window)
     _compare(layer, operation, kernels, data, runs)
     rows = []
+    w = layer.window
     for who, timing in take_turns(runs, effort).items():
         gflops = 2e-9 * multiply_adds(layer) / timing.seconds
         facts: dict[str, Any] = {
             "networks": list(networks), "channels": layer.channels, "gflops": gflops,
+            "padded": any((w.ph, w.pw, w.eh, w.ew)),
         }  # fmt: skip
         if who in kernels:
             facts["variant"] = kernels[who].variant
@@ -182,8 +184,9 @@ class ConvSummary(NamedTuple):
     worst, worst_subject
         The lowest ratio of a shape with 16 input channels or more, and which it is.
     best_share, best_winograd : float
-        Highest share of the machine's peak, of direct and of Winograd kernels (effective:
-        counted in the multiply-adds of the definition; from 64 channels on).
+        Highest share of the machine's peak, of direct kernels (without padding, where they do
+        all multiply-adds that are counted) and of Winograd ones (effective: counted in the
+        multiply-adds of the definition; from 64 channels on).
     """
 
     ratio: float
@@ -217,7 +220,7 @@ def summarise_conv(rows: Sequence[Row]) -> ConvSummary:
     direct, winograd = [], []
     for row in rows:
         variant, share = row.facts.get("variant", ""), row.facts.get("share_of_peak", nan)
-        if variant == "direct":
+        if variant == "direct" and not row.facts["padded"]:
             direct.append(share)
         elif "winograd" in variant and row.facts["channels"] >= _MANY_CHANNELS:
             winograd.append(share)

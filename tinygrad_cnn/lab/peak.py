@@ -18,6 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tinygrad_cnn.kernels.cpu.vectors import FUSED, VECTOR_BYTES
+from tinygrad_cnn.lab.timing import rest
 
 _CHAINS = 12  # independent sums; with the two factors they fit into 16 registers
 _LANES = VECTOR_BYTES // 4
@@ -73,7 +74,7 @@ def _loop(turns: int, factor: float, addend: float) -> float:
 
 
 @lru_cache(maxsize=8)
-def measured_peak(threads: int = 1, repeats: int = 60) -> float:
+def measured_peak(threads: int = 1, repeats: int = 150) -> float:
     """Return GFLOP/s of float32, a multiply-add counting as two; the best of several runs.
 
     Examples
@@ -83,6 +84,7 @@ def measured_peak(threads: int = 1, repeats: int = 60) -> float:
     """
     factor, addend = np.float32(0.5), np.float32(1.0)
     _loop(1, factor, addend)
+    rest()
     best = float("inf")
     with ThreadPoolExecutor(threads) as pool:
         for _ in range(repeats):

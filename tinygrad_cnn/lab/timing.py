@@ -1,9 +1,12 @@
 """How long several ways of doing one thing take, measured so that they can be compared.
 
 The contestants take turns, so that a busy machine disturbs all of them alike. A turn is a
-burst of calls, and its first call does not count: before it another contestant has filled
-the caches, and the threads of its library may still be spinning. Of the others the median is
-kept, with the quartiles as the spread.
+burst of calls after a rest, and its first call does not count, for before it another
+contestant has filled the caches. Of the others the median is kept, with the quartiles as the
+spread.
+
+The rest is for the threads of the libraries measured: they wait for their next task without
+sleeping, for 100 ms in the case of OpenBLAS, and would take a core from whoever is next.
 """
 
 import time
@@ -15,7 +18,9 @@ import numpy as np
 
 from tinygrad_cnn.errors import OptionError
 
-_BURST = 0.03  # seconds that a turn lasts, or two calls
+_BURST = 0.05  # seconds that a turn lasts, or two calls
+_NAP = 0.005  # seconds of rest, until all threads sleep through one
+_LONGEST_REST = 0.5
 _MOST = 2000  # calls that count, however short they are
 
 
@@ -44,6 +49,16 @@ class Effort(NamedTuple):
     seconds: float = 0.3
     repeats: int | None = None
     fewest: int = 5
+
+
+def rest() -> None:
+    """Wait until no thread of this process is busy, or half a second."""
+    end = time.perf_counter() + _LONGEST_REST
+    busy = _NAP
+    while busy > 0.2 * _NAP and time.perf_counter() < end:
+        before = time.process_time()
+        time.sleep(_NAP)
+        busy = time.process_time() - before
 
 
 def take_turns(contestants: Mapping[str, Callable[[], Any]], effort: Effort) -> dict[str, Timing]:
@@ -78,6 +93,7 @@ def take_turns(contestants: Mapping[str, Callable[[], Any]], effort: Effort) -> 
 def _burst(run: Callable[[], Any], repeats: int | None, done: int) -> list[float]:
     most = _MOST if repeats is None else repeats - done
     seen: list[float] = []
+    rest()
     end = time.perf_counter() + _BURST
     while len(seen) < 2 or (len(seen) <= most and time.perf_counter() < end):
         begin = time.perf_counter()
