@@ -1,20 +1,18 @@
-"""The operations on arrays at speed, compiled by Numba; one family after the other.
+"""The operations on arrays at speed, compiled by Numba.
+
+The modules in this folder hold the kernels, by the names that
+:data:`~tinygrad_cnn.kernels.registry.MODULES` and ``kernels/reference/`` have for them; the
+folders hold what they are made of.
 
 =============================  ==============================================================
 convolution, affine map
-`conv`                         the passes of a convolution as correlations
-`correlate`                    … driver of every product with fixed weights; `taps` sorts pixels
-`spread`                       … towards images of few channels
-`weight_gradient`              … summed over pixels; `…_plan` cuts it into tasks
-`winograd`                     3x3 filters in a quarter of the multiplications; `…_matrices`,
-                               `…_transforms`, `…_product` and `…_tiles` are its steps
-`winograd_weight_gradient`     … towards the weight, with `…_plan`, `…_tile`, `winograd_strips`
-`depthwise`                    one filter for each channel; `…_weight_gradient`
+`conv`                         the passes of a convolution, on register tiles
+`winograd`                     3x3 filters in a quarter of the multiplications
+`winograd_weight_gradient`     … towards the weight
 `im2col`                       windows copied out and handed to BLAS, to compare with
-`affine`                       affine maps and matrix products; `affine_rows` of few rows
+`affine`                       affine maps and matrix products
 values by themselves
 `arithmetic`                   + − × ÷ and roots; `rectifiers`, `smooth` activations
-`elementary`                   exp, log, sigmoid, tanh in float32 as vectors
 `elementwise`                  the same by NumPy, for what does not fit
 `residual`                     the sum of two branches, rectified
 `dropout`                      masks, and the product with one
@@ -30,13 +28,9 @@ channels and windows
 parameters
 `optimiser`                    all parameters of a network in one pass
 what these are made of
-`vectors`                      how wide the vectors of this processor are
-`registers`                    vector instructions, for intrinsics; `simd` as values of code
-`tile`                         small matrix products in registers
-`packing`, `transpose`         filters in the order that tiles read them
-`memory`                       addresses and runs of values
-`array_object`                 what an array says of itself, read by compiled code
-`loops`, `broadcast`, `rows`   from a loop over values, or rows, to kernels
-`tasks`                        one parallel loop for many kernels
+`products/`                    convolutions and matrix products in register tiles
+`winograd_steps/`              transforms and products of Winograd's convolution
+`loops/`                       from a loop over values, or rows, to a kernel on all threads
+`instructions/`                vectors of this processor's width
 =============================  ==============================================================
 """

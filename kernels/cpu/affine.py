@@ -3,9 +3,9 @@
 All four are a correlation of one-pixel images with a one-pixel filter: the rows of the left
 matrix are the images, the columns of the right matrix the filters. A transposed operand
 differs only in its strides. A few rows go another way
-(:mod:`~tinygrad_cnn.kernels.cpu.affine_rows`). The variant "blas" hands the same products to
-NumPy; its bits depend on the number of threads, so it stands outside the promise that all
-others keep.
+(:mod:`~tinygrad_cnn.kernels.cpu.products.affine_rows`). The variant "blas" hands the same
+products to NumPy; its bits depend on the number of threads, so it stands outside the promise
+that all others keep.
 """
 
 from functools import lru_cache
@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.affine_rows import FEW_ROWS, forward, grad_input, grad_weight
-from tinygrad_cnn.kernels.cpu.correlate import Pixels, Product, correlate, correlation_plan
-from tinygrad_cnn.kernels.cpu.packing import Filter
-from tinygrad_cnn.kernels.cpu.taps import forward_axis
+from tinygrad_cnn.kernels.cpu.products.affine_rows import FEW_ROWS, forward, grad_input, grad_weight
+from tinygrad_cnn.kernels.cpu.products.correlate import Pixels, Product, correlate, correlation_plan
+from tinygrad_cnn.kernels.cpu.products.packing import Filter
+from tinygrad_cnn.kernels.cpu.products.taps import forward_axis
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 

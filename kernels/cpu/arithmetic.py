@@ -1,10 +1,10 @@
-"""Arithmetic as loops over values; see :mod:`~tinygrad_cnn.kernels.cpu.loops`."""
+"""Arithmetic as loops over values; see :mod:`~tinygrad_cnn.kernels.cpu.loops.values`."""
 
 import math
 from typing import Any
 
-from tinygrad_cnn.kernels.cpu.elementary import choose, exp, like, log
-from tinygrad_cnn.kernels.cpu.loops import loop
+from tinygrad_cnn.kernels.cpu.instructions.elementary import choose, exp, like, log
+from tinygrad_cnn.kernels.cpu.loops.values import loop
 
 
 @loop("add", operands=2)

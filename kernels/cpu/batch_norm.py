@@ -23,7 +23,7 @@ from tinygrad_cnn.kernels.cpu.batch_norm_passes import (
     spread_channels,
     sums,
 )
-from tinygrad_cnn.kernels.cpu.memory import frozen
+from tinygrad_cnn.kernels.cpu.loops.memory import frozen
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements

@@ -17,8 +17,7 @@ the cache.
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import address
-from tinygrad_cnn.kernels.cpu.simd import (
+from tinygrad_cnn.kernels.cpu.instructions.simd import (
     first,
     lanes,
     load,
@@ -29,6 +28,7 @@ from tinygrad_cnn.kernels.cpu.simd import (
     store,
     store_masked,
 )
+from tinygrad_cnn.kernels.cpu.loops.memory import address
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 

@@ -7,12 +7,13 @@ The three passes of a convolution are correlations themselves:
   through a convolution is a convolution". With stride the pixels of the image fall into
   SH · SW classes, each met by its own taps of the filter. Images of one or three channels
   would fill few columns of a tile; there each pixel of the error signal spreads its share
-  (:mod:`~tinygrad_cnn.kernels.cpu.spread`);
+  (:mod:`~tinygrad_cnn.kernels.cpu.products.spread`);
 - the gradient of the weight slides the error signal over the image
-  (:mod:`~tinygrad_cnn.kernels.cpu.weight_gradient`).
+  (:mod:`~tinygrad_cnn.kernels.cpu.products.weight_gradient`).
 
 Where each channel has filters of its own, all three run on
-:mod:`~tinygrad_cnn.kernels.cpu.depthwise`. The way to the innermost loop, for the first two::
+:mod:`~tinygrad_cnn.kernels.cpu.products.depthwise`. The way to the innermost loop, for the
+first two, goes through the folder ``products``::
 
     conv.py       conv2d_forward    finds the plan of these shapes, made once
     taps.py       forward_axis      which taps of the filter lie on the image, for each pixel
@@ -31,14 +32,18 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.correlate import Pixels, Product, correlate, correlation_plan
-from tinygrad_cnn.kernels.cpu.depthwise import is_depthwise, slide_channels, slide_channels_back
-from tinygrad_cnn.kernels.cpu.depthwise_weight_gradient import correlate_channels
-from tinygrad_cnn.kernels.cpu.memory import read_only
-from tinygrad_cnn.kernels.cpu.packing import Filter
-from tinygrad_cnn.kernels.cpu.spread import spread, spreads
-from tinygrad_cnn.kernels.cpu.taps import backward_axis, forward_axis
-from tinygrad_cnn.kernels.cpu.weight_gradient import correlate_pixels
+from tinygrad_cnn.kernels.cpu.loops.memory import read_only
+from tinygrad_cnn.kernels.cpu.products.correlate import Pixels, Product, correlate, correlation_plan
+from tinygrad_cnn.kernels.cpu.products.depthwise import (
+    is_depthwise,
+    slide_channels,
+    slide_channels_back,
+)
+from tinygrad_cnn.kernels.cpu.products.depthwise_weight_gradient import correlate_channels
+from tinygrad_cnn.kernels.cpu.products.packing import Filter
+from tinygrad_cnn.kernels.cpu.products.spread import spread, spreads
+from tinygrad_cnn.kernels.cpu.products.taps import backward_axis, forward_axis
+from tinygrad_cnn.kernels.cpu.products.weight_gradient import correlate_pixels
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array

@@ -5,9 +5,9 @@ value once. Channels of a pixel are such a run: to join arrays along channels is
 rows of some matrices side by side into those of a wider one, whatever their elements are.
 
 An exchange of two axes has no runs. It goes by small squares that are transposed in registers
-(:mod:`~tinygrad_cnn.kernels.cpu.transpose`), within tiles that fit into the first-level cache.
-Where one of the axes is shorter than such a square, as three colours are, single values are
-moved.
+(:mod:`~tinygrad_cnn.kernels.cpu.instructions.transpose`), within tiles that fit into the
+first-level cache. Where one of the axes is shorter than such a square, as three colours are,
+single values are moved.
 """
 
 from typing import Any
@@ -16,19 +16,19 @@ import numpy as np
 from numba import types
 
 from tinygrad_cnn.errors import DTypeError
-from tinygrad_cnn.kernels.cpu import tasks
-from tinygrad_cnn.kernels.cpu.array_object import (
+from tinygrad_cnn.kernels.cpu.instructions.simd import lanes_one
+from tinygrad_cnn.kernels.cpu.instructions.transpose import transpose_square
+from tinygrad_cnn.kernels.cpu.loops import tasks
+from tinygrad_cnn.kernels.cpu.loops.array_object import (
     copy_bytes,
     place_of_values,
     values_at,
     values_from,
     word_at,
 )
-from tinygrad_cnn.kernels.cpu.loops import Addresses
-from tinygrad_cnn.kernels.cpu.memory import address
-from tinygrad_cnn.kernels.cpu.simd import lanes_one
-from tinygrad_cnn.kernels.cpu.tasks import Code
-from tinygrad_cnn.kernels.cpu.transpose import transpose_square
+from tinygrad_cnn.kernels.cpu.loops.memory import address
+from tinygrad_cnn.kernels.cpu.loops.tasks import Code
+from tinygrad_cnn.kernels.cpu.loops.values import Addresses
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements

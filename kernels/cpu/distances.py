@@ -5,8 +5,8 @@ Sums are float64 whatever the type of the values: there are few of them.
 
 from typing import Any
 
-from tinygrad_cnn.kernels.cpu.array_object import values_from
-from tinygrad_cnn.kernels.cpu.rows import (
+from tinygrad_cnn.kernels.cpu.loops.array_object import values_from
+from tinygrad_cnn.kernels.cpu.loops.rows import (
     EXTRA,
     OUT,
     WEIGHT,

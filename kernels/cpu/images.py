@@ -12,8 +12,9 @@ import numpy as np
 from numba import types
 
 from tinygrad_cnn.errors import DTypeError
-from tinygrad_cnn.kernels.cpu import tasks
-from tinygrad_cnn.kernels.cpu.array_object import (
+from tinygrad_cnn.kernels.cpu.instructions.elementary import like
+from tinygrad_cnn.kernels.cpu.loops import tasks
+from tinygrad_cnn.kernels.cpu.loops.array_object import (
     bytes_at,
     copy_bytes,
     place_of_values,
@@ -21,10 +22,9 @@ from tinygrad_cnn.kernels.cpu.array_object import (
     values_from,
     word_at,
 )
-from tinygrad_cnn.kernels.cpu.elementary import like
-from tinygrad_cnn.kernels.cpu.loops import Addresses
-from tinygrad_cnn.kernels.cpu.memory import clear_run
-from tinygrad_cnn.kernels.cpu.tasks import Code
+from tinygrad_cnn.kernels.cpu.loops.memory import clear_run
+from tinygrad_cnn.kernels.cpu.loops.tasks import Code
+from tinygrad_cnn.kernels.cpu.loops.values import Addresses
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements

@@ -12,7 +12,7 @@ import math
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import read_only
+from tinygrad_cnn.kernels.cpu.loops.memory import read_only
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements

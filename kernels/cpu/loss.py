@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tinygrad_cnn.kernels.cpu.array_object import values_from
-from tinygrad_cnn.kernels.cpu.rows import (
+from tinygrad_cnn.kernels.cpu.loops.array_object import values_from
+from tinygrad_cnn.kernels.cpu.loops.rows import (
     EXTRA,
     OUT,
     X,

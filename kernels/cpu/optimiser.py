@@ -18,8 +18,8 @@ import numpy as np
 from numba import types
 
 from tinygrad_cnn.errors import DTypeError
-from tinygrad_cnn.kernels.cpu import tasks
-from tinygrad_cnn.kernels.cpu.array_object import (
+from tinygrad_cnn.kernels.cpu.loops import tasks
+from tinygrad_cnn.kernels.cpu.loops.array_object import (
     ARRAY_TYPE,
     data_of,
     dtype_of,
@@ -29,8 +29,8 @@ from tinygrad_cnn.kernels.cpu.array_object import (
     size_of,
     word_at,
 )
-from tinygrad_cnn.kernels.cpu.loops import Addresses
-from tinygrad_cnn.kernels.cpu.tasks import Code, call_update, run_tasks
+from tinygrad_cnn.kernels.cpu.loops.tasks import Code, call_update, run_tasks
+from tinygrad_cnn.kernels.cpu.loops.values import Addresses
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements

@@ -9,7 +9,7 @@ threads; where windows overlap and add up, whole images do.
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import read_only
+from tinygrad_cnn.kernels.cpu.loops.memory import read_only
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array

@@ -15,8 +15,7 @@ rectangles over it, once for all rows that lie under the same ones.
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import address, copy_run, read_only_view
-from tinygrad_cnn.kernels.cpu.simd import (
+from tinygrad_cnn.kernels.cpu.instructions.simd import (
     first,
     first_one,
     lanes,
@@ -25,6 +24,7 @@ from tinygrad_cnn.kernels.cpu.simd import (
     spread_one,
     store_masked,
 )
+from tinygrad_cnn.kernels.cpu.loops.memory import address, copy_run, read_only_view
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements

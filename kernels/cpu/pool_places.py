@@ -11,8 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import address, clear_run, read_only_view
-from tinygrad_cnn.kernels.cpu.simd import (
+from tinygrad_cnn.kernels.cpu.instructions.simd import (
     first_one,
     lanes_one,
     load_masked,
@@ -22,6 +21,7 @@ from tinygrad_cnn.kernels.cpu.simd import (
     spread_one,
     store_masked,
 )
+from tinygrad_cnn.kernels.cpu.loops.memory import address, clear_run, read_only_view
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array

@@ -6,7 +6,7 @@ kernels serve the study of sub-gradients, so they are short rather than fast.
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import read_only
+from tinygrad_cnn.kernels.cpu.loops.memory import read_only
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array

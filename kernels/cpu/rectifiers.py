@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tinygrad_cnn.kernels.cpu.elementary import choose, like
-from tinygrad_cnn.kernels.cpu.loops import loop
+from tinygrad_cnn.kernels.cpu.instructions.elementary import choose, like
+from tinygrad_cnn.kernels.cpu.loops.values import loop
 
 
 @loop("relu", operands=1)

@@ -3,8 +3,7 @@
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import address, frozen
-from tinygrad_cnn.kernels.cpu.simd import (
+from tinygrad_cnn.kernels.cpu.instructions.simd import (
     first,
     lanes,
     load,
@@ -14,6 +13,7 @@ from tinygrad_cnn.kernels.cpu.simd import (
     store,
     store_masked,
 )
+from tinygrad_cnn.kernels.cpu.loops.memory import address, frozen
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements

@@ -1,14 +1,14 @@
 """Smooth activations as loops over values, and their error signals.
 
 Those that need e^x are for float32, in which
-:mod:`~tinygrad_cnn.kernels.cpu.elementary` computes; NumPy's serve float64.
+:mod:`~tinygrad_cnn.kernels.cpu.instructions.elementary` computes; NumPy's serve float64.
 """
 
 from typing import Any
 
-from tinygrad_cnn.kernels.cpu import elementary
-from tinygrad_cnn.kernels.cpu.elementary import choose, exp, expm1, like, log1p
-from tinygrad_cnn.kernels.cpu.loops import loop
+from tinygrad_cnn.kernels.cpu.instructions import elementary
+from tinygrad_cnn.kernels.cpu.instructions.elementary import choose, exp, expm1, like, log1p
+from tinygrad_cnn.kernels.cpu.loops.values import loop
 from tinygrad_cnn.kernels.scalar.elementwise import SCALED_TANH_AMPLITUDE, SCALED_TANH_SLOPE
 
 _sigmoid, _tanh = elementary.sigmoid, elementary.tanh

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.array_object import place_of, values_at, values_from
-from tinygrad_cnn.kernels.cpu.elementary import exp_of, like
-from tinygrad_cnn.kernels.cpu.rows import (
+from tinygrad_cnn.kernels.cpu.instructions.elementary import exp_of, like
+from tinygrad_cnn.kernels.cpu.loops.array_object import place_of, values_at, values_from
+from tinygrad_cnn.kernels.cpu.loops.rows import (
     EXTRA,
     OUT,
     X,

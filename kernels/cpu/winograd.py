@@ -2,7 +2,7 @@
 
 A filter that slides over a piece of 6x6 pixels gives a tile of 4x4 results. Directly that
 takes 16 · 9 = 144 multiplications for each pair of channels. Transformed by small constant
-matrices (:mod:`~tinygrad_cnn.kernels.cpu.winograd_matrices`), piece and filter are multiplied
+matrices (:mod:`~tinygrad_cnn.kernels.cpu.winograd_steps.matrices`), piece and filter are multiplied
 position by position: 36 multiplications, and another small transform gives the tile. Over
 all channels and tiles the products at one position are a matrix product, so nearly all of
 the work runs on register tiles (Lavin and Gray 2016, "Fast Algorithms for Convolutional
@@ -33,8 +33,14 @@ import numba
 import numpy as np
 
 from tinygrad_cnn.kernels.buffer_pool import empty
-from tinygrad_cnn.kernels.cpu.memory import LINE_BYTES, aligned, plan_array, read_fields, read_only
-from tinygrad_cnn.kernels.cpu.winograd_tiles import (
+from tinygrad_cnn.kernels.cpu.loops.memory import (
+    LINE_BYTES,
+    aligned,
+    plan_array,
+    read_fields,
+    read_only,
+)
+from tinygrad_cnn.kernels.cpu.winograd_steps.tiles import (
     LANES,
     POSITIONS,
     REACH,
@@ -47,7 +53,7 @@ from tinygrad_cnn.kernels.cpu.winograd_tiles import (
     transform_pieces,
     transform_results,
 )
-from tinygrad_cnn.kernels.cpu.winograd_transforms import MASKED
+from tinygrad_cnn.kernels.cpu.winograd_steps.transforms import MASKED
 from tinygrad_cnn.kernels.geometry import Convolution, Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array

@@ -12,9 +12,9 @@ Toom and Cook's algorithm F(3x3, 4x4) takes 36::
 
 The inverse map is linear, so it runs once, behind the sum over all tiles of the batch. (After
 Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; the matrices come from
-:mod:`~tinygrad_cnn.kernels.cpu.winograd_matrices`.)
+:mod:`~tinygrad_cnn.kernels.cpu.winograd_steps.matrices`.)
 At each of the 36 positions the sum is a product of matrices, tiles by filters times tiles by
-channels, and runs on register tiles (:mod:`~tinygrad_cnn.kernels.cpu.winograd_weight_tile`).
+channels, and runs on register tiles (:mod:`~tinygrad_cnn.kernels.cpu.winograd_steps.weight_tile`).
 
 The way through the work::
 
@@ -24,10 +24,10 @@ The way through the work::
       _multiply      adds their products to the totals, [position][o][c]
     _finish        adds up the slots, maps back, writes out[o,c,u,v]
 
-As in :mod:`~tinygrad_cnn.kernels.cpu.weight_gradient` a slot is a partial sum over certain
+As in :mod:`~tinygrad_cnn.kernels.cpu.products.weight_gradient` a slot is a partial sum over certain
 tiles; the shapes alone decide how many there are, and they are added in order.
 
-Rounding: with the points of :mod:`~tinygrad_cnn.kernels.cpu.winograd_matrices`, and blocks of
+Rounding: with the points of :mod:`~tinygrad_cnn.kernels.cpu.winograd_steps.matrices`, and blocks of
 tiles summed before they are added up, errors stay near those of the direct sum: some 1e-6 of
 the largest value.
 A NaN or an infinity spreads: one in a pixel of `x` can reach all nine taps between its channel
@@ -40,16 +40,16 @@ import numba
 import numpy as np
 
 from tinygrad_cnn.kernels.buffer_pool import empty
-from tinygrad_cnn.kernels.cpu.memory import address, clear_run, read_only
-from tinygrad_cnn.kernels.cpu.winograd_strips import (
+from tinygrad_cnn.kernels.cpu.loops.memory import address, clear_run, read_only
+from tinygrad_cnn.kernels.cpu.winograd_steps.strips import (
     LANES,
     STRIP,
     STRIP_VALUES,
     transform_back,
     transform_strip,
 )
-from tinygrad_cnn.kernels.cpu.winograd_weight_plan import POSITIONS, Work, parts, plan_work
-from tinygrad_cnn.kernels.cpu.winograd_weight_tile import (
+from tinygrad_cnn.kernels.cpu.winograd_steps.weight_plan import POSITIONS, Work, parts, plan_work
+from tinygrad_cnn.kernels.cpu.winograd_steps.weight_tile import (
     ROWS,
     add_vectors,
     double,

@@ -72,7 +72,7 @@ def listings(name: str) -> None:
     processor = PROCESSORS[name]
     if processor.triple:
         _pretend(processor)
-    from tinygrad_cnn.kernels.cpu import vectors
+    from tinygrad_cnn.kernels.cpu.instructions import vectors
     from tinygrad_cnn.lab import assembly
 
     from .launch import compiled_functions
@@ -108,7 +108,7 @@ def _pretend(processor: Processor) -> None:
     codegen = cpu_target.target_context.codegen()
     as_it_is = codegen.magic_tuple
     codegen.magic_tuple = lambda: (processor.triple, processor.name, processor.features)
-    from tinygrad_cnn.kernels.cpu import vectors  # noqa: F401  # asks while it is imported
+    from tinygrad_cnn.kernels.cpu.instructions import vectors  # noqa: F401  # asks while it is imported
 
     codegen.magic_tuple = as_it_is
 

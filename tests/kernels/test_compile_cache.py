@@ -60,7 +60,7 @@ def test_a_second_process_compiles_nothing_and_an_edited_intrinsic_is_noticed(tr
     assert int(compiled) > 0
     assert run(tree) == ["0.0", "0.0", "0", "False"]
 
-    tile = tree / "tinygrad_cnn" / "kernels" / "cpu" / "tile.py"
+    tile = tree / "tinygrad_cnn" / "kernels" / "cpu" / "products" / "tile.py"
     source = tile.read_text()
     begin = "builder.store(registers.load(origin), totals[m, v])"
     ones = "builder.store(registers.vector([1.0] * width), totals[m, v])"

@@ -7,7 +7,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import kernels
 from tinygrad_cnn.errors import DeviceError, DTypeError
-from tinygrad_cnn.kernels.cpu import array_object, loops
+from tinygrad_cnn.kernels.cpu.loops import array_object, values
 
 
 def subtract(x, y, out) -> np.ndarray:
@@ -105,14 +105,14 @@ def test_updates_of_arrays_that_do_not_fit_are_refused_and_nothing_changes() -> 
     ],
 )
 def test_what_elements_hand_over_runs_in_the_compiled_loops(function, monkeypatch):
-    declined, run = [], loops.run
+    declined, run = [], values.run
 
     def watched(*facts):
         status = run(*facts)
-        declined.append(status == loops.DECLINED)
+        declined.append(status == values.DECLINED)
         return status
 
-    monkeypatch.setattr(loops, "run", watched)
+    monkeypatch.setattr(values, "run", watched)
     function(tg.Tensor(np.ones((4, 6), np.float32), requires_grad=True)).sum().backward()
     assert declined
     assert not any(declined)

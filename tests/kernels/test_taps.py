@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinygrad_cnn.kernels.cpu.conv import _forward_plan
-from tinygrad_cnn.kernels.cpu.taps import Axis, backward_axis, forward_axis, kinds
+from tinygrad_cnn.kernels.cpu.products.taps import Axis, backward_axis, forward_axis, kinds
 from tinygrad_cnn.kernels.geometry import Window
 
 AXES = [  # image, kernel, stride, padding, dilation

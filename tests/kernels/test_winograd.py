@@ -5,7 +5,7 @@ import pytest
 
 from tinygrad_cnn import kernels
 from tinygrad_cnn.errors import MissingKernelError
-from tinygrad_cnn.kernels.cpu.winograd_matrices import POINTS_OF_2, POINTS_OF_4, matrices
+from tinygrad_cnn.kernels.cpu.winograd_steps.matrices import POINTS_OF_2, POINTS_OF_4, matrices
 from tinygrad_cnn.kernels.geometry import Convolution, Window
 
 from .oracles import expected

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tinygrad_cnn import kernels
-from tinygrad_cnn.kernels.cpu.vectors import lanes
+from tinygrad_cnn.kernels.cpu.instructions.vectors import lanes
 from tinygrad_cnn.kernels.geometry import Convolution, Window
 
 from .oracles import ORACLES

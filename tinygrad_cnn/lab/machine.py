@@ -65,7 +65,7 @@ def machine_facts(threads: int) -> dict[str, Any]:
     """
     import numba
 
-    from tinygrad_cnn.kernels.cpu.vectors import VECTOR_BYTES
+    from tinygrad_cnn.kernels.cpu.instructions.vectors import VECTOR_BYTES
     from tinygrad_cnn.lab.peak import measured_peak
 
     return {

@@ -17,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.cpu.vectors import FUSED, VECTOR_BYTES
+from tinygrad_cnn.kernels.cpu.instructions.vectors import FUSED, VECTOR_BYTES
 from tinygrad_cnn.lab.timing import rest
 
 _CHAINS = 12  # independent sums; with the two factors they fit into 16 registers

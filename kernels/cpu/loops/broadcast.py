@@ -16,8 +16,8 @@ assume that what it writes is not what it reads.
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu import tasks
-from tinygrad_cnn.kernels.cpu.array_object import (
+from tinygrad_cnn.kernels.cpu.loops import tasks
+from tinygrad_cnn.kernels.cpu.loops.array_object import (
     axes_of,
     copy_bytes,
     data_of,
@@ -30,7 +30,7 @@ from tinygrad_cnn.kernels.cpu.array_object import (
     size_of,
     word_at,
 )
-from tinygrad_cnn.kernels.cpu.tasks import Code, call_loop, run_tasks
+from tinygrad_cnn.kernels.cpu.loops.tasks import Code, call_loop, run_tasks
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 

@@ -12,8 +12,8 @@ import numpy as np
 from numba import types
 
 from tinygrad_cnn.errors import DTypeError
-from tinygrad_cnn.kernels.cpu import tasks
-from tinygrad_cnn.kernels.cpu.array_object import (
+from tinygrad_cnn.kernels.cpu.loops import tasks
+from tinygrad_cnn.kernels.cpu.loops.array_object import (
     ARRAY_TYPE,
     data_of,
     is_ready,
@@ -24,8 +24,8 @@ from tinygrad_cnn.kernels.cpu.array_object import (
     values_at,
     word_at,
 )
-from tinygrad_cnn.kernels.cpu.loops import Addresses
-from tinygrad_cnn.kernels.cpu.tasks import call_task, run_tasks
+from tinygrad_cnn.kernels.cpu.loops.tasks import call_task, run_tasks
+from tinygrad_cnn.kernels.cpu.loops.values import Addresses
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 

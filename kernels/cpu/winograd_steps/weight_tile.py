@@ -18,9 +18,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.cpu.registers import Registers
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS
-from tinygrad_cnn.kernels.cpu.winograd_strips import LANES
+from tinygrad_cnn.kernels.cpu.instructions.registers import Registers
+from tinygrad_cnn.kernels.cpu.instructions.vectors import TILE_ROWS
+from tinygrad_cnn.kernels.cpu.winograd_steps.strips import LANES
 
 #: Filters of a tile of several panels: a divisor of LANES, so that no tile straddles panels.
 #: Times three panels these are 24 accumulators of 32 registers (AVX-512), or 12 of 16.

@@ -17,8 +17,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS
-from tinygrad_cnn.kernels.cpu.winograd_transforms import registers_of
+from tinygrad_cnn.kernels.cpu.instructions.vectors import TILE_ROWS
+from tinygrad_cnn.kernels.cpu.winograd_steps.transforms import registers_of
 
 _UNROLLED = 4  # channels in the body of the innermost loop
 

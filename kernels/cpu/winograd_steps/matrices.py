@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.registers import Registers
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS
+from tinygrad_cnn.kernels.cpu.instructions.registers import Registers
+from tinygrad_cnn.kernels.cpu.instructions.vectors import TILE_ROWS
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 

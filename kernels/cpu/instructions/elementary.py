@@ -23,7 +23,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from tinygrad_cnn.kernels.cpu.vectors import FUSED
+from tinygrad_cnn.kernels.cpu.instructions.vectors import FUSED
 from tinygrad_cnn.kernels.jit import compiled
 
 

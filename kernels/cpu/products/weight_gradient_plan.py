@@ -1,6 +1,6 @@
 """How the gradient of a convolution's weight is cut into tasks, blocks and tiles.
 
-The plan of :mod:`~tinygrad_cnn.kernels.cpu.weight_gradient`, made once for each shape.
+The plan of :mod:`~tinygrad_cnn.kernels.cpu.products.weight_gradient`, made once for each shape.
 """
 
 from functools import lru_cache
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import plan_array
-from tinygrad_cnn.kernels.cpu.tile import best_width
-from tinygrad_cnn.kernels.cpu.vectors import TALL_ROWS, TILE_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.instructions.vectors import TALL_ROWS, TILE_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.loops.memory import plan_array
+from tinygrad_cnn.kernels.cpu.products.tile import best_width
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.layout import Array
 

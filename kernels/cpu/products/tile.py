@@ -15,7 +15,7 @@ small block of the result in registers for the whole sum, and per step reads one
                              └────────┴────────┘    M rows: 2 M accumulators
 
 One step reads M + W values and does M · W multiply-adds. How large a tile the registers
-hold depends on the processor (:mod:`~tinygrad_cnn.kernels.cpu.vectors`); in float32:
+hold depends on the processor (:mod:`~tinygrad_cnn.kernels.cpu.instructions.vectors`); in float32:
 
 ===========  =====  ===================  ============  ==========================
 processor    M      W                    accumulators  reads for multiply-adds
@@ -50,8 +50,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.cpu.registers import Registers
-from tinygrad_cnn.kernels.cpu.vectors import (
+from tinygrad_cnn.kernels.cpu.instructions.registers import Registers
+from tinygrad_cnn.kernels.cpu.instructions.vectors import (
     CHANNEL_ROWS,
     TALL_ROWS,
     TILE_ROWS,
@@ -268,7 +268,7 @@ def multiply_tile(
 
     `width` names one of the :func:`tile_widths`; `lanes` is the number of columns in one
     register. The arrays are given by address
-    (:func:`~tinygrad_cnn.kernels.cpu.memory.address`). k = (k0, k1, k2) runs over `counts`;
+    (:func:`~tinygrad_cnn.kernels.cpu.loops.memory.address`). k = (k0, k1, k2) runs over `counts`;
     a[m,k] lies ``a_rows[m] + k·a_strides`` behind `a`, b[k,n] lies ``k·b_strides + n``
     behind `b`, start[m,n] ``start_rows[m] + n`` behind `start`, out[m,n]
     ``out_rows[m] + n`` behind `out`.

@@ -2,7 +2,7 @@
 
 A tile reads, for each value of the image under its pixels, as many output channels as it
 has columns. So the filters are cut into *panels* of that many columns, and a panel holds
-its taps one after the other, in the order of :mod:`~tinygrad_cnn.kernels.cpu.taps`::
+its taps one after the other, in the order of :mod:`~tinygrad_cnn.kernels.cpu.products.taps`::
 
     packed[group][panel][tap down][tap across][channel][column]
 
@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import address, clear_run, copy_run
-from tinygrad_cnn.kernels.cpu.transpose import transpose_square
+from tinygrad_cnn.kernels.cpu.instructions.transpose import transpose_square
+from tinygrad_cnn.kernels.cpu.loops.memory import address, clear_run, copy_run
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 

@@ -7,7 +7,7 @@ takes blocks of some tiles through three steps, whose scratch stays in the cache
                                    ├─ 36 matrix products ──▶ M ──transform──▶ + bias ──▶ out
     filters ─────transform───▶ U ──┘
 
-(:mod:`~tinygrad_cnn.kernels.cpu.winograd_product` says how V, U and M lie in memory.) The
+(:mod:`~tinygrad_cnn.kernels.cpu.winograd_steps.product` says how V, U and M lie in memory.) The
 filters are transformed once, before, by tasks of their own. Pieces that reach beyond the
 image are read with zeros there, so nothing is copied and padded; a tile that reaches beyond
 the result is not written there.
@@ -20,12 +20,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import LINE_BYTES, address, clear_run
-from tinygrad_cnn.kernels.cpu.transpose import transpose_square
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
-from tinygrad_cnn.kernels.cpu.winograd_matrices import POINTS_OF_4, matrices
-from tinygrad_cnn.kernels.cpu.winograd_product import fetch_to_read, fetch_to_write, make_product
-from tinygrad_cnn.kernels.cpu.winograd_transforms import (
+from tinygrad_cnn.kernels.cpu.instructions.transpose import transpose_square
+from tinygrad_cnn.kernels.cpu.instructions.vectors import TILE_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.loops.memory import LINE_BYTES, address, clear_run
+from tinygrad_cnn.kernels.cpu.winograd_steps.matrices import POINTS_OF_4, matrices
+from tinygrad_cnn.kernels.cpu.winograd_steps.product import (
+    fetch_to_read,
+    fetch_to_write,
+    make_product,
+)
+from tinygrad_cnn.kernels.cpu.winograd_steps.transforms import (
     make_filter_transform,
     make_piece_transform,
     make_result_transform,

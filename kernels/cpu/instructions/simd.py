@@ -12,11 +12,11 @@ it gives up. Here a *vector* is a value like any other, loaded from an address::
 
 A vector fills four registers: four chains of additions are under way at once, and a loop
 costs a quarter of its counting. How many lanes that is depends on the processor
-(:mod:`~tinygrad_cnn.kernels.cpu.vectors`). Comparing two vectors gives a *mask*, a vector of
-truth values. A masked load or store touches no memory of the other lanes: that is how the end
-of a row is treated.
+(:mod:`~tinygrad_cnn.kernels.cpu.instructions.vectors`). Comparing two vectors gives a *mask*,
+a vector of truth values. A masked load or store touches no memory of the other lanes: that is
+how the end of a row is treated.
 
-Addresses come from :func:`~tinygrad_cnn.kernels.cpu.memory.address`; what is said there about
+Addresses come from :func:`~tinygrad_cnn.kernels.cpu.loops.memory.address`; what is said there about
 the life of arrays holds here too.
 """
 
@@ -30,7 +30,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from tinygrad_cnn.kernels.cpu.vectors import FUSED, VECTOR_BYTES
+from tinygrad_cnn.kernels.cpu.instructions.vectors import FUSED, VECTOR_BYTES
 
 # Whether masked moves are instructions; else the usual case of a whole vector is a branch.
 _HAS_MASKS = VECTOR_BYTES == 64

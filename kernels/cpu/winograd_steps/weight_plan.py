@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.winograd_strips import LANES
+from tinygrad_cnn.kernels.cpu.winograd_steps.strips import LANES
 from tinygrad_cnn.kernels.layout import Array
 
 #: Positions of a transformed tile, each a product of matrices of its own.

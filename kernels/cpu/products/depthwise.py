@@ -3,11 +3,11 @@
 With groups = C = O no channel meets another: there is no matrix product left, only products
 channel by channel. A tile holds CHANNEL_ROWS pixels by one register of channels and adds up
 the taps of the filter; in the gradient of the weight
-(:mod:`~tinygrad_cnn.kernels.cpu.depthwise_weight_gradient`) it holds CHANNEL_ROWS taps, and
-adds up pixels.
+(:mod:`~tinygrad_cnn.kernels.cpu.products.depthwise_weight_gradient`) it holds CHANNEL_ROWS
+taps, and adds up pixels.
 
 Nothing is copied. Pixels are sorted by the taps that lie on the image
-(:mod:`~tinygrad_cnn.kernels.cpu.taps`: inside, left edge, corner, ...), and a tile takes
+(:mod:`~tinygrad_cnn.kernels.cpu.products.taps`: inside, left edge, corner, ...), and a tile takes
 pixels of one kind, wherever they lie. So padding is left out of the sums, as in the plain
 loops.
 """
@@ -20,10 +20,10 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.kernels.cpu.memory import address, read_only
-from tinygrad_cnn.kernels.cpu.taps import backward_axis, forward_axis, kinds
-from tinygrad_cnn.kernels.cpu.tile import multiply_channels
-from tinygrad_cnn.kernels.cpu.vectors import CHANNEL_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.instructions.vectors import CHANNEL_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.loops.memory import address, read_only
+from tinygrad_cnn.kernels.cpu.products.taps import backward_axis, forward_axis, kinds
+from tinygrad_cnn.kernels.cpu.products.tile import multiply_channels
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array

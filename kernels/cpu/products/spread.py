@@ -7,8 +7,8 @@ Output pixel (i, j) has passed on to the values under its window
     share[n,i,j, u,v,c] = Σ_o  grad[n,i,j,o] · w[o,c,u,v]
 
 and the gradient of a pixel of the image is the sum of all shares that fall on it. With one
-or three channels :mod:`~tinygrad_cnn.kernels.cpu.correlate` would fill one or three columns
-of its register tiles. Here a tile's columns are a whole row u of the window: KW · C values
+or three channels :mod:`~tinygrad_cnn.kernels.cpu.products.correlate` would fill one or three
+columns of its register tiles. Here a tile's columns are a whole row u of the window: KW · C values
 that are neighbours in the image, so a tile adds its shares where they belong. Its rows are
 pixels of one column j, from several image rows and images: for one u no two of them meet
 the same values.
@@ -24,7 +24,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.kernels.cpu.memory import (
+from tinygrad_cnn.kernels.cpu.instructions.vectors import TILE_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.loops.memory import (
     LINE_BYTES,
     address,
     aligned,
@@ -34,8 +35,7 @@ from tinygrad_cnn.kernels.cpu.memory import (
     read_fields,
     read_only,
 )
-from tinygrad_cnn.kernels.cpu.tile import best_width, multiply_tile
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.products.tile import best_width, multiply_tile
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array

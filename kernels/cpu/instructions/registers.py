@@ -5,7 +5,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
-from tinygrad_cnn.kernels.cpu.vectors import FUSED
+from tinygrad_cnn.kernels.cpu.instructions.vectors import FUSED
 
 
 class Registers:

@@ -25,7 +25,9 @@ slot adds its blocks in order, and at the end the slots are added in order.
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.memory import (
+from tinygrad_cnn.kernels.cpu.instructions.transpose import copy_vector, transpose_square
+from tinygrad_cnn.kernels.cpu.instructions.vectors import TILE_ROWS
+from tinygrad_cnn.kernels.cpu.loops.memory import (
     LINE_BYTES,
     address,
     aligned,
@@ -35,10 +37,8 @@ from tinygrad_cnn.kernels.cpu.memory import (
     read_fields,
     read_only,
 )
-from tinygrad_cnn.kernels.cpu.tile import multiply_tall_tile, multiply_tile
-from tinygrad_cnn.kernels.cpu.transpose import copy_vector, transpose_square
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS
-from tinygrad_cnn.kernels.cpu.weight_gradient_plan import RECORD, PixelPlan, pixel_plan
+from tinygrad_cnn.kernels.cpu.products.tile import multiply_tall_tile, multiply_tile
+from tinygrad_cnn.kernels.cpu.products.weight_gradient_plan import RECORD, PixelPlan, pixel_plan
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array

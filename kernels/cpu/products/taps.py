@@ -8,7 +8,7 @@ pixels fall into classes, each met by its own taps.
 
 Taps that lie on padding are left out. Most pixels then meet all taps of their class, those
 near an edge fewer: pixels that meet the same taps are of one *kind*, and can be summed by
-the same loop. A filter of :mod:`~tinygrad_cnn.kernels.cpu.packing` holds its taps in the
+the same loop. A filter of :mod:`~tinygrad_cnn.kernels.cpu.products.packing` holds its taps in the
 order of these progressions, so that the taps a pixel meets are neighbours in it.
 """
 

@@ -20,10 +20,22 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.cpu import tasks
-from tinygrad_cnn.kernels.cpu.array_object import place_of_values, values_from
-from tinygrad_cnn.kernels.cpu.registers import Registers
-from tinygrad_cnn.kernels.cpu.rows import (
+from tinygrad_cnn.kernels.cpu.instructions.registers import Registers
+from tinygrad_cnn.kernels.cpu.instructions.simd import (
+    first,
+    lanes,
+    load,
+    load_masked,
+    multiply_add,
+    spread,
+    store,
+    store_masked,
+)
+from tinygrad_cnn.kernels.cpu.instructions.vectors import VECTOR_BYTES
+from tinygrad_cnn.kernels.cpu.instructions.vectors import lanes as register_lanes
+from tinygrad_cnn.kernels.cpu.loops import tasks
+from tinygrad_cnn.kernels.cpu.loops.array_object import place_of_values, values_from
+from tinygrad_cnn.kernels.cpu.loops.rows import (
     EXTRA,
     OUT,
     WEIGHT,
@@ -36,18 +48,6 @@ from tinygrad_cnn.kernels.cpu.rows import (
     run_rows,
     values_of,
 )
-from tinygrad_cnn.kernels.cpu.simd import (
-    first,
-    lanes,
-    load,
-    load_masked,
-    multiply_add,
-    spread,
-    store,
-    store_masked,
-)
-from tinygrad_cnn.kernels.cpu.vectors import VECTOR_BYTES
-from tinygrad_cnn.kernels.cpu.vectors import lanes as register_lanes
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
@@ -56,7 +56,7 @@ FEW_ROWS = 6
 
 _TOGETHER = 8  # sums under way at once
 _CHEAP = 3  # multiply-adds that cost what an addition of two arrays does
-_COLUMN_REGISTERS = 4  # of a vector of :mod:`~tinygrad_cnn.kernels.cpu.simd`
+_COLUMN_REGISTERS = 4  # of a vector of :mod:`~tinygrad_cnn.kernels.cpu.instructions.simd`
 
 
 def forward(x: Array, weight: Array, bias: Array, floor: float, out: Array) -> None:

@@ -5,7 +5,7 @@ All of them are a correlation of images with a packed filter::
     out[n,i,j,o] = start[o] + Σ_u,v,c  x[n, r(i,u), q(j,v), c] · w[o,c,u,v]
 
 where r and q step regularly with the taps
-(:mod:`~tinygrad_cnn.kernels.cpu.taps`), and taps that lie outside of the image are left
+(:mod:`~tinygrad_cnn.kernels.cpu.products.taps`), and taps that lie outside of the image are left
 out. An affine map is the case of one-pixel images and a one-pixel filter. With groups,
 channels c of group g meet output channels o of group g only: as many such correlations lie
 side by side in the channels of `x` and of `out`.
@@ -29,7 +29,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.kernels.buffer_pool import empty
-from tinygrad_cnn.kernels.cpu.memory import (
+from tinygrad_cnn.kernels.cpu.instructions.vectors import TILE_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.loops.memory import (
     LINE_BYTES,
     address,
     aligned,
@@ -37,10 +38,9 @@ from tinygrad_cnn.kernels.cpu.memory import (
     read_fields,
     read_only,
 )
-from tinygrad_cnn.kernels.cpu.packing import Filter, Packing, pack_panel, pack_places
-from tinygrad_cnn.kernels.cpu.taps import Axis, kinds
-from tinygrad_cnn.kernels.cpu.tile import best_width, multiply_tile
-from tinygrad_cnn.kernels.cpu.vectors import TILE_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.products.packing import Filter, Packing, pack_panel, pack_places
+from tinygrad_cnn.kernels.cpu.products.taps import Axis, kinds
+from tinygrad_cnn.kernels.cpu.products.tile import best_width, multiply_tile
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from tinygrad_cnn.kernels.cpu import tasks
-from tinygrad_cnn.kernels.cpu.array_object import ARRAY_TYPE
-from tinygrad_cnn.kernels.cpu.broadcast import DECLINED, run, run_otherwise
 from tinygrad_cnn.kernels.cpu.elementwise import NUMPY
+from tinygrad_cnn.kernels.cpu.loops import tasks
+from tinygrad_cnn.kernels.cpu.loops.array_object import ARRAY_TYPE
+from tinygrad_cnn.kernels.cpu.loops.broadcast import DECLINED, run, run_otherwise
 from tinygrad_cnn.kernels.jit import address_of, compiled, is_listing
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import Supports, implements

@@ -18,10 +18,10 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.kernels.cpu.memory import address, read_only
-from tinygrad_cnn.kernels.cpu.taps import forward_axis, kinds
-from tinygrad_cnn.kernels.cpu.tile import multiply_channels
-from tinygrad_cnn.kernels.cpu.vectors import CHANNEL_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.instructions.vectors import CHANNEL_ROWS, lanes
+from tinygrad_cnn.kernels.cpu.loops.memory import address, read_only
+from tinygrad_cnn.kernels.cpu.products.taps import forward_axis, kinds
+from tinygrad_cnn.kernels.cpu.products.tile import multiply_channels
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array

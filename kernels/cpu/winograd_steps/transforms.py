@@ -8,9 +8,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.cpu.registers import Registers
-from tinygrad_cnn.kernels.cpu.vectors import VECTOR_BYTES
-from tinygrad_cnn.kernels.cpu.winograd_matrices import Matrix, apply_on_both_sides
+from tinygrad_cnn.kernels.cpu.instructions.registers import Registers
+from tinygrad_cnn.kernels.cpu.instructions.vectors import VECTOR_BYTES
+from tinygrad_cnn.kernels.cpu.winograd_steps.matrices import Matrix, apply_on_both_sides
 
 #: Whether the processor has instructions that read a part of a vector. Without them all
 #: channels of a vector are read, so there must be as many.

@@ -17,10 +17,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tinygrad_cnn.kernels.cpu.memory import address, clear_run
-from tinygrad_cnn.kernels.cpu.registers import Registers
-from tinygrad_cnn.kernels.cpu.vectors import lanes
-from tinygrad_cnn.kernels.cpu.winograd_matrices import POINTS_OF_4, Matrix, apply, matrices
+from tinygrad_cnn.kernels.cpu.instructions.registers import Registers
+from tinygrad_cnn.kernels.cpu.instructions.vectors import lanes
+from tinygrad_cnn.kernels.cpu.loops.memory import address, clear_run
+from tinygrad_cnn.kernels.cpu.winograd_steps.matrices import POINTS_OF_4, Matrix, apply, matrices
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
