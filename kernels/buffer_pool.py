@@ -44,7 +44,7 @@ Array = npt.NDArray[Any]
 ALIGNMENT = 64  # bytes
 
 # Tuned by measurement.
-SMALLEST = 16 * 1024  # bytes; the system reuses smaller memory faster, and page by page
+SMALLEST = 64 * 1024  # bytes; the system reuses smaller memory faster, and page by page
 _PERIOD = 4096  # deaths after which an earlier peak is on its way to be forgotten
 _SLACK = 1.25  # what is kept, of what was in use at once: its sizes change within a step
 _LARGER_CLASSES = 3  # that an idle buffer may be of: less than twice what was asked for

@@ -106,10 +106,15 @@ def alike(arrays: tuple[Array, ...], ndim: int) -> tuple[tuple[Array, ...], bool
         As :func:`align` does.
     """
     if ndim == 4:
-        views = [each.transpose(_TO_KERNEL) if each.ndim == 4 else each for each in arrays]
-        for view in views:
-            if view.ndim == 4 and view.flags.c_contiguous:
-                return tuple(map(contiguous, views)), True
+        views, some, all_ready = [], False, True
+        for array in arrays:
+            view = array.transpose(_TO_KERNEL) if array.ndim == 4 else array
+            ready = view.flags.c_contiguous
+            some = some or (ready and array.ndim == 4)
+            all_ready = all_ready and ready
+            views.append(view)
+        if some:
+            return tuple(views if all_ready else map(contiguous, views)), True
     for array in arrays:
         if not array.flags.c_contiguous:
             return tuple(map(contiguous, arrays)), False

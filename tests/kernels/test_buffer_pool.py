@@ -125,7 +125,7 @@ def test_what_is_held_stays_near_the_most_that_was_in_use(pool):
     draw = random.Random(3)
     alive: list[np.ndarray] = []
     for _ in range(3000):
-        alive.append(pool.empty((draw.randrange(16_384, 800_000),), np.uint8))
+        alive.append(pool.empty((draw.randrange(SMALLEST, 800_000),), np.uint8))
         if len(alive) > 20:
             del alive[draw.randrange(len(alive))]
         assert pool.in_use + pool.idle <= 1.25 * pool.peak

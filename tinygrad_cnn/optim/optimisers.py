@@ -66,16 +66,25 @@ class Optimiser:
         """Change the parameters of one type at some positions in one pass."""
         trained = [self.parameters[position] for position in positions]
         trained[0]._read(type(self).__name__)  # refuses those that have a shape and no values
-        values = [parameter._value for parameter in trained]
-        gradients = [parameter._grad._value for parameter in trained]  # type: ignore[union-attr]
         # Kernels take arrays in C order; what lies otherwise is copied, and parameters back.
-        gradients = [g if g.flags.c_contiguous else np.ascontiguousarray(g) for g in gradients]
-        ordered = [v if v.flags.c_contiguous else v.copy(order="C") for v in values]
-        state = [arrays[position] for arrays in self.state.values() for position in positions]
+        gradients, ordered, copied = [], [], []
+        for parameter in trained:
+            gradient, value = parameter._grad._value, parameter._value  # type: ignore[union-attr]
+            if not gradient.flags.c_contiguous:
+                gradient = np.ascontiguousarray(gradient)
+            if not value.flags.c_contiguous:
+                value = value.copy(order="C")
+                copied.append((parameter, value))
+            gradients.append(gradient)
+            ordered.append(value)
+        if len(positions) == len(self.parameters):
+            state = [array for arrays in self.state.values() for array in arrays]
+        else:
+            state = [arrays[position] for arrays in self.state.values() for position in positions]
         self._update(dtype, *gradients, *ordered, *state)
-        for parameter, value, result in zip(trained, values, ordered, strict=True):
-            if value is not result:
-                value[...] = result
+        for parameter, result in copied:
+            parameter._value[...] = result
+        for parameter in trained:
             parameter.version.count += 1
 
     def _update(self, dtype: np.dtype[Any], *arrays: Array) -> None:
