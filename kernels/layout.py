@@ -62,9 +62,12 @@ def _rearranged(array: Array) -> Array:
 
 def axis_last(array: Array, axis: int) -> Array:
     """Return a view with one axis moved to the end."""
-    if axis in (-1, array.ndim - 1):
+    ndim = array.ndim
+    if axis == -1 or axis == ndim - 1:
         return array
-    axes = list(range(array.ndim))
+    if ndim == 4 and axis == 1:
+        return array.transpose(_TO_KERNEL)
+    axes = list(range(ndim))
     axes.append(axes.pop(axis))
     return array.transpose(axes)
 

@@ -289,7 +289,9 @@ class FunctionElement:
         # so adding up losses over a training run keeps no chain of elements alive.
         nodes, wanted, walkable, stub = [], [], False, False
         for variable in inputs:
-            node = variable._node or variable.node
+            node = variable._node
+            if node is None:
+                node = variable._node = variable._new_node()
             needed = node.requires_grad
             if needed:
                 creator = node.creator

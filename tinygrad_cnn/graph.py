@@ -209,7 +209,10 @@ def elements_behind(*nodes: Node, stop: Collection[Node] = ()) -> list["Function
     while stack:
         node = stack.pop()
         creator = node.creator
-        if creator is not None and creator.order not in found and not (stop and node in stop):
-            found[creator.order] = creator
+        if creator is None:
+            continue
+        order = creator.order
+        if order not in found and not (stop and node in stop):
+            found[order] = creator
             stack += creator.inputs
     return [found[order] for order in sorted(found)]
