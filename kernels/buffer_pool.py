@@ -62,12 +62,12 @@ class BufferPool:
     Examples
     --------
     >>> pool = BufferPool()
-    >>> first = pool.empty((1024, 16), np.float32)
+    >>> first = pool.empty((1024, 32), np.float32)
     >>> address = first.ctypes.data
     >>> del first
     >>> pool.idle
-    65536
-    >>> pool.empty((1000, 16), np.float32).ctypes.data == address
+    131072
+    >>> pool.empty((1000, 32), np.float32).ctypes.data == address
     True
     """
 

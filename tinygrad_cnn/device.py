@@ -191,9 +191,11 @@ class ArrayDevice(Device):
         return value.reshape(math.prod(value.shape[:-1]), value.shape[-1])
 
     def rowwise(self, operation: str, value: Any, *operands: Any, vector: Shape) -> Any:
+        if value.ndim == 2:
+            return self.dense(operation, value, *operands, shape=(len(value), *vector))
         rows = self.rows(value)
-        out = self.dense(operation, rows, *operands, shape=(rows.shape[0], *vector))
-        return out if rows is value else out.reshape(*value.shape[:-1], *vector)
+        out = self.dense(operation, rows, *operands, shape=(len(rows), *vector))
+        return out.reshape(*value.shape[:-1], *vector)
 
     empty = staticmethod(buffer_pool.empty)
 

@@ -61,10 +61,9 @@ class ConvElement(ArrayElement):
 
     def run(self, operation: str, *operands: Any) -> None:
         """Run one of the three kernels; the last operand is filled."""
-        layer = Convolution.of(operation, operands, self.window)
-        self.device.kernel(operation, operands[-1].dtype, layer).function(
-            *operands[:-1], self.window, operands[-1]
-        )
+        window, (*given, out) = self.window, operands
+        layer = Convolution.of(operation, operands, window)
+        self.device.kernel(operation, out.dtype, layer).function(*given, window, out)
 
     def slide(self, x: Variable, weight: Variable) -> Any:
         """Apply the sliding element of this family with the same window."""
@@ -107,7 +106,7 @@ class SlidingElement(ConvElement):
 
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
         self.window, self.output_size = _fitted_layer(
-            type(self),
+            self.name,
             x.shape,
             weight.shape,
             None if bias is None else bias.shape,
@@ -151,7 +150,7 @@ class SlidingElement(ConvElement):
 
 @lru_cache(maxsize=4096)
 def _fitted_layer(
-    element: type[SlidingElement],
+    name: str,
     x: Shape,
     weight: Shape,
     bias: Shape | None,
@@ -160,9 +159,12 @@ def _fitted_layer(
     dilation: Pair,
     groups: int,
 ) -> tuple[Window, Pair]:
-    """Return the window and the size of the output, or refuse shapes that do not fit."""
-    name, rank = element.name, element.rank
-    if len(x) != rank or len(weight) != rank:
+    """Return the window and the size of the output, or refuse shapes that do not fit.
+
+    An element of this name asks at every step of a training; the answer is worked out once.
+    """
+    element: Any = ELEMENTS[name]
+    if not len(x) == len(weight) == element.rank:
         images, filters = element.shapes
         raise ShapeError(
             f"{name}: x is {images} and weight {filters}; got x {x} and weight {weight}"

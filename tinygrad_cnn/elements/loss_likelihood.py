@@ -55,8 +55,10 @@ class LikelihoodElement(ClassLossElement):
         )
         if self.reduction == "none":
             return losses.reshape(labels.shape)
+        if self.reduction == "mean" and self._is_single(labels, weight):
+            return losses.reshape(())
         total = self.device.total(losses)
-        if self.reduction == "sum" or self._is_single(labels, weight):
+        if self.reduction == "sum":
             return total
         divisor = self.device.total(shares)
         self.divisor = self.device.variable(divisor)
