@@ -41,6 +41,7 @@ from tinygrad_cnn.kernels.cpu.products.depthwise import (
 )
 from tinygrad_cnn.kernels.cpu.products.depthwise_weight_gradient import correlate_channels
 from tinygrad_cnn.kernels.cpu.products.packing import Filter
+from tinygrad_cnn.kernels.cpu.products.pixel_lanes import fills_lanes, multiply_pixels
 from tinygrad_cnn.kernels.cpu.products.spread import spread, spreads
 from tinygrad_cnn.kernels.cpu.products.taps import backward_axis, forward_axis
 from tinygrad_cnn.kernels.cpu.products.weight_gradient import correlate_pixels
@@ -96,8 +97,7 @@ def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Ar
     if is_depthwise(weight, window):
         slide_channels(x, weight, bias, window, False, out)
         return
-    plan = _forward_plan(x.shape, weight.shape, out.shape, window, False, out.dtype)
-    correlate(plan, x, weight, bias, out)
+    _forward(x, weight, bias, window, False, out)
 
 
 @implements("conv2d_relu_forward", device="cpu", variant="direct")
@@ -106,7 +106,17 @@ def conv2d_relu_forward(x: Array, weight: Array, bias: Array, window: Window, ou
     if is_depthwise(weight, window):
         slide_channels(x, weight, bias, window, True, out)
         return
-    plan = _forward_plan(x.shape, weight.shape, out.shape, window, True, out.dtype)
+    _forward(x, weight, bias, window, True, out)
+
+
+def _forward(
+    x: Array, weight: Array, bias: Array, window: Window, rectified: bool, out: Array
+) -> None:
+    if fills_lanes(weight.shape, window, out.shape, out.dtype):
+        floor = 0.0 if rectified else -np.inf
+        if multiply_pixels(x, weight, bias, window, floor, out):
+            return
+    plan = _forward_plan(x.shape, weight.shape, out.shape, window, rectified, out.dtype)
     correlate(plan, x, weight, bias, out)
 
 
