@@ -12,9 +12,9 @@ The three passes of a convolution are correlations themselves:
   (:mod:`~tinygrad_cnn.kernels.cpu.products.weight_gradient`).
 
 Where each channel has filters of its own, all three run on
-:mod:`~tinygrad_cnn.kernels.cpu.products.depthwise`, and few filters slide over an image of one
-channel in :mod:`~tinygrad_cnn.kernels.cpu.products.pixel_lanes`. The way to the innermost loop, for the
-first two, goes through the folder ``products``::
+:mod:`~tinygrad_cnn.kernels.cpu.products.depthwise`. Few filters slide over an image of one
+channel in :mod:`~tinygrad_cnn.kernels.cpu.products.pixel_lanes`. The way to the innermost loop,
+for the first two, goes through the folder ``products``::
 
     conv.py       conv2d_forward    finds the plan of these shapes, made once
     taps.py       forward_axis      which taps of the filter lie on the image, for each pixel
