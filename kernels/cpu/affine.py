@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.kernels.cpu.products.affine_rows import FEW_ROWS, forward, grad_input, grad_weight
-from tinygrad_cnn.kernels.cpu.products.correlate import Pixels, Product, correlate, correlation_plan
+from tinygrad_cnn.kernels.cpu.products.correlate import Product, correlate, correlation_plan
 from tinygrad_cnn.kernels.cpu.products.packing import Filter
-from tinygrad_cnn.kernels.cpu.products.taps import forward_axis
+from tinygrad_cnn.kernels.cpu.products.taps import Pixels, forward_axis
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 

@@ -12,8 +12,9 @@ The three passes of a convolution are correlations themselves:
   (:mod:`~tinygrad_cnn.kernels.cpu.products.weight_gradient`).
 
 Where each channel has filters of its own, all three run on
-:mod:`~tinygrad_cnn.kernels.cpu.products.depthwise`. The way to the innermost loop, for the
-first two, goes through the folder ``products``::
+:mod:`~tinygrad_cnn.kernels.cpu.products.depthwise`. Few filters slide over an image of one
+channel in :mod:`~tinygrad_cnn.kernels.cpu.products.pixel_lanes`. The way to the innermost loop,
+for the first two, goes through the folder ``products``::
 
     conv.py       conv2d_forward    finds the plan of these shapes, made once
     taps.py       forward_axis      which taps of the filter lie on the image, for each pixel
@@ -32,17 +33,18 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.loops.memory import read_only
-from tinygrad_cnn.kernels.cpu.products.correlate import Pixels, Product, correlate, correlation_plan
+from tinygrad_cnn.kernels.cpu.loops.memory import frozen
+from tinygrad_cnn.kernels.cpu.products.correlate import Product, correlate, correlation_plan
 from tinygrad_cnn.kernels.cpu.products.depthwise import (
     is_depthwise,
     slide_channels,
     slide_channels_back,
 )
 from tinygrad_cnn.kernels.cpu.products.depthwise_weight_gradient import correlate_channels
-from tinygrad_cnn.kernels.cpu.products.packing import Filter
+from tinygrad_cnn.kernels.cpu.products.packing import NOTHING, Filter
+from tinygrad_cnn.kernels.cpu.products.pixel_lanes import fills_lanes, multiply_pixels
 from tinygrad_cnn.kernels.cpu.products.spread import spread, spreads
-from tinygrad_cnn.kernels.cpu.products.taps import backward_axis, forward_axis
+from tinygrad_cnn.kernels.cpu.products.taps import Pixels, backward_axis, forward_axis
 from tinygrad_cnn.kernels.cpu.products.weight_gradient import correlate_pixels
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
@@ -50,8 +52,6 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 _RUN = 16  # runs of few channels are multiples of so many values, the widest vector
-
-_NONE = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
 
 
 def _pixels(shape: tuple[int, ...]) -> Pixels:
@@ -96,8 +96,7 @@ def conv2d_forward(x: Array, weight: Array, bias: Array, window: Window, out: Ar
     if is_depthwise(weight, window):
         slide_channels(x, weight, bias, window, False, out)
         return
-    plan = _forward_plan(x.shape, weight.shape, out.shape, window, False, out.dtype)
-    correlate(plan, x, weight, bias, out)
+    _forward(x, weight, bias, window, False, out)
 
 
 @implements("conv2d_relu_forward", device="cpu", variant="direct")
@@ -106,7 +105,17 @@ def conv2d_relu_forward(x: Array, weight: Array, bias: Array, window: Window, ou
     if is_depthwise(weight, window):
         slide_channels(x, weight, bias, window, True, out)
         return
-    plan = _forward_plan(x.shape, weight.shape, out.shape, window, True, out.dtype)
+    _forward(x, weight, bias, window, True, out)
+
+
+def _forward(
+    x: Array, weight: Array, bias: Array, window: Window, rectified: bool, out: Array
+) -> None:
+    if fills_lanes(weight.shape, window, out.shape, out.dtype):
+        floor = 0.0 if rectified else -np.inf
+        if multiply_pixels(x, weight, bias, window, floor, out):
+            return
+    plan = _forward_plan(x.shape, weight.shape, out.shape, window, rectified, out.dtype)
     correlate(plan, x, weight, bias, out)
 
 
@@ -152,7 +161,7 @@ def conv2d_grad_input(grad: Array, weight: Array, window: Window, out: Array) ->
         spread(grad, weight, window, out)
         return
     plan = _grad_input_plan(grad.shape, weight.shape, out.shape, window, out.dtype)
-    correlate(plan, grad, weight, _NONE[out.dtype], out)
+    correlate(plan, grad, weight, NOTHING[out.dtype], out)
 
 
 @implements("conv2d_grad_weight", device="cpu", variant="direct")
@@ -167,7 +176,7 @@ def conv2d_grad_weight(grad: Array, x: Array, window: Window, out: Array) -> Non
 @implements("channel_sum", device="cpu", variant="direct")
 def channel_sum(grad: Array, out: Array) -> None:
     """out[o] = Σ grad[..., o] over every axis but the last: the gradient of a bias."""
-    _channel_sum(read_only(grad), out)
+    _channel_sum(frozen(grad), out)
 
 
 @compiled()

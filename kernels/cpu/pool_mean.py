@@ -12,15 +12,20 @@ from where only the very same vectors can be read quickly. The adjoint asks for 
 rectangles over it, once for all rows that lie under the same ones.
 """
 
+from typing import Any
+
 import numba
 import numpy as np
 
 from tinygrad_cnn.kernels.cpu.instructions.simd import (
     first,
+    first_half,
     first_one,
     lanes,
+    lanes_half,
     lanes_one,
     load_masked,
+    spread_beside,
     spread_one,
     store_masked,
 )
@@ -62,6 +67,9 @@ def _mean_rows(begin: int, end: int, x: Array, rows: Array, columns: Array, out:
     """Fill some rows, counted over all images."""
     _, height, width, channels = x.shape
     out_height, size = out.shape[1], width * channels
+    if _are_pairs(rows) and _are_pairs(columns):
+        _average_squares(begin, end, x, rows, columns, out)
+        return
     lines = np.empty((end - begin, size), x.dtype)
     for row in range(begin, end):
         n, i = row // out_height, row % out_height
@@ -69,6 +77,56 @@ def _mean_rows(begin: int, end: int, x: Array, rows: Array, columns: Array, out:
         _add_rows(x, first_pixel, rows[i, 1] - rows[i, 0], lines[row - begin])
     for row in range(begin, end):
         _average(lines[row - begin], rows[row % out_height, 2], columns, row, out)
+
+
+@compiled()
+def _are_pairs(spans: Array) -> bool:
+    """Tell whether each span has two rows or columns, and all are of one size."""
+    for k in range(len(spans)):
+        if spans[k, 1] - spans[k, 0] != 2 or spans[k, 2] != spans[0, 2]:
+            return False
+    return True
+
+
+@compiled()
+def _average_squares(
+    begin: int, end: int, x: Array, rows: Array, columns: Array, out: Array
+) -> None:
+    """Fill some rows with sums over squares of four pixels: the usual case, without lines."""
+    channels, image = out.shape[3], address(x, 0)
+    if channels <= lanes_half(image):
+        inside = first_half(image, channels)
+        _average_channels(0, inside, begin, end, x, rows, columns, out)
+    else:
+        for c in range(0, channels, lanes_one(image)):
+            within = first_one(image, channels - c)
+            _average_channels(c, within, begin, end, x, rows, columns, out)
+
+
+@compiled()
+def _average_channels(
+    c: int, inside: Any, begin: int, end: int, x: Array, rows: Array, columns: Array, out: Array
+) -> None:
+    """Fill the channels from c on that are inside of a mask."""
+    _, out_height, out_width, channels = out.shape
+    height, pitch = x.shape[1], x.shape[2] * channels
+    image, target, size = address(x, c), address(out, c), rows[0, 2] * columns[0, 2]
+    exact = size > 0 and size & (size - 1) == 0  # the inverse of a power of two is exact
+    factor = spread_beside(target, 1 / size, inside)
+    divisor = spread_beside(target, size, inside)
+    for row in range(begin, end):
+        n, i = row // out_height, row % out_height
+        upper = (n * height + rows[i, 0]) * pitch
+        place = row * out_width * channels
+        for j in range(out_width):
+            at = upper + columns[j, 0] * channels
+            left = load_masked(image, at, inside) + load_masked(image, at + pitch, inside)
+            at += channels
+            right = load_masked(image, at, inside) + load_masked(image, at + pitch, inside)
+            total = left + right
+            total = total * factor if exact else total / divisor
+            store_masked(total, target, place, inside)
+            place += channels
 
 
 @compiled()
@@ -174,6 +232,9 @@ def _grad_rows(
 ) -> None:  # fmt: skip
     """Fill some rows, counted over all images."""
     height, row = out.shape[1], begin
+    if size and _tile(rows, height) and _tile(columns, out.shape[2]):
+        _spread_pairs(begin, end, size, grad, out)
+        return
     while row < end:
         n, r = row // height, row % height
         alike = 1  # rows of this image under the same rectangles
@@ -189,6 +250,45 @@ def _grad_rows(
         for below in range(row + 1, row + alike):
             copy_run(address(out, below * pitch), address(out, row * pitch), pitch)
         row += alike
+
+
+@compiled()
+def _tile(spans: Array, size: int) -> bool:
+    """Tell whether the spans are the pairs (0, 1), (2, 3), … of all rows or columns."""
+    pairs = 2 * len(spans) == size
+    for k in range(len(spans)):
+        pairs = pairs and spans[k, 0] == 2 * k and spans[k, 1] == 2 * k + 2
+    return pairs
+
+
+@compiled()
+def _spread_pairs(begin: int, end: int, size: int, grad: Array, out: Array) -> None:
+    """Fill some rows where each error signal has four pixels: the usual case, without a search."""
+    channels, target = out.shape[3], address(out, 0)
+    if channels <= lanes_half(target):
+        _spread_channels(0, first_half(target, channels), begin, end, size, grad, out)
+    else:
+        for c in range(0, channels, lanes_one(target)):
+            _spread_channels(c, first_one(target, channels - c), begin, end, size, grad, out)
+
+
+@compiled()
+def _spread_channels(
+    c: int, inside: Any, begin: int, end: int, size: int, grad: Array, out: Array
+) -> None:
+    """Fill the channels from c on that are inside of a mask."""
+    _, out_height, out_width, channels = grad.shape
+    height, signals, target = out.shape[1], address(grad, c), address(out, c)
+    factor = spread_beside(target, 1 / size, inside)
+    for row in range(begin, end):
+        at = (row // height * out_height + row % height // 2) * out_width * channels
+        place = row * 2 * out_width * channels
+        for _ in range(out_width):
+            total = load_masked(signals, at, inside) * factor
+            store_masked(total, target, place, inside)
+            store_masked(total, target, place + channels, inside)
+            at += channels
+            place += 2 * channels
 
 
 @compiled()

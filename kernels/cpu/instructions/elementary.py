@@ -122,6 +122,8 @@ _LN2_HIGH = np.float32(355.0 / 512.0)
 _LN2_LOW = np.float32(np.log(2.0) - 355.0 / 512.0)
 _EXP_LARGEST, _EXP_SMALLEST = np.float32(89.0), np.float32(-104.0)  # infinity, and 0
 _EXPM1_SMALLEST, _TANH_LARGEST = np.float32(-20.0), np.float32(10.0)  # -1, and 1
+_SIGMOID_LARGEST = np.float32(20.0)  # 1
+_SCALE, _SCALE_POWER = np.float32(2.0**24), np.float32(24.0)
 _TANH_NEAR = np.float32(0.55)
 
 # Q(r) = (e^r - 1 - r) / r²
@@ -177,9 +179,13 @@ def expm1(x: Any) -> Any:
 
 @compiled()
 def sigmoid(z: Any) -> Any:
-    """Return 1 / (1 + e^-z); e^-|z| never overflows, so small results keep their digits."""
-    e = exp(choose(z > _ZERO, -z, z))
-    return choose(z < _ZERO, e, _ONE) / (_ONE + e)
+    """Return 1 / (1 + e^-z) as s e^z / (s + s e^z): with s = 2^24 no factor is denormal."""
+    n, p = _reduced(
+        choose(z > _SIGMOID_LARGEST, _SIGMOID_LARGEST, choose(z < _EXP_SMALLEST, _EXP_SMALLEST, z))
+    )
+    scale = power_of_two(n + _SCALE_POWER)
+    e = fused(scale, p, scale)
+    return e / (_SCALE + e)
 
 
 @compiled()

@@ -147,11 +147,11 @@ def select(typing_context: Any, mask: Any, yes: Any, no: Any) -> Any:
 # -- lanes ---------------------------------------------------------------------------
 
 
-def _widths(registers: int) -> tuple[Any, ...]:
-    """Return what depends on how many registers a vector fills."""
+def _widths(vector_bytes: int) -> tuple[Any, ...]:
+    """Return what depends on how many bytes a vector has."""
 
     def vector(element: Any) -> Vector:
-        return Vector(element, registers * VECTOR_BYTES // (element.bitwidth // 8))
+        return Vector(element, vector_bytes // (element.bitwidth // 8))
 
     @intrinsic
     def lanes(typing_context: Any, pointer: Any) -> Any:
@@ -200,9 +200,11 @@ def _widths(registers: int) -> tuple[Any, ...]:
     return lanes, spread, first, load
 
 
-lanes, spread, first, load = _widths(4)
-#: The same for vectors of one register, where runs of neighbouring values are short.
-lanes_one, spread_one, first_one, load_one = _widths(1)
+lanes, spread, first, load = _widths(4 * VECTOR_BYTES)
+#: The same for vectors of one register, where runs of neighbouring values are short ...
+lanes_one, spread_one, first_one, load_one = _widths(VECTOR_BYTES)
+#: ... and of half a register: to store 64 bytes across cache lines takes three times as long.
+lanes_half, _, first_half, _ = _widths(VECTOR_BYTES // 2)
 
 
 @intrinsic

@@ -34,12 +34,18 @@ from tinygrad_cnn.kernels.cpu.loops.memory import (
     LINE_BYTES,
     address,
     aligned,
+    frozen,
     plan_array,
     read_fields,
-    read_only,
 )
-from tinygrad_cnn.kernels.cpu.products.packing import Filter, Packing, pack_panel, pack_places
-from tinygrad_cnn.kernels.cpu.products.taps import Axis, kinds
+from tinygrad_cnn.kernels.cpu.products.packing import (
+    NOTHING,
+    Filter,
+    Packing,
+    pack_panel,
+    pack_places,
+)
+from tinygrad_cnn.kernels.cpu.products.taps import Axis, Pixels, kinds
 from tinygrad_cnn.kernels.cpu.products.tile import best_width, multiply_tile
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
@@ -53,17 +59,6 @@ _TASKS = 16  # fewer blocks than this are cut by panels too
 _FORK = 800_000  # multiply-adds that take one thread about 20 µs
 _FORK_PACKING = 32 * 1024  # values of a filter that one thread packs in about 10 µs
 _LARGE_FILTER = 16 * 1024  # values of a filter that is packed in memory from the pool
-
-
-class Pixels(NamedTuple):
-    """Where the pixels of images lie in an array: values from one to the next."""
-
-    images: int
-    height: int
-    width: int
-    image: int
-    row: int
-    column: int
 
 
 class Product(NamedTuple):
@@ -273,9 +268,10 @@ def _places(pixels: Pixels, images: int, rows: Array, columns: Array) -> Array:
 
 def correlate(plan: Array, x: Array, weight: Array, bias: Array, out: Array) -> None:
     """Fill `out` by a plan of :func:`correlation_plan`; `bias` may be empty."""
-    values = plan.item(_PACKED_VALUES)
-    packed = empty((values + LINE_BYTES if values > _LARGE_FILTER else 0,), out.dtype)
-    _correlate(plan, read_only(x), read_only(weight), read_only(bias), packed, out.reshape(-1))
+    values, packed = plan.item(_PACKED_VALUES), NOTHING[out.dtype]
+    if values > _LARGE_FILTER:
+        packed = empty((values + LINE_BYTES,), out.dtype)
+    _correlate(plan, frozen(x), frozen(weight), frozen(bias), packed, out.reshape(-1))
 
 
 @compiled()

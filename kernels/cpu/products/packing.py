@@ -20,6 +20,9 @@ from tinygrad_cnn.kernels.cpu.loops.memory import address, clear_run, copy_run
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 
+#: An array of no values, for each dtype.
+NOTHING = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
+
 
 class Filter(NamedTuple):
     """How filters lie in an array: runs of neighbouring values, as many for each column.

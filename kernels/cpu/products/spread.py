@@ -10,8 +10,8 @@ and the gradient of a pixel of the image is the sum of all shares that fall on i
 or three channels :mod:`~tinygrad_cnn.kernels.cpu.products.correlate` would fill one or three
 columns of its register tiles. Here a tile's columns are a whole row u of the window: KW · C values
 that are neighbours in the image, so a tile adds its shares where they belong. Its rows are
-pixels of one column j, from several image rows and images: for one u no two of them meet
-the same values.
+pixels from several image rows and images, and from columns j so far apart that their windows
+do not overlap: for one u no two of them meet the same values.
 
 The sums are gathered in a scratch image with its padding, which is left out of the copy to
 the result. An image is one task's, so its sums have one order.
@@ -31,9 +31,9 @@ from tinygrad_cnn.kernels.cpu.loops.memory import (
     aligned,
     clear_run,
     copy_run,
+    frozen,
     plan_array,
     read_fields,
-    read_only,
 )
 from tinygrad_cnn.kernels.cpu.products.tile import best_width, multiply_tile
 from tinygrad_cnn.kernels.geometry import Window
@@ -63,12 +63,13 @@ class SpreadPlan(NamedTuple):
     grad_image: int
     grad_width: int
     grad_pixel: int
+    apart: int  # columns from one to the next whose window does not overlap
     # the image
     out_image: int
     out_row: int
     # the scratch image: taps step down and pixels across
     image: int
-    rows: int
+    rows: int  # that the pixels of a column of the error signal are
     row: int
     step_down: int
     step_across: int
@@ -81,7 +82,7 @@ class SpreadPlan(NamedTuple):
     columns: int
     panels: int
     packed_values: int
-    tile_rows: int  # rows of a whole block, rounded up to tiles
+    tile_rows: int  # rows of a table, rounded up to tiles
     # where the tables lie in the plan
     reads: int
     writes: int
@@ -94,8 +95,9 @@ def _spread_plan(
 ) -> Array:
     """Return what :func:`spread` runs by: a SpreadPlan and tables.
 
-    The tables are: where each row of tiles reads, and where it writes, for a block of all
-    images and then for the last block; then the weight at each place of the packed filter.
+    The tables are: where each row of tiles reads, and where it writes; both for a block of
+    all images with as many columns as there are, at most, then with one less, then the same
+    for the last block; then the weight at each place of the packed filter.
     """
     images, height, width, channels = out
     _, out_height, out_width, filters = grad
@@ -106,20 +108,26 @@ def _spread_plan(
     rows = max((out_height - 1) * sh + dh * (kh - 1) + 1, ph + height)
     row = max((out_width - 1) * sw + kw, pw + width) * channels
     signals = out_height * out_width * filters
-    image_step = min(max(1, _BLOCK_VALUES // signals), _BLOCK_TILES * TILE_ROWS // out_height)
-    image_step = max(1, min(image_step, images))
+    most = max(1, min(out_width // -(-kw // sw), _BLOCK_TILES * TILE_ROWS // out_height))
+    apart = -(-out_width // most)
+    most = -(-out_width // apart)  # columns at once
+    image_step = _BLOCK_TILES * TILE_ROWS // (most * out_height)
+    image_step = max(1, min(image_step, _BLOCK_VALUES // signals, images))
     blocks = -(-images // image_step)
+    size = -(-image_step * most * out_height // TILE_ROWS) * TILE_ROWS
     reads, writes = [], []
     for count in (image_step, images - (blocks - 1) * image_step):
-        n, i = np.divmod(np.arange(count * out_height), out_height)
-        spare = (0, -(-image_step * out_height // TILE_ROWS) * TILE_ROWS - n.size)
-        reads.append(np.pad(n * signals + i * out_width * filters, spare, mode="edge"))
-        writes.append(np.pad((n * rows + i * sh) * row, spare, mode="edge"))
+        for across in (most, max(1, most - 1)):
+            column, n, i = np.indices((across, count, out_height)).reshape(3, -1)
+            read = n * signals + (i * out_width + column * apart) * filters
+            write = (n * rows + i * sh) * row + column * apart * sw * channels
+            spare = (0, size - n.size)
+            reads.append(np.pad(read, spare, mode="edge"))
+            writes.append(np.pad(write, spare, mode="edge"))
     u, panel, o, k = np.ogrid[:kh, :panels, :filters, :tile]
     v, c = np.divmod(panel * tile + k, channels)
     weights = np.where(v < kw, ((o * channels + c) * kh + u) * kw + v, -1)
     at = len(SpreadPlan._fields)
-    size = 2 * reads[0].size
     plan = SpreadPlan(
         blocks=blocks,
         fork=int(images * out_height * out_width * weights.size > _FORK),
@@ -129,6 +137,7 @@ def _spread_plan(
         grad_image=signals,
         grad_width=out_width,
         grad_pixel=filters,
+        apart=apart,
         out_image=height * width * channels,
         out_row=width * channels,
         image=rows * row,
@@ -144,10 +153,10 @@ def _spread_plan(
         columns=columns,
         panels=panels,
         packed_values=weights.size,
-        tile_rows=reads[0].size,
+        tile_rows=size,
         reads=at,
-        writes=at + size,
-        weights=at + 2 * size,
+        writes=at + 4 * size,
+        weights=at + 8 * size,
     )
     return plan_array(plan, *reads, *writes, weights)
 
@@ -158,7 +167,7 @@ def spread(grad: Array, weight: Array, window: Window, out: Array) -> None:
         out[...] = 0
         return
     plan = _spread_plan(grad.shape, out.shape, window, out.dtype)
-    _spread(plan, read_only(grad), read_only(weight), out.reshape(-1))
+    _spread(plan, frozen(grad), frozen(weight), out.reshape(-1))
 
 
 @compiled(parallel=True)
@@ -202,22 +211,25 @@ def _add_shares(
     sums: Array,
 ) -> None:
     clear_run(address(sums, 0), sums.size)
-    rows = images * plan.rows
-    last = plan.tile_rows if images < plan.image_step else 0
+    first = 2 * plan.tile_rows if images < plan.image_step else 0
+    most = (plan.grad_width + plan.apart - 1) // plan.apart
     counts = (np.intp(1), np.intp(1), plan.grad_pixel)
     a_strides = (np.intp(0), np.intp(0), np.intp(1))
     b_strides = (np.intp(0), np.intp(0), plan.width)
     size = plan.grad_pixel * plan.width
-    for j in range(plan.grad_width):
+    for j in range(plan.apart):
+        columns = (plan.grad_width - j + plan.apart - 1) // plan.apart
+        rows = columns * images * plan.rows
+        begin = first if columns == most else first + plan.tile_rows
         a = address(grad, image * plan.grad_image + j * plan.grad_pixel)
         for part in range(plan.kh * plan.panels):
             u, column = part // plan.panels, part % plan.panels * plan.width
             place = address(sums, u * plan.step_down + j * plan.step_across + column)
             for row in range(0, rows, TILE_ROWS):
-                writes = address(table, plan.writes + last + row)
+                writes = address(table, plan.writes + begin + row)
                 multiply_tile(
                     plan.width, plan.lanes, counts,
-                    a, address(table, plan.reads + last + row), a_strides,
+                    a, address(table, plan.reads + begin + row), a_strides,
                     address(packed, part * size), b_strides,
                     place, writes, sums.dtype.type(-np.inf), place, writes,
                     plan.columns - column,

@@ -21,6 +21,17 @@ import numpy as np
 from tinygrad_cnn.kernels.layout import Array
 
 
+class Pixels(NamedTuple):
+    """Where the pixels of images lie in an array: values from one to the next."""
+
+    images: int
+    height: int
+    width: int
+    image: int
+    row: int
+    column: int
+
+
 class Axis(NamedTuple):
     """An axis of the result; the arrays have an entry for each of its pixels."""
 

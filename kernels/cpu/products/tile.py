@@ -150,7 +150,7 @@ def _make_tile(
                 builder.store(registers.load(origin), totals[m, v])
             left_rows = [builder.gep(a, [_entry(builder, a_rows, m)]) for m in range(rows)]
 
-            with _nest(builder, counts, a_strides, b_strides) as (at_a, at_b):
+            with nest(builder, counts, a_strides, b_strides) as (at_a, at_b):
                 right = [
                     load(builder.gep(b, [builder.add(at_b, step(v * width))]))
                     for v in range(vectors)
@@ -193,7 +193,7 @@ def _entry(builder: Any, table: Any, m: int) -> Any:
 
 
 @contextmanager
-def _nest(builder: Any, counts: Any, *strides: Any) -> Iterator[list[Any]]:
+def nest(builder: Any, counts: Any, *strides: Any) -> Iterator[list[Any]]:
     """Open three nested loops, and yield the offsets that the strides add up to in them.
 
     What is built inside the ``with`` block becomes the body of the innermost.

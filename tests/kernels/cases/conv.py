@@ -42,6 +42,11 @@ CONV = (
     (1, 11, 12, 4, 3, Window(3, 3, 2, 6, 1, 2, 2, 4)),  # strides and dilations with a factor
     (1, 9, 9, 2, 2, Window(2, 3, 4, 3, 3, 3, 2, 3)),  # some pixels lie under no tap
     (6, 20, 18, 16, 24, Window(3, 3, 1, 1, 2, 2, 2, 2)),  # enough work to fork
+    # few filters on one channel: pixels fill the vectors
+    (2, 20, 21, 1, 6, Window(5, 5)),
+    (2, 19, 52, 1, 10, Window(3, 3, 2, 1, 0, 0, 2, 2)),  # several tiles in a row
+    (3, 9, 36, 1, 1, Window(2, 5)),
+    (20, 30, 30, 1, 6, Window(5, 5)),  # enough work to fork
     # more padding at the far side, and less
     (2, 6, 5, 3, 4, Window(2, 4, ph=0, pw=1, eh=1, ew=1)),
     (2, 6, 7, 3, 4, Window(3, 3, 2, 2, 2, 3, eh=-2, ew=-3)),
