@@ -23,6 +23,7 @@ from numba.core import event
 from numba.core.dispatcher import Dispatcher, OmittedArg
 
 from tinygrad_cnn.kernels.cache import KernelCache, cache_folder, cache_key, cache_of
+from tinygrad_cnn.kernels.parts import KernelDispatcher
 
 __all__ = [
     "Specialisation",
@@ -69,8 +70,11 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**{"nogil": True, "error_model": "numpy", **options})(function)
-        if hasattr(dispatcher, "_cache") and (cache := cache_of(function)) is not None:
+        if numba.config.DISABLE_JIT:
+            return function
+        rules = {"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None}
+        dispatcher = KernelDispatcher(function, {**rules, **options})
+        if (cache := cache_of(function)) is not None:
             dispatcher._cache = cache
         return dispatcher
 
