@@ -66,6 +66,11 @@ class KernelDispatcher(CPUDispatcher):
         for environment in result._find_referenced_environments():
             result.library.codegen.set_env(environment.env_name, environment)
 
+    def libraries(self) -> list[Any]:
+        """Return the code that was compiled here, as a whole or as a part, to be read."""
+        parts = [result.library for _, result in self._parts.values()]
+        return [*parts, *(result.library for result in self.overloads.values())]
+
     def _compile_part(self, types: Types) -> None:
         if types in self._parts or types in self.overloads:
             return
