@@ -106,12 +106,12 @@ class _Files:
             return
         path = folder / self._file_name(key)
         unfinished = path.with_suffix(f".{uuid.uuid4().hex}")
-        try:
-            unfinished.write_bytes(serialize.dumps(data))
-            unfinished.replace(path)
-        except OSError:  # the disk is full, say
-            with suppress(OSError):
-                unfinished.unlink()
+        with suppress(OSError):  # the disk is full, say
+            try:
+                unfinished.write_bytes(serialize.dumps(data))
+                unfinished.replace(path)
+            finally:
+                unfinished.unlink(missing_ok=True)
 
 
 class _Locator(caching._CacheLocator):

@@ -23,6 +23,7 @@ from numba.core import event
 from numba.core.dispatcher import Dispatcher, OmittedArg
 
 from tinygrad_cnn.kernels.cache import KernelCache, cache_folder, cache_key, cache_of
+from tinygrad_cnn.kernels.parts import KernelDispatcher
 
 __all__ = [
     "Specialisation",
@@ -69,8 +70,11 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**{"nogil": True, "error_model": "numpy", **options})(function)
-        if hasattr(dispatcher, "_cache") and (cache := cache_of(function)) is not None:
+        if numba.config.DISABLE_JIT:
+            return function
+        rules = {"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None}
+        dispatcher = KernelDispatcher(function, {**rules, **options})
+        if (cache := cache_of(function)) is not None:
             dispatcher._cache = cache
         return dispatcher
 
@@ -168,9 +172,9 @@ class Specialisation:
         return _name(self.function)
 
     @property
-    def is_parallel(self) -> bool:
-        """Whether it takes several times as long to compile as others do."""
-        return bool(self.function.targetoptions.get("parallel"))
+    def size(self) -> int:
+        """How much there is to compile, roughly: bytes of its code and of all that it calls."""
+        return sum(map(_own_size, _called(self.function, {})))
 
     def is_stored(self) -> bool:
         """Tell whether it lies in the cache on disk."""
@@ -180,6 +184,23 @@ class Specialisation:
     def compile(self) -> None:
         """Compile it, or load it."""
         self.function.compile(self.signature)
+
+
+def _own_size(dispatcher: Any) -> int:
+    """Return the bytes of a function's code; a parallel loop is compiled several times over."""
+    size = len(dispatcher.py_func.__code__.co_code)
+    return 4 * size if dispatcher.targetoptions.get("parallel") else size
+
+
+def _called(dispatcher: Any, found: dict[Any, None]) -> dict[Any, None]:
+    """Return a function and all compiled ones that it reaches."""
+    found[dispatcher] = None
+    function = dispatcher.py_func
+    for name in function.__code__.co_names:
+        other = function.__globals__.get(name)
+        if isinstance(other, Dispatcher) and other not in found:
+            _called(other, found)
+    return found
 
 
 _listing: list[dict[Specialisation, None]] = []  # what `listed` has found so far

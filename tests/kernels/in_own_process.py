@@ -139,13 +139,13 @@ def _forget_plans(module: ModuleType) -> None:
             value.cache_clear()
 
 
-def specialisations() -> None:
-    """Call everything with read-only and with writable arrays, and count what was compiled.
+def specialisations(dtype: str) -> None:
+    """Call everything with read-only and with writable arrays, and print what was compiled.
 
     Then once more with every parallel function: some work is forked only where it is large.
     """
     for _ in range(2):
-        for case in _cases():
+        for case in all_cases(np.dtype(dtype).type):
             writable = [np.array(a) if isinstance(a, np.ndarray) else a for a in case.arguments]
             for argument in case.arguments:
                 if isinstance(argument, np.ndarray):
@@ -155,10 +155,11 @@ def specialisations() -> None:
                 kernel(*writable, *case.outputs())
         _fork_always()
     for module, name, function in compiled_functions():
-        single = ["float32" in str(signature) for signature in function.nopython_signatures]
-        print(f"{module.__name__}.{name}", single.count(True), single.count(False))
+        signatures = function.nopython_signatures
+        print(f"{module.__name__}.{name}", *signatures, sep="\t")
 
 
 if __name__ == "__main__":
     modes = (guard, overrun, threads, specialisations)
-    {mode.__name__: mode for mode in modes}[sys.argv[1]]()
+    mode, *options = sys.argv[1:]
+    {each.__name__: each for each in modes}[mode](*options)

@@ -16,10 +16,10 @@ from tinygrad_cnn.kernels import cpu
 TESTS = Path(__file__).resolve().parents[1]
 
 
-def in_own_process(mode: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def in_own_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     search = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
     return subprocess.run(
-        [sys.executable, "-m", "kernels.in_own_process", mode],
+        [sys.executable, "-m", "kernels.in_own_process", *arguments],
         env={**os.environ, "PYTHONPATH": search, **environment},
         cwd=TESTS,  # the module search of -m begins there
         capture_output=True,

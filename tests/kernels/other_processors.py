@@ -1,9 +1,9 @@
 """Compiles kernels for processors other than this one: started by `test_instruction_sets`.
 
-``python -m kernels.other_processors signatures`` runs the rows of convolutions and affine maps
-and prints what every compiled function was called with. ``listings NAME`` compiles these
-functions for a processor of :data:`PROCESSORS`, on which they need not be able to run, and
-prints what their innermost loops hold.
+``python -m kernels.other_processors signatures`` goes through the rows of convolutions and
+affine maps and prints which functions they call, with which types. ``listings NAME`` compiles
+these for a processor of :data:`PROCESSORS`, on which they need not be able to run, and prints
+what the innermost loops hold of them and of the functions that they are made of.
 """
 
 import base64
@@ -51,21 +51,18 @@ def environment(processor: Processor) -> dict[str, str]:
 
 def signatures() -> None:
     from tinygrad_cnn import kernels
+    from tinygrad_cnn.kernels.jit import listed
 
     from .cases import all_cases
-    from .launch import compiled_functions
 
-    for case in all_cases(np.float32):
-        if case.operation.startswith(FAMILIES):
-            for kernel in kernels.variants(case.operation):
-                objection = kernel.supports(case.geometry, np.dtype(np.float32))
-                if not objection and kernel.variant != "reference":
-                    kernel(*case.arguments, *case.outputs())
-    called = {
-        f"{module.__name__} {name}": function.nopython_signatures
-        for module, name, function in compiled_functions()
-    }
-    print(base64.b64encode(pickle.dumps(called)).decode())
+    with listed() as needed:  # nothing is computed
+        for case in all_cases(np.float32):
+            if case.operation.startswith(FAMILIES):
+                for kernel in kernels.variants(case.operation):
+                    objection = kernel.supports(case.geometry, np.dtype(np.float32))
+                    if not objection and kernel.variant != "reference":
+                        kernel(*case.arguments, *case.outputs())
+    print(base64.b64encode(pickle.dumps(needed)).decode())
 
 
 def listings(name: str) -> None:
@@ -77,21 +74,22 @@ def listings(name: str) -> None:
 
     from .launch import compiled_functions
 
-    called = pickle.loads(base64.b64decode(sys.stdin.read()))
     found: dict[str, Any] = {
         "vector_bytes": vectors.VECTOR_BYTES, "rows": vectors.TILE_ROWS, "fused": vectors.FUSED,
         "calls_of_fma": 0, "loops": {},
     }  # fmt: skip
-    for module, name, function in compiled_functions():
-        if function.targetoptions.get("parallel"):
-            continue  # a loop over tasks; these are functions of their own
-        for signature in called.get(f"{module.__name__} {name}", ()):
-            function.compile(signature.args)
-            llvm = function.inspect_llvm(signature.args)
+    functions = {function: (module, name) for module, name, function in compiled_functions()}
+    for function in functions:  # a loop that is shared by threads holds the same code as one alone
+        function.targetoptions["parallel"] = False
+    for kernel in pickle.loads(base64.b64decode(sys.stdin.read())):
+        kernel.compile()
+    for function, (module, name) in functions.items():
+        for library in function.libraries():
             if processor.triple:
+                llvm = library.get_llvm_str()
                 text = assembly.for_processor(llvm, processor.triple, processor.name)
             else:
-                text = function.inspect_asm(signature.args)
+                text = library.get_asm_str()
             found["calls_of_fma"] += len(_CALL_OF_FMA.findall(text))
             short = f"{module.__name__.rpartition('.')[2]}.{name}"
             loops = [

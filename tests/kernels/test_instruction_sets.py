@@ -26,11 +26,12 @@ pytestmark = [
         platform.machine().lower() not in ("x86_64", "amd64"), reason="starts from x86 code"
     ),
 ]
-every_processor = pytest.mark.parametrize("name", PROCESSORS)
+# Of module scope: all tests of a processor in turn, mostly in one process of the test run.
+every_processor = pytest.mark.parametrize("name", PROCESSORS, scope="module")
 
 # What is said of all register tiles is not said of these on processors with 16 registers of 16
 # bytes: one of the two tables of the last channels, and a product as wide as AVX2's.
-SPILL_ON_SSE2 = ("tile.multiply_channels", "winograd")
+SPILL_ON_SSE2 = ("tile.multiply_channels", "tiles.multiply", "winograd")
 NO_CACHE = dict.fromkeys(("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME"), "/dev/null/none")
 
 
@@ -51,12 +52,12 @@ def python(*arguments: str, given: str = "", **variables: str) -> str:
 
 @functools.cache
 def signatures() -> str:
-    # Without a cache: from one, only the outer functions would come.
-    return python("-m", "kernels.other_processors", "signatures", **NO_CACHE)
+    return python("-m", "kernels.other_processors", "signatures")
 
 
 @functools.cache
 def listing(name: str) -> dict[str, Any]:
+    # Without a cache: what comes from one cannot be read.
     variables = NO_CACHE | environment(PROCESSORS[name])
     arguments = ("-m", "kernels.other_processors", "listings", name)
     return json.loads(python(*arguments, given=signatures(), **variables))

@@ -92,12 +92,134 @@ def test_training_says_what_it_compiles_and_how_much_there_is(tmp_path: Path) ->
         return out.split("\n")[:-1]
 
     lines = said()
-    count = len(lines)
-    assert [line.partition("… ")[2] for line in lines] == [
-        f"({k} of {count})" for k in range(1, count + 1)
-    ]
-    assert any(line.startswith("compiling softmax.cross_entropy_rows …") for line in lines)
+    counts = [line.partition("… ")[2] for line in lines]
+    total = len(lines)  # a line for each kernel that is begun, and at most two at once
+    assert counts[0] == f"(0 of {total} done)"
+    assert counts[-1] in (f"({total - 1} of {total} done)", f"({total - 2} of {total} done)")
+    assert any("softmax.cross_entropy_rows" in line for line in lines)
     assert said() == [""]
+
+
+# Compiles kernels of one line each in two processes; says how many were begun and compiled here,
+# and how many files there are. {helper} comes first.
+ONE_LINERS = """
+import sys
+import numpy as np
+from numba import types
+from tinygrad_cnn.kernels import ahead
+from tinygrad_cnn.kernels.cache import cache_folder
+from tinygrad_cnn.kernels.jit import Specialisation, on_compile
+import one_liners
+{helper}
+signature = (types.float64[::1],)
+kernels = [Specialisation(getattr(one_liners, f"fill_{{k}}"), signature) for k in range(6)]
+begun, here = [], []
+with on_compile(here.append):
+    ahead.compile_all(kernels, 2, lambda names, done, total: begun.append(names))
+    stored = sum(kernel.is_stored() for kernel in kernels)
+    for kernel in kernels:
+        out = np.zeros(3)
+        kernel.function(out)
+        if out[0] != 1:
+            sys.exit("wrong")
+folder = cache_folder()
+print(len(begun), len(here), stored, len(list(folder.iterdir())) if folder else 0)
+"""
+FILL = "@compiled()\ndef fill_{k}(out):\n    out[:] = 1 + 0 * {k}\n"
+
+
+def compile_one_liners(folder: Path, helper: str = "", **environment: str) -> list[int]:
+    functions = "".join(FILL.format(k=k) for k in range(6))
+    source = f"from tinygrad_cnn.kernels.jit import compiled\n{functions}"
+    (folder / "one_liners.py").write_text(source)
+    script = f"import sys; sys.path.insert(0, {str(folder)!r})\n{ONE_LINERS.format(helper=helper)}"
+    return list(map(int, finish(start(script, **environment))))
+
+
+@pytest.mark.compile
+def test_two_processes_share_the_kernels_and_each_is_written_once(tmp_path: Path) -> None:
+    cache = str(tmp_path / "cache")
+    begun, here, stored, files = compile_one_liners(tmp_path, NUMBA_CACHE_DIR=cache)
+    assert (begun, stored, files) == (6, 6, 6)
+    assert here <= 6  # one that starts fast may leave nothing to the helper
+    assert compile_one_liners(tmp_path, NUMBA_CACHE_DIR=cache)[1:] == [0, 6, 6]
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize(
+    "helper",
+    [
+        'ahead._SERVE = "raise SystemExit(1)"',
+        "ahead._SERVE = \"import sys; sys.stdin.readline(); print('0', end='', flush=True)\"",
+        "sys.executable = '/dev/null/none'",
+        "one_liners.fill_0.py_func.__module__ = 'nowhere'",
+    ],
+    ids=["ends", "refuses", "cannot start", "cannot find a kernel"],
+)
+def test_what_the_second_process_does_not_compile_is_compiled_here(
+    tmp_path: Path, helper: str
+) -> None:
+    cache = str(tmp_path / "cache")
+    _, _, stored, files = compile_one_liners(tmp_path, helper, NUMBA_CACHE_DIR=cache)
+    assert (stored, files) == (6, 6)
+
+
+@pytest.mark.compile
+def test_without_a_cache_all_kernels_are_compiled_here(tmp_path: Path) -> None:
+    nowhere = dict.fromkeys(("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME"), "/dev/null/none")
+    assert compile_one_liners(tmp_path, **nowhere) == [6, 6, 0, 0]
+
+
+@pytest.mark.compile
+def test_an_interruption_ends_the_second_process(tmp_path: Path) -> None:
+    helper = (
+        "ahead._SERVE = 'import time; time.sleep(600)'\n"
+        "def interrupt():\n    raise KeyboardInterrupt\n"
+        "started, popen = [], ahead.subprocess.Popen\n"
+        "def start(*arguments, **options):\n"
+        "    started.append(popen(*arguments, **options))\n"
+        "    return started[0]\n"
+        "ahead.subprocess.Popen = start\n"
+        "kernel = Specialisation(one_liners.fill_0, (types.float64[::1],))\n"
+        "try:\n    ahead.compile_all([kernel] * 4, 2, check=interrupt)\n"
+        "except KeyboardInterrupt:\n"
+        "    print(int(started[0].poll() is not None))\n"
+        "    raise SystemExit(0)\n"
+    )
+    assert compile_one_liners(tmp_path, helper, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == [1]
+
+
+PARTS = """
+import numpy as np
+from tinygrad_cnn.kernels.jit import compiled, on_compile
+@compiled()
+def twice(x):
+    if x > 100.0:
+        raise ValueError("large")
+    return 2.0 * x
+@compiled()
+def four_times(x):
+    return twice(twice(x))
+names = []
+with on_compile(names.append):
+    print(four_times(3.0), twice(3.0), four_times(3.0))
+print(*names)
+try:
+    four_times(60.0)
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.compile
+def test_a_function_may_be_a_part_of_another_and_called_from_python(tmp_path: Path) -> None:
+    def run() -> str:
+        (tmp_path / "parts.py").write_text(PARTS)
+        script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import parts"
+        return " ".join(finish(start(script, NUMBA_CACHE_DIR=str(tmp_path / "cache"))))
+
+    assert run() == "12.0 6.0 12.0 parts.four_times parts.twice large"
+    assert run() == "12.0 6.0 12.0 large"
 
 
 def test_everything_reaches_every_operation() -> None:

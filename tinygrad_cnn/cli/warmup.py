@@ -34,8 +34,8 @@ def warmup(names: tuple[str, ...], everything: bool, processes: int) -> int:
     chosen = names if names or everything else ("lenet5",)
     with display.waiting("looking for compiled kernels") as say:
 
-        def tell(name: str, done: int, total: int) -> None:
-            say(f"compiling {name} … ({done} of {total} done)" if name else "storing")
+        def tell(names: str, done: int, total: int) -> None:
+            say(f"compiling {names} … ({done} of {total} done)")
 
         outcome: Any = warm_up(chosen, everything=everything, processes=processes, progress=tell)
     if outcome.compiled:

@@ -1,15 +1,13 @@
-"""Compiling ahead: which kernels a network needs, and two processes that compile them.
+"""Compiling ahead: which kernels a network needs, before somebody waits for them.
 
 A kernel is compiled for the types of its arguments, not for their sizes. So one step of
 training in which no kernel computes anything (:func:`~tinygrad_cnn.kernels.jit.listed`) tells
-in a moment what there is to compile. Parallel kernels take several times as long as others
-and go first, so that no process is left with one of them while the other has nothing to do.
+in a moment what there is to compile. :mod:`tinygrad_cnn.kernels.ahead` does it, in two
+processes.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,9 +25,8 @@ from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.tensor import Tensor
 
 if TYPE_CHECKING:
+    from tinygrad_cnn.kernels.ahead import Progress
     from tinygrad_cnn.kernels.jit import Specialisation
-
-Progress = Callable[[str, int, int], None]
 
 _IMAGES = 8  # in the batch; which variants serve may depend on it, though hardly ever does
 
@@ -48,7 +45,7 @@ def warm_up(
     *,
     everything: bool = False,
     processes: int = 2,
-    progress: Progress = lambda name, done, total: None,
+    progress: "Progress" = lambda names, done, total: None,
 ) -> WarmedUp:
     """Compile what networks need to be trained and run in float32, and keep it on disk.
 
@@ -59,10 +56,9 @@ def warm_up(
     everything : bool
         All networks (by their tiny twins) and the functions that none of them uses, too.
     processes : int
-        How many compile at once. More than one start this program anew: a script that calls
-        this does so under ``if __name__ == "__main__":``.
+        How many compile at once, this one among them.
     progress : callable
-        ``progress(name, done, total)`` is told of each kernel that is there.
+        ``progress(names, done, total)`` is told of the kernels at work whenever one is begun.
 
     Raises
     ------
@@ -71,7 +67,8 @@ def warm_up(
     OptionError
         If `processes` is below 1, or no folder can be written.
     """
-    from tinygrad_cnn.kernels.jit import cache_folder
+    from tinygrad_cnn.kernels.ahead import compile_all
+    from tinygrad_cnn.kernels.cache import cache_folder
 
     if processes < 1:
         raise OptionError(f"warmup: there is at least one process; got {processes}")
@@ -84,13 +81,8 @@ def warm_up(
         )
     begin = time.perf_counter()
     needed = kernels_of(names, everything=everything)
-    missing = sorted((k for k in needed if not k.is_stored()), key=lambda k: not k.is_parallel)
-    if len(missing) <= 1 or processes == 1:
-        for done, kernel in enumerate(missing):
-            progress(kernel.name, done, len(missing))
-            kernel.compile()
-    else:
-        _compile_in_processes(missing, processes, progress)
+    missing = [kernel for kernel in needed if not kernel.is_stored()]
+    compile_all(missing, processes, progress)
     return WarmedUp(len(needed), len(missing), time.perf_counter() - begin, folder)
 
 
@@ -171,28 +163,3 @@ def _call_the_rest() -> None:
     for result in results:
         if result.requires_grad:
             result.sum().backward()
-
-
-def _compile_in_processes(
-    missing: Sequence["Specialisation"], processes: int, progress: Progress
-) -> None:
-    """Let processes take kernels from a queue, and tell of each that is done."""
-    names = [kernel.name for kernel in missing]
-    progress(", ".join(names[:processes]), 0, len(missing))
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        try:
-            jobs = [pool.submit(_compile, kernel) for kernel in missing]
-            waiting = dict(zip(jobs, names, strict=True))
-            for done, job in enumerate(as_completed(jobs), start=1):
-                job.result()  # raises what the process did
-                del waiting[job]
-                at_work = ", ".join(list(waiting.values())[:processes])
-                progress(at_work, done, len(missing))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _compile(kernel: "Specialisation") -> None:
-    kernel.compile()

@@ -228,7 +228,7 @@ class WarmUp(NamedTuple):
     seconds : float
         The whole warm-up: loading kernels, compiling, running each of them once.
     compile_seconds : float
-        Of these, in the compiler; 0 where the kernels were on disk.
+        Of these, until all was compiled; next to none where the kernels were on disk.
     functions : int
         How many functions were compiled.
     """
@@ -249,8 +249,8 @@ def warm_up(
     """Compile every kernel that training needs, and leave no trace in what is trained.
 
     One step of training and one of evaluation run on the first batch: once to see what there
-    is to compile, then, when that is done, in earnest. Weights, optimiser and random generator
-    are put back to what they were.
+    is to compile, then, when that is done, in earnest. Where there is much to compile a second
+    process helps. Weights, optimiser and random generator are put back to what they were.
 
     Parameters
     ----------
@@ -262,7 +262,8 @@ def warm_up(
     check : callable, optional
         Called between the kernels' first calls; what it raises ends the warm-up.
     say : callable, optional
-        Called with a line whenever something is going to be compiled.
+        Called with a line whenever something is going to be compiled; not always by the same
+        thread.
 
     Examples
     --------
@@ -272,6 +273,7 @@ def warm_up(
     >>> warm_up(model, tg.optim.Adam(model.parameters()), dataset, 2).functions >= 0
     True
     """
+    from tinygrad_cnn.kernels.ahead import compile_all, processes_worth
     from tinygrad_cnn.kernels.jit import listed, timed_compilation
 
     weights, memory = model.state_dict(), optimiser.state_dict()
@@ -289,16 +291,18 @@ def warm_up(
         optimiser.step()
         evaluate(model, dataset.subset(range(len(labels))))
 
+    def tell(names: str, done: int, total: int) -> None:
+        say(f"compiling {names} … ({done} of {total} done)")
+
     begin = time.perf_counter()
     try:
         with listed() as needed:
             step()
         missing = [kernel for kernel in needed if not kernel.is_stored()]
+        compiling = time.perf_counter()
+        compile_all(missing, processes_worth(missing), tell, check)
+        waited = time.perf_counter() - compiling
         with timed_compilation() as timer:
-            for number, kernel in enumerate(missing, start=1):
-                check()
-                say(f"compiling {kernel.name} … ({number} of {len(missing)})")
-                kernel.compile()
             step()
     finally:
         model.load_state_dict(weights)
@@ -306,4 +310,5 @@ def warm_up(
         optimiser.zero_grad()
         bits.state = drawn
     check()
-    return WarmUp(time.perf_counter() - begin, timer.seconds, timer.functions)
+    functions = len(missing) + timer.functions
+    return WarmUp(time.perf_counter() - begin, waited + timer.seconds, functions)
