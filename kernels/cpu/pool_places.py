@@ -124,10 +124,9 @@ def _square_row(
     like = spread_one(image, 0)
     first_tap, second_tap = spread_beside(noted, 0, like), spread_beside(noted, 1, like)
     third_tap, fourth_tap = spread_beside(noted, 2, like), spread_beside(noted, 3, like)
-    for c in range(0, channels, step):
-        inside = first_one(image, channels - c)
-        for j in range(out_width):
-            at = across[j, 0] * channels + c
+    for j in range(out_width):
+        for c in range(0, channels, step):
+            inside, at = first_one(image, channels - c), across[j, 0] * channels + c
             above, beside = load_masked(image, at, inside), load_masked(image, at + right, inside)
             wins = _wins(beside, above, last)
             above, number = select(wins, beside, above), select(wins, second_tap, first_tap)
