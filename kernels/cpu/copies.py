@@ -65,17 +65,6 @@ def join_channels(*arrays: Array) -> None:
     _copy_runs(out, width, runs)
 
 
-@implements("slice_channels", device="cpu", variant="direct")
-def slice_channels(x: Array, first: int, out: Array) -> None:
-    """out[..., c] = x[..., first + c]."""
-    if out.size < _FEW:
-        out[...] = x[..., first : first + out.shape[-1]]
-        return
-    x = np.ascontiguousarray(x, out.dtype)
-    length, source = out.shape[-1] * out.itemsize, x.ctypes.data + first * x.itemsize
-    _copy_runs(out, length, [(source, x.shape[-1] * x.itemsize, out.ctypes.data, length)])
-
-
 def _copy_runs(out: Array, width: int, runs: list[tuple[int, int, int, int]]) -> None:
     rows, per_part = out.nbytes // width, max(1, _PART_BYTES // width)
     head = (rows, per_part, width, len(runs))

@@ -19,13 +19,6 @@ def join_channels(*arrays: Array) -> None:
         first += part.shape[-1]
 
 
-@reference("slice_channels")
-def slice_channels(x: Array, first: int, out: Array) -> None:
-    """out[..., c] = x[..., first + c]."""
-    for place in np.ndindex(out.shape):
-        out[place] = x[(*place[:-1], first + place[-1])]
-
-
 @reference("pick_box")
 def pick_box(x: Array, box: Box, out: Array) -> None:
     """out[k0,k1,k2,k3] = x[f0 + k0·s0, …, f3 + k3·s3] with (f, s) the first place and the step."""

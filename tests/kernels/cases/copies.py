@@ -1,4 +1,4 @@
-"""Channels joined and cut out, and axes exchanged."""
+"""Channels joined, boxes cut out and put in, and axes exchanged."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -38,11 +38,6 @@ def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
         parts = tuple(values(*pixels, c) for c in channels)
         result = (((*pixels, sum(channels)), dtype),)
         yield Case("join_channels", f"{pixels} of {channels}", parts, result)
-        whole, first = values(*pixels, sum(channels) + 2), 1
-        for c in channels:
-            label = f"{pixels} channels {first} to {first + c} of {sum(channels) + 2}"
-            yield Case("slice_channels", label, (whole, first), (((*pixels, c), dtype),))
-            first += c
     for whole, inner, box in BOXES:
         label = f"{inner} of {whole} at {box}"
         yield Case("pick_box", label, (values(*whole), box), ((inner, dtype),))
