@@ -47,7 +47,7 @@ def _wins(value: float, largest: float) -> bool:
 
 @compiled()
 def _taps_inside(kernel: int, dilation: int, start: int, size: int) -> tuple[int, int]:
-    """Return the first of a window's rows, or columns, in the image, and the one behind the last."""
+    """Return the first tap inside the image, and the one behind the last."""
     begin, end = 0, kernel
     while begin < end and start + begin * dilation < 0:
         begin += 1
