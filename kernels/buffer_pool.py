@@ -27,11 +27,12 @@ back to the system.
 Buffers begin at multiples of 64 bytes, a line of the cache and the widest vector register.
 """
 
+import mmap
 import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import prod
 from typing import Any
 from weakref import ref
@@ -45,9 +46,15 @@ ALIGNMENT = 64  # bytes
 
 # Tuned by measurement.
 SMALLEST = 64 * 1024  # bytes; the system reuses smaller memory faster, and page by page
+_MAPPED = 256 * 1024  # bytes; the C library takes smaller buffers from its heap anyway
+_HUGE = 4 * 1024 * 1024  # bytes; from here on large pages save time where they are first touched
 _PERIOD = 4096  # deaths after which an earlier peak is on its way to be forgotten
 _SLACK = 1.25  # what is kept, of what was in use at once: its sizes change within a step
 _LARGER_CLASSES = 3  # that an idle buffer may be of: less than twice what was asked for
+
+
+#: Put among arrays that died: what is in use and idle has to be counted anew.
+_INTERRUPTED = None
 
 
 class Memory(np.ndarray[Any, Any]):
@@ -74,7 +81,7 @@ class BufferPool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # Weak references to arrays that died, put here by Python itself.
-        self._dead: deque[ref[Array]] = deque()
+        self._dead: deque[ref[Array] | None] = deque()
         self._note_death = self._dead.append
         # id of a weak reference → itself, the size and the memory of its array
         self._lent: dict[int, tuple[ref[Array], int, Memory]] = {}
@@ -100,25 +107,27 @@ class BufferPool:
         size = -(-size // step) * step  # four classes of sizes for each doubling
         # Python may collect garbage while the lock is held, and a destructor that runs then
         # may come here again: whoever finds the lock taken gets memory outside of the pool.
-        if not self._lock.acquire(False):
+        if self._lock.locked():
             return np.ndarray(shape, dtype, _allocate(size))
         try:
-            if self._dead:
-                self._collect()
-            free = self._free.get(size)
-            if free:
-                memory = free.pop()[1]
-                self._idle -= size
-            else:
-                size, memory = self._search(size)
-            in_use = self._in_use = self._in_use + size
-            if in_use > self._peak:
-                self._peak = in_use
-        finally:
-            self._lock.release()
-        array = np.ndarray(shape, dtype, memory)
-        reference = ref(array, self._note_death)
-        self._lent[id(reference)] = reference, size, memory
+            with self._lock:
+                if self._dead:
+                    self._collect()
+                free = self._free.get(size)
+                if free:
+                    memory = free.pop()[1]
+                    self._idle -= size
+                else:
+                    size, memory = self._search(size)
+                in_use = self._in_use = self._in_use + size
+                if in_use > self._peak:
+                    self._peak = in_use
+            array = np.ndarray(shape, dtype, memory)
+            reference = ref(array, self._note_death)
+            self._lent[id(reference)] = reference, size, memory
+        except BaseException:  # a user who interrupts, wherever it may be
+            self._note_death(_INTERRUPTED)
+            raise
         return array
 
     def zeros(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
@@ -129,17 +138,32 @@ class BufferPool:
 
     def _collect(self) -> None:
         """Take back the buffers of arrays that have died."""
+        counted = True
         while self._dead:
             found = self._lent.pop(id(self._dead.popleft()), None)
-            if found is None:  # an interrupt came between the reference and its entry
-                continue
-            _, size, memory = found
-            self._free.setdefault(size, []).append((self._time, memory))
-            self._in_use -= size
-            self._idle += size
-            self._time += 1
+            if found is None:
+                counted = False
+            else:
+                self._take_back(*found[1:])
+        if not counted:
+            self._count_anew()
         if self._time >= self._period_ends:
             self._begin_period()
+
+    def _take_back(self, size: int, memory: Memory) -> None:
+        self._free.setdefault(size, []).append((self._time, memory))
+        self._in_use -= size
+        self._idle += size
+        self._time += 1
+
+    def _count_anew(self) -> None:
+        """Find what is in use and idle, where an interrupt left a change half done."""
+        for key, (reference, size, memory) in list(self._lent.items()):
+            if reference() is None:
+                del self._lent[key]
+                self._take_back(size, memory)
+        self._in_use = sum(size for _, size, _ in self._lent.values())
+        self._idle = sum(size * len(free) for size, free in self._free.items())
 
     def _search(self, size: int) -> tuple[int, Memory]:
         """Return a buffer of a larger class, or a new one, and its size."""
@@ -221,10 +245,25 @@ class BufferPool:
     def after_fork(self) -> None:
         """Make the pool of a child process usable: a thread left behind may hold its lock."""
         self._lock = threading.Lock()
+        self._note_death(_INTERRUPTED)
 
 
 def _allocate(size: int) -> Memory:
-    """Return aligned memory that is fresh from the system."""
+    """Return aligned memory that is fresh from the system, and goes back there when it dies.
+
+    The C library gives back what was asked for singly, and puts what it has come to take for
+    everyday sizes between others on its heap. There, a buffer of 10 MB that died left a hole
+    that the next one of 12 MB did not fit into: a third of the memory of a training step.
+    """
+    if size >= _MAPPED and hasattr(mmap, "MAP_ANONYMOUS"):
+        try:
+            pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        except OSError as error:
+            raise MemoryError(f"buffer_pool: no memory for an array of {size:,} bytes") from error
+        if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+            with suppress(OSError):  # a kernel without them
+                pages.madvise(mmap.MADV_HUGEPAGE)
+        return Memory(size, np.uint8, pages)
     whole = Memory(size + ALIGNMENT, np.uint8)
     first = -whole.ctypes.data % ALIGNMENT
     return whole[first : first + size].view(Memory)

@@ -75,7 +75,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "batch_norm_relu_grad_input",
     ),
     "residual": ("add_relu",),
-    "copies": ("join_channels", "slice_channels", "transpose_matrices"),
+    "copies": ("join_channels", "pick_box", "place_box", "transpose_matrices"),
     "images": ("normalise_images", "crop_images"),
     "dropout": ("dropout", "dropout_mask"),
     "local_response_norm": ("local_response_norm_forward", "local_response_norm_grad"),

@@ -26,7 +26,20 @@ def numbers(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
         raise DTypeError(
             f"Tensor: the data are numbers or truth values; got element type {array.dtype}"
         )
-    return array
+    return native(array)
+
+
+def native(array: Array) -> Array:
+    """Return numbers in the byte order of this machine, as compiled code reads them.
+
+    Files, such as those of MNIST, may hold the other one.
+
+    Examples
+    --------
+    >>> native(np.array([1.0, 2.0], ">f4")).dtype.isnative
+    True
+    """
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
@@ -57,7 +70,7 @@ def as_dtype(operation: str, named: Any) -> np.dtype[Any]:
             f"{operation}: element types are those of numbers or truth values, such as "
             f"'float32'; got {named!r}"
         )
-    return dtype
+    return dtype.newbyteorder("=")
 
 
 def target(

@@ -13,6 +13,7 @@ from tinygrad_cnn.elements.conv_transpose import conv_transpose2d
 from tinygrad_cnn.elements.distances import squared_distances
 from tinygrad_cnn.elements.dropout import dropout, dropout2d
 from tinygrad_cnn.elements.extremes import max, min
+from tinygrad_cnn.elements.index import place
 from tinygrad_cnn.elements.join import concatenate, stack
 from tinygrad_cnn.elements.local_response_norm import local_response_norm
 from tinygrad_cnn.elements.loss_binary import binary_cross_entropy_with_logits
@@ -31,7 +32,7 @@ from tinygrad_cnn.elements.pool_windows import pool2d, windows
 from tinygrad_cnn.elements.powers import exp, log, power, sqrt
 from tinygrad_cnn.elements.rectified import add_relu
 from tinygrad_cnn.elements.reduce import broadcast_to, mean, sum
-from tinygrad_cnn.elements.shape import clone, flatten, place, reshape, squeeze, unsqueeze
+from tinygrad_cnn.elements.shape import clone, flatten, reshape, squeeze, unsqueeze
 from tinygrad_cnn.elements.softmax import log_softmax, softmax
 from tinygrad_cnn.elements.transpose import permute, transpose
 from tinygrad_cnn.elements.variance import std, var

@@ -17,7 +17,7 @@ from tinygrad_cnn.array_input import (
 )
 from tinygrad_cnn.array_methods import ArrayOperand
 from tinygrad_cnn.device import ARRAY_DEVICES, CPU, SHAPES
-from tinygrad_cnn.elements import arithmetic, join, shape
+from tinygrad_cnn.elements import arithmetic, index, join
 from tinygrad_cnn.elements.requirements import broadcast_shape, normalise_axis
 from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, ShapeError
 from tinygrad_cnn.graph import Node, Shape, is_recording
@@ -224,7 +224,7 @@ class Tensor(ArrayOperand):
 
     def __getitem__(self, key: Key) -> "Tensor":
         """Return what a key picks, as a copy: write ``x[0, 1] = 5``, not ``x[0][1] = 5``."""
-        return shape.IndexElement(plain_key(key))(self)
+        return index.IndexElement(plain_key(key))(self)
 
     def scalars(self) -> tuple[Scalar, ...]:
         """Take a tensor of one axis apart into scalars of the same graph."""

@@ -24,7 +24,7 @@ channels and windows
 `pool_places`, `pool_max`      maxima, noted by place or by index; `pool_ties` several winners
 `pool_mean`                    means and sums; `pool_power` Lp; `pool_windows` any function
 `images`                       pixels to floats, crops and mirror images of a batch
-`copies`                       channels joined and cut out, axes exchanged
+`copies`                       channels joined, boxes cut out and put in, axes exchanged
 parameters
 `optimiser`                    all parameters of a network in one pass
 what these are made of

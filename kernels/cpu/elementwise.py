@@ -57,10 +57,18 @@ for _ufunc in _UFUNCS:
 @_silent("sigmoid")
 def sigmoid(z: Array, out: Array) -> None:
     """out = 1 / (1 + e^-z)."""
-    np.negative(z, out)
+    _logistic(z, out)
+
+
+def _logistic(z: Array, out: Array) -> None:
+    """Fill in 1 / (1 + e^-z); e^-|z| never overflows, so small results keep their digits."""
+    negative = z < 0
+    np.abs(z, out)
+    np.negative(out, out)
     np.exp(out, out)
+    numerator = np.where(negative, out, 1)
     np.add(out, 1, out)
-    np.divide(1, out, out)
+    np.divide(numerator, out, out)
 
 
 @_silent("sigmoid_grad")
@@ -166,10 +174,7 @@ def softplus(z: Array, beta: Array, threshold: Array, out: Array) -> None:
 def softplus_slope(z: Array, beta: Array, threshold: Array, out: Array) -> None:
     """out = sigmoid(beta z), and 1 where beta z lies above the threshold."""
     scaled = np.multiply(z, beta)
-    np.negative(scaled, out)
-    np.exp(out, out)
-    np.add(out, 1, out)
-    np.divide(1, out, out)
+    _logistic(scaled, out)
     np.copyto(out, 1, where=scaled > threshold)
 
 

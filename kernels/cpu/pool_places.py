@@ -124,10 +124,9 @@ def _square_row(
     like = spread_one(image, 0)
     first_tap, second_tap = spread_beside(noted, 0, like), spread_beside(noted, 1, like)
     third_tap, fourth_tap = spread_beside(noted, 2, like), spread_beside(noted, 3, like)
-    for c in range(0, channels, step):
-        inside = first_one(image, channels - c)
-        for j in range(out_width):
-            at = across[j, 0] * channels + c
+    for j in range(out_width):
+        for c in range(0, channels, step):
+            inside, at = first_one(image, channels - c), across[j, 0] * channels + c
             above, beside = load_masked(image, at, inside), load_masked(image, at + right, inside)
             wins = _wins(beside, above, last)
             above, number = select(wins, beside, above), select(wins, second_tap, first_tap)
@@ -257,7 +256,11 @@ def _some_rows(
 
 @compiled()
 def _tile_row(task: int, grad: Array, places: Array, kh: int, kw: int, out: Array) -> None:
-    """Fill the rows under one row of windows that lie side by side; the last row, all below."""
+    """Fill the rows under one row of windows that lie side by side; the last row, all below.
+
+    A row of pixels is filled from end to end before the next one is begun: written in step, two
+    rows take twice as long where they have to come from beyond the caches.
+    """
     _, out_height, out_width, channels = grad.shape
     _, height, width, _ = out.shape
     n, i = task // out_height, task % out_height
@@ -266,27 +269,18 @@ def _tile_row(task: int, grad: Array, places: Array, kh: int, kw: int, out: Arra
     top = n * height + i * kh
     target, pitch = address(out, top * width * channels), width * channels
     step, zeros = lanes_one(target), spread_one(target, 0)
-    for c in range(0, channels, step):
-        inside = first_one(target, channels - c)
-        for at in range(c, out_width * channels, channels):
-            signal, winner = load_masked(signals, at, inside), load_masked(noted, at, inside)
-            begin, tap = at + (at - c) * (kw - 1), 0
-            if kh == 2 and kw == 2:  # the usual case, without loops
-                won = winner == spread_beside(noted, 0, zeros)
-                store_masked(select(won, signal, zeros), target, begin, inside)
-                won = winner == spread_beside(noted, 1, zeros)
-                store_masked(select(won, signal, zeros), target, begin + channels, inside)
-                won = winner == spread_beside(noted, 2, zeros)
-                store_masked(select(won, signal, zeros), target, begin + pitch, inside)
-                won = winner == spread_beside(noted, 3, zeros)
-                store_masked(select(won, signal, zeros), target, begin + pitch + channels, inside)
-                continue
-            for _ in range(kh):
-                for pixel in range(begin, begin + kw * channels, channels):
-                    won = winner == spread_beside(noted, tap, zeros)
+    for u in range(kh):
+        begin = u * pitch
+        for at in range(0, out_width * channels, channels):
+            for c in range(0, channels, step):
+                inside = first_one(target, channels - c)
+                signal = load_masked(signals, at + c, inside)
+                winner = load_masked(noted, at + c, inside)
+                for v in range(kw):
+                    won = winner == spread_beside(noted, u * kw + v, zeros)
+                    pixel = begin + v * channels + c
                     store_masked(select(won, signal, zeros), target, pixel, inside)
-                    tap += 1
-                begin += pitch
+            begin += kw * channels
     used = out_width * kw * channels
     for u in range(kh):
         clear_run(address(out, top * width * channels + u * pitch + used), pitch - used)

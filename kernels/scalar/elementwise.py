@@ -94,8 +94,9 @@ def sqrt(x: float) -> float:
 
 @_register("sigmoid")
 def sigmoid(z: float) -> float:
-    """Return 1 / (1 + e^-z)."""
-    return 1.0 / (1.0 + exp(-z))
+    """Return 1 / (1 + e^-z); e^-|z| never overflows, so small results keep their digits."""
+    small = math.exp(-abs(z))
+    return (small if z < 0.0 else 1.0) / (1.0 + small)
 
 
 @_register("sigmoid_grad")

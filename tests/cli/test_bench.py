@@ -7,6 +7,7 @@ import pytest
 
 from tinygrad_cnn import lab
 from tinygrad_cnn.cli import main
+from tinygrad_cnn.cli.bench_tables import train_report
 from tinygrad_cnn.kernels.geometry import Convolution, Window
 
 
@@ -70,6 +71,24 @@ def test_train_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert all(row["facts"]["images_per_second"] > 0 for row in rows)
 
 
+@pytest.mark.parametrize(("repeats", "told"), [(2, "-"), (3, "± 10 %")])
+def test_a_spread_is_told_of_three_calls_or_more(
+    repeats: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = {"images_per_second": 1.0}
+    row = lab.Row("train", "net", "training", "ours", 1.0, 0.9, 1.1, repeats, facts)
+    train_report([row], lab.machine_facts(1))
+    assert f" {told} " in capsys.readouterr().out
+
+
+def test_an_unknown_variant_is_refused_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lab, "benchmark_conv", lambda *_, **__: pytest.fail("measures"))
+    assert main(["bench", "--require-faster-than", "nosuch"]) == 2
+    assert "bench: the known names are " in capsys.readouterr().err
+
+
 def test_without_pytorch_it_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,7 +102,7 @@ def test_without_pytorch_it_is_said(
 
 @pytest.mark.parametrize(
     ("variant", "message"),
-    [("fft", "a variant of that name is measured; got 'fft'"),
+    [("reference", "a variant of that name is measured; got 'reference'"),
      ("direct", "")],  # the default is as fast as itself
 )  # fmt: skip
 def test_a_variant_that_nothing_is_slower_than(
@@ -101,13 +120,15 @@ def test_a_default_that_is_slower_fails_the_command(
         return [
             lab.Row("conv", "a layer", "conv2d_forward", who, seconds, seconds, seconds, 3,
                     {**facts, "variant": variant})
-            for who, variant, seconds in (("ours", "direct", 0.002), ("ours, fft", "fft", 0.001))
+            for who, variant, seconds in (
+                ("ours", "direct", 0.002), ("ours, im2col", "im2col", 0.001)
+            )
         ]  # fmt: skip
 
     monkeypatch.setattr(lab, "benchmark_conv", measured)
-    assert main(["bench", "--require-faster-than", "fft"]) != 0
+    assert main(["bench", "--require-faster-than", "im2col"]) != 0
     told = capsys.readouterr().err
-    assert "the default is at least as fast as fft; got direct in 2.00 ms against 1.00" in told
+    assert "the default is at least as fast as im2col; got direct in 2.00 ms against 1.00" in told
 
 
 def test_figures_that_only_one_file_has_are_named(
@@ -132,6 +153,9 @@ MISTAKES = [
     (["conv", "--repeats", "0"], "there is at least one repeat; got 0"),
     (["conv", "--threads", "999"], "threads here; got 999"),
     (["--compare", "a", "b", "conv"], "stand alone"),
+    (["conv", "--networks", ""], "--networks names one or more of them, with commas; got ''"),
+    (["train", "--networks", " , "], "--networks names one or more of them, with commas; got"),
+    (["--require-faster-than", "dierct"], "got 'dierct'. Did you mean 'direct'?"),
     (["cnov"], "No such command 'cnov'"),
 ]
 

@@ -414,3 +414,15 @@ def test_a_seed_is_a_whole_number() -> None:
     for wrong in (-1, 1.5, "a", True, None):
         with pytest.raises(OptionError, match="manual_seed: a seed is a whole number from 0 up"):
             tg.manual_seed(wrong)  # type: ignore[arg-type]
+
+
+def test_numbers_in_the_other_byte_order_are_turned_around_on_entry() -> None:
+    other = np.arange(6.0).reshape(2, 3).astype(np.dtype(np.float32).newbyteorder("S"))
+    assert not other.dtype.isnative
+    x = tg.Tensor(other, requires_grad=True)
+    y = tg.functional.relu(x - 2.0)
+    y.backward(tg.Tensor(other))
+    assert x.dtype == tg.Tensor([0.0], dtype=other.dtype).dtype == np.float32
+    assert tg.zeros(2, dtype=other.dtype).to(other.dtype).dtype == np.float32
+    np.testing.assert_array_equal(y.numpy(), [[0, 0, 0], [1, 2, 3]])
+    np.testing.assert_array_equal(x.grad.numpy(), [[0, 0, 0], [3, 4, 5]])

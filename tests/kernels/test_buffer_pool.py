@@ -2,12 +2,14 @@
 
 import copy
 import gc
+import linecache
 import os
 import pickle
 import random
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -259,6 +261,60 @@ def test_a_child_process_has_arrays_of_its_own_even_if_a_thread_was_allocating()
         POOL._lock.release()
     assert os.waitpid(child, 0)[1] == 0
     assert not array.any()
+
+
+def test_an_interrupt_at_any_line_of_an_allocation_changes_no_count(pool):
+    """The lines are those of the pool itself; a signal is never noticed in the middle of `with`."""
+    kept = [pool.empty(SHAPE, np.float32)]
+    for line in range(120):
+        passed = 0
+
+        def count(frame, event, argument, line=line):
+            nonlocal passed
+            if frame.f_code.co_filename != buffer_pool.__file__:
+                return None
+            source = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+            if event == "line" and not source.lstrip().startswith(("with ", "self._note_death")):
+                passed += 1
+                if passed == line:
+                    raise KeyboardInterrupt
+            return count
+
+        kept.append(pool.empty((7000,), np.float32))
+        del kept[0]  # so that there is something to take back
+        before = sys.gettrace()
+        sys.settrace(count)
+        try:
+            pool.empty((700_000,) if line % 2 else SHAPE, np.float32)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        assert pool.in_use == sum(size for _, size, _ in pool._lent.values()) == 28_672
+        assert pool.idle == sum(size * len(free) for size, free in pool._free.items())
+    assert passed < line  # an allocation has fewer lines: all were tried
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+def test_large_buffers_that_are_released_leave_the_process(pool):
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def fill() -> list[np.ndarray]:
+        arrays = [pool.empty((size * 1024 * 1024,), np.uint8) for size in (3, 5, 9, 12) * 3]
+        for array in arrays:
+            array.fill(1)
+        return arrays
+
+    fill()
+    pool.release_idle()
+    before, between = resident(), []
+    for _ in range(3):
+        arrays = fill()
+        between.append(np.ones(10_000))  # on the heap of the C library
+        del arrays
+        pool.release_idle()
+    assert resident() - before < 4 * 1024 * 1024
 
 
 def test_idle_memory_goes_when_the_system_has_none_left(pool, monkeypatch):

@@ -116,3 +116,29 @@ def test_what_elements_hand_over_runs_in_the_compiled_loops(function, monkeypatc
     function(tg.Tensor(np.ones((4, 6), np.float32), requires_grad=True)).sum().backward()
     assert declined
     assert not any(declined)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("operation", ["sigmoid", "softplus_slope"])
+def test_small_values_of_the_logistic_function_keep_their_digits(operation, dtype):
+    lowest = np.log(float(np.finfo(dtype).smallest_subnormal))
+    z = np.linspace(lowest, 0.8 * lowest, 50).astype(dtype)
+    wanted = np.exp(z.astype(np.longdouble))  # 1 + e^z is 1 here
+    if dtype is np.float64 and np.longdouble is np.float64:
+        pytest.skip("no wider type to compare with")
+    beta, threshold = np.ones((), dtype), np.full((), 20, dtype)
+    arguments = (z,) if operation == "sigmoid" else (z, beta, threshold)
+    unit = np.finfo(dtype).smallest_subnormal
+    for kernel in kernels.variants(operation):
+        if kernel.supports(None, np.dtype(dtype)):
+            continue
+        out = np.full(z.shape, np.nan, dtype)
+        kernel(*arguments, out)
+        np.testing.assert_allclose(
+            out.astype(np.longdouble), wanted, rtol=1e-5, atol=unit, err_msg=kernel.variant
+        )
+    scalar = kernels.lookup(operation, "scalar")
+    for value, want in zip(z, wanted, strict=True):
+        options = () if operation == "sigmoid" else (1.0, 20.0)
+        got = scalar(float(value), *options)
+        np.testing.assert_allclose(got, float(want), rtol=1e-9, atol=5e-324)

@@ -19,9 +19,7 @@ _LONG = 0.3, 5
 _LONG_STEPS = 2.0, 5
 
 _OPTIONS = (
-    click.option(
-        "--networks", metavar="NAMES", default="", help="Those of them alone, with commas."
-    ),
+    click.option("--networks", metavar="NAMES", help="Those of them alone, with commas."),
     click.option("--repeats", type=int, help="Timed calls; by default as many as time allows."),
     click.option("--threads", type=int, help="Of both; by default one for each core."),
     click.option("--quick", is_flag=True, help="Few calls: an impression and no measurement."),
@@ -74,6 +72,8 @@ def bench(
     if compare:
         _compare(*compare)
         return
+    if require_faster_than is not None:
+        _require_known(require_faster_than)
     with _session(None, quick=False, repeats=None, long=_BRIEF) as (effort, machine, progress):
         from tinygrad_cnn.lab import benchmark_conv, conv_layers
 
@@ -89,7 +89,7 @@ def bench(
 
 @bench.command(short_help="The passes of every convolution of seven networks.")
 @_measuring
-def conv(networks: str, no_pytorch: bool, json_file: Path | None, **asked: Any) -> None:
+def conv(networks: str | None, no_pytorch: bool, json_file: Path | None, **asked: Any) -> None:
     """Measure the three passes of every distinct convolution of seven networks.
 
     Of each pass: our default, our other variants, and PyTorch in both layouts where it is
@@ -99,10 +99,11 @@ def conv(networks: str, no_pytorch: bool, json_file: Path | None, **asked: Any) 
 
     NAMES: lenet5, lab11_cnn2, lab11_cnn3, resnet20, allcnn_c, vgg16 (on 32x32), resnet18.
     """
+    names = _names(networks)
     with _session(**asked) as (effort, machine, progress):
         from tinygrad_cnn.lab import benchmark_conv, conv_layers
 
-        layers = conv_layers(_names(networks))
+        layers = conv_layers(names)
         rows = benchmark_conv(
             layers, effort=effort, peak=machine["peak_gflops"],
             with_pytorch=False if no_pytorch else None, progress=progress,
@@ -115,7 +116,7 @@ def conv(networks: str, no_pytorch: bool, json_file: Path | None, **asked: Any) 
 @_measuring
 @click.option("--no-memory", is_flag=True, help="Leave out peak memory.")
 def train(
-    networks: str, no_pytorch: bool, no_memory: bool, json_file: Path | None, **asked: Any
+    networks: str | None, no_pytorch: bool, no_memory: bool, json_file: Path | None, **asked: Any
 ) -> None:
     """Measure whole steps of training and inference of five networks.
 
@@ -126,11 +127,12 @@ def train(
     NAMES: lenet5 (1 and 64 images), lab11_cnn2 (100), resnet20 (128), allcnn_c (128), vgg11
     (64, on CIFAR's 32x32).
     """
+    names = _names(networks)
     with _session(**asked, long=_LONG_STEPS) as (effort, machine, progress):
         from tinygrad_cnn.lab import benchmark_train, train_subjects
 
         rows = benchmark_train(
-            train_subjects(_names(networks)), effort=effort, threads=machine["threads"],
+            train_subjects(names), effort=effort, threads=machine["threads"],
             with_memory=not no_memory, with_pytorch=False if no_pytorch else None,
             progress=progress,
         )  # fmt: skip
@@ -138,8 +140,17 @@ def train(
     _show_train(rows, machine)
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+def _names(text: str | None) -> list[str]:
+    """Return the names in a list with commas; none at all stand for all networks."""
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise click.UsageError(
+            f"--networks names one or more of them, with commas; got {text!r}. Leave it out to "
+            "measure all."
+        )
+    return names
 
 
 @contextmanager
@@ -192,6 +203,17 @@ def _compare(first: Path, second: Path) -> None:
     machine, before = read_rows(first)
     other_machine, after = read_rows(second)
     comparison_report(compare(before, after), (first, machine), (second, other_machine))
+
+
+def _require_known(variant: str) -> None:
+    """Refuse a variant that no pass of a convolution has, before anything is measured."""
+    from tinygrad_cnn.errors import unknown_name
+    from tinygrad_cnn.kernels.registry import variants
+    from tinygrad_cnn.lab.conv_benchmark import PASSES
+
+    known = {kernel.variant for step in PASSES for kernel in variants(step)}
+    if variant not in known:
+        raise unknown_name("bench", variant, sorted(known))
 
 
 def _require(variant: str, rows: list["Row"]) -> None:

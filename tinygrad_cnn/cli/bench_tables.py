@@ -14,6 +14,7 @@ from tinygrad_cnn.lab.rows import OURS
 
 __all__ = ["comparison_report", "conv_report", "train_report"]
 
+_FEWEST = 3  # calls that have quartiles
 _NUMBERS = 100  # columns that a table takes where nobody looks at a terminal
 
 
@@ -142,7 +143,9 @@ def _who(row: Row) -> str:
 
 
 def _spread(row: Row) -> str:
-    """Return how far the quartiles are apart, as a share of the median."""
+    """Return how far the quartiles are apart, as a share of the median; two calls have none."""
+    if row.repeats < _FEWEST:
+        return "-"
     return f"± {50 * (row.high - row.low) / row.seconds:.0f} %"
 
 

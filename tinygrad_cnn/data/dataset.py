@@ -60,7 +60,9 @@ class ArrayDataset:
         self.class_names = tuple(class_names)
         self.standardise = standardise
         _check(image_array, label_array, self.class_names)
-        self.images: Images = image_array
+        # In this machine's byte order, as compiled code reads numbers; files may have the other.
+        native = image_array.dtype.newbyteorder("=")
+        self.images: Images = image_array.astype(native, copy=False)
         self.labels: Labels = label_array.astype(np.int64)
 
     def __len__(self) -> int:

@@ -7,7 +7,8 @@
 `reduce`               sum, mean, and the broadcasting that undoes them
 `extremes`             largest and smallest value
 `variance`             variance and standard deviation
-`shape`                reshape, clone, index, place
+`shape`                reshape, clone
+`index`                values picked by a key, and put where it picks
 `transpose`            axes in another order
 `pad`                  a border of zeros
 `join`                 concatenate, stack, and crossing between scalars and tensors

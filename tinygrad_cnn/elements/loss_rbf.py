@@ -5,12 +5,12 @@ from typing import Any
 
 from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activation import numeral
+from tinygrad_cnn.elements.index import IndexElement
 from tinygrad_cnn.elements.join import concatenate
 from tinygrad_cnn.elements.loss import OVER_EXAMPLES, ClassLossElement, class_weights, label_vector
 from tinygrad_cnn.elements.loss_cross_entropy import CrossEntropyGradElement
 from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import constants, finite_number, lifted
-from tinygrad_cnn.elements.shape import IndexElement
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.elements.index import IndexElement, put_into_zeros
 from tinygrad_cnn.elements.requirements import integers
-from tinygrad_cnn.elements.shape import IndexElement
 from tinygrad_cnn.errors import OptionError, ShapeError
-from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
 
@@ -38,11 +37,12 @@ class PadElement(ArrayElement, name="pad"):
         self.widths = ((0, 0),) * (len(x.shape) - len(self.widths)) + self.widths
 
     def forward(self, x: Any) -> Any:
-        if layout.is_channels_last(x):
-            n, c, h, w = self.widths
-            last = self.device.xp.pad(layout.channels_last(x), (n, h, w, c))
-            return layout.user_view(last)
-        return self.device.xp.pad(x, self.widths)
+        if x.ndim not in range(1, 5):
+            return self.device.xp.pad(x, self.widths)
+        box = tuple((before, 1) for before, _ in self.widths)
+        sizes = zip(self.widths, x.shape, strict=True)
+        shape = tuple(before + size + after for (before, after), size in sizes)
+        return put_into_zeros(self.device, x, box, shape)
 
     def backward(self, signal: Variable) -> Variable:
         inner = tuple(

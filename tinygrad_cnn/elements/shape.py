@@ -1,4 +1,4 @@
-"""Reshape, clone, index and place: elements that only move values.
+"""Reshape and clone: elements that leave all values as they are.
 
 Logical order is always (N, C, H, W): flattening a batch of images gives, for each image,
 channel by channel, row by row, whatever the layout in memory.
@@ -7,8 +7,6 @@ channel by channel, row by row, whatever the layout in memory.
 import math
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from tinygrad_cnn.element import ArrayElement, Rule
 from tinygrad_cnn.elements.requirements import (
@@ -19,8 +17,6 @@ from tinygrad_cnn.elements.requirements import (
     require_variables,
 )
 from tinygrad_cnn.errors import ShapeError
-from tinygrad_cnn.graph import Shape
-from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
 
@@ -72,102 +68,6 @@ class CloneElement(ArrayElement, name="clone"):
 
     def backward(self, signal: Variable) -> Variable:
         return signal
-
-
-def _picked_shape(operation: str, key: Any, shape: Shape) -> Shape:
-    """Return the shape of what a key picks, or refuse the key."""
-    try:  # on an array of this shape that takes one byte
-        return np.broadcast_to(np.empty((), np.bool_), shape)[key].shape
-    except (IndexError, TypeError, ValueError) as error:
-        raise ShapeError(
-            f"{operation}: the key fits the axes of the tensor; got shape {shape}: {error}"
-        ) from None
-
-
-class IndexElement(ArrayElement, name="index"):
-    """Pick elements by integers, slices, integer arrays or masks."""
-
-    rule = Rule(
-        ("x",),
-        ("y",),
-        "{x}[key]",
-        {"x": "{δy} put back at key, repeated keys added up, 0 elsewhere"},
-        r"y_k = x_{\text{key}_k}",
-        {"x": r"\delta(x)_j = \sum_{k : \text{key}_k = j} \delta(y_k)"},
-    )
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-
-    def check(self, x: Variable) -> None:
-        _picked_shape("index", self.key, x.shape)
-
-    def forward(self, x: Any) -> Any:
-        # Copied: a later change of x in place must not reach back into this value.
-        picked = x[self.key]
-        if self._picks_channels(picked, x) and layout.is_channels_last(x):
-            out = self.device.empty_activation(picked.shape, x.dtype)
-            kernel = self.device.kernel("slice_channels", x.dtype).function
-            first = self.key[1].indices(x.shape[1])[0]
-            kernel(layout.channels_last(x), first, layout.channels_last(out))
-            return out
-        return self.device.xp.array(picked)
-
-    def _picks_channels(self, picked: Any, x: Any) -> bool:
-        """Tell whether neighbouring channels of whole images are what the key picks."""
-        n, _, h, w = x.shape if picked.ndim == x.ndim == 4 else (None,) * 4
-        return (
-            picked.size > 0
-            and isinstance(self.key, tuple)
-            and len(self.key) > 1
-            and all(isinstance(part, slice) for part in self.key)
-            and self.key[1].step in (None, 1)
-            and (picked.shape[0], *picked.shape[2:]) == (n, h, w)
-            and picked.strides == x.strides
-        )
-
-    def backward(self, signal: Variable) -> Variable:
-        return PlaceElement(self.key, self.inputs[0].shape)(signal)
-
-
-class PlaceElement(ArrayElement, name="place"):
-    """Put values where an index would pick them; picked twice means added up."""
-
-    rule = Rule(
-        ("v",),
-        ("y",),
-        "{v} put at key, repeated keys added up, 0 elsewhere",
-        {"v": "{δy}[key]"},
-        r"y_j = \sum_{k : \text{key}_k = j} v_k",
-        {"v": r"\delta(v_k) = \delta(y)_{\text{key}_k}"},
-    )
-
-    def __init__(self, key: Any, shape: Shape) -> None:
-        self.key, self.shape = key, shape
-
-    def check(self, signal: Variable) -> None:
-        picked = _picked_shape("place", self.key, self.shape)
-        if picked != signal.shape:
-            raise ShapeError(
-                f"place: the values have the shape {picked} that the key picks; got {signal.shape}"
-            )
-
-    def forward(self, signal: Any) -> Any:
-        xp = self.device.xp
-        if len(self.shape) == 4 and layout.is_channels_last(signal):
-            n, c, h, w = self.shape
-            out = layout.user_view(xp.zeros((n, h, w, c), signal.dtype))
-        else:
-            out = xp.zeros(self.shape, signal.dtype)
-        parts = self.key if isinstance(self.key, tuple) else (self.key,)
-        if all(isinstance(part, slice | int) for part in parts):  # picks nothing twice
-            out[self.key] = signal
-        else:
-            xp.add.at(out, self.key, signal)
-        return out
-
-    def backward(self, signal: Variable) -> Variable:
-        return IndexElement(self.key)(signal)
 
 
 # -- functions -----------------------------------------------------------------------
@@ -360,41 +260,3 @@ def clone(x: Any) -> Any:
     [5.0, 1.0, 1.0]
     """
     return CloneElement()(x)
-
-
-def place(values: Any, key: Any, shape: Sequence[int]) -> Any:
-    """Put values at `key` into zeros: ``y[key] += v``, indexing the other way round.
-
-    Parameters
-    ----------
-    values : Tensor, the shape that `key` picks
-        Values v; those that are put into the same place add up.
-    key : int, slice, integer array, mask, or a tuple of them
-        Where to, as NumPy indexes.
-    shape : sequence of int
-        Shape of the result.
-
-    Returns
-    -------
-    Tensor, shape `shape`
-
-    Raises
-    ------
-    ShapeError
-        If the key does not fit `shape`, or picks another shape than that of `values`.
-    DTypeError
-        If `values` is no Tensor.
-    OptionError
-        If a size is no integer.
-
-    Notes
-    -----
-    ``δ(v) = δ(y)[key]``.
-
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> tg.functional.place(tg.Tensor([7.0, 8.0]), [2, 0], (4,)).tolist()
-    [8.0, 0.0, 7.0, 0.0]
-    """
-    return PlaceElement(key, integers("place", "sizes", shape))(values)

@@ -170,10 +170,16 @@ class DenseNet(Module):
                 )
                 channels = kept
         parts[f"norm{len(layers) + 1}"] = nn.BatchNorm2d(channels)
-        self.features = Chain(parts)
+        self.features, self.last_norm = Chain(parts), f"norm{len(layers) + 1}"
+        self.relu = nn.ReLU()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(channels, num_classes)
         draw_he(self.features)
+
+    @property
+    def chains(self) -> tuple[tuple[str, ...], ...]:  # type: ignore[override]
+        """The last normalisation, and the rectifier that torchvision has outside of `features`."""
+        return ((f"features.{self.last_norm}", "relu"),)
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Write values into parameters and buffers; see :meth:`Module.load_state_dict`.
@@ -186,7 +192,7 @@ class DenseNet(Module):
 
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 3, 224, 224), or (N, 3, 32, 32), to scores (N, num_classes)."""
-        x = F.relu(self.features(x))
+        x = self.relu(self.features(x))
         return self.classifier(F.flatten(self.avgpool(x), 1))
 
 

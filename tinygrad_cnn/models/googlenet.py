@@ -107,11 +107,15 @@ class AuxiliaryHead(Module):
         Factor of maps and hidden units.
     """
 
+    chains = ("conv", "relu"), ("fc1", "relu1")
+
     def __init__(self, in_channels: int, num_classes: int, width: float = 1.0) -> None:
         super().__init__()
         maps, hidden = scaled(128, width), scaled(1024, width)
         self.conv = nn.Conv2d(in_channels, maps, 1)
+        self.relu = nn.ReLU()
         self.fc1 = nn.Linear(maps * 4 * 4, hidden)
+        self.relu1 = nn.ReLU()
         self.dropout = nn.Dropout(0.7)
         self.fc2 = nn.Linear(hidden, num_classes)
 
@@ -122,8 +126,8 @@ class AuxiliaryHead(Module):
         """
         large = x.shape[2:] == (14, 14)
         x = F.avg_pool2d(x, 5, 3) if large else F.adaptive_avg_pool2d(x, 4)
-        x = F.relu(self.conv(x))
-        return self.fc2(self.dropout(F.relu(self.fc1(F.flatten(x, 1)))))
+        x = self.relu(self.conv(x))
+        return self.fc2(self.dropout(self.relu1(self.fc1(F.flatten(x, 1)))))
 
 
 class GoogLeNet(Module):
@@ -148,6 +152,8 @@ class GoogLeNet(Module):
         If an option makes no sense.
     """
 
+    chains = ("conv1", "relu1"), ("reduce2", "relu_reduce2", "conv2", "relu2")
+
     def __init__(
         self,
         num_classes: int = 1000,
@@ -159,10 +165,13 @@ class GoogLeNet(Module):
         require_gate("googlenet", gate)
         channels, reduced, widened = (scaled(c, width) for c in (64, 64, 192))
         self.conv1 = nn.Conv2d(3, channels, 7, stride=2, padding=3)
+        self.relu1 = nn.ReLU()
         self.pool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
         self.norm1 = nn.LocalResponseNorm(5)
         self.reduce2 = nn.Conv2d(channels, reduced, 1)
+        self.relu_reduce2 = nn.ReLU()
         self.conv2 = nn.Conv2d(reduced, widened, 3, padding=1)
+        self.relu2 = nn.ReLU()
         self.norm2 = nn.LocalResponseNorm(5)
         self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
         channels = widened
@@ -194,8 +203,8 @@ class GoogLeNet(Module):
 
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 3, 224, 224) to scores (N, num_classes), or three of them."""
-        x = self.norm1(self.pool1(F.relu(self.conv1(x))))
-        x = F.relu(self.conv2(F.relu(self.reduce2(x))))
+        x = self.norm1(self.pool1(self.relu1(self.conv1(x))))
+        x = self.relu2(self.conv2(self.relu_reduce2(self.reduce2(x))))
         x = self.pool2(self.norm2(x))
         x = self._module("3b", self._module("3a", x))
         x = self._module("4a", self.pool3(x))

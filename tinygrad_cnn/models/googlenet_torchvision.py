@@ -103,19 +103,22 @@ class NormalisedAuxiliaryHead(Module):
         Factor of maps and hidden units.
     """
 
+    chains = (("fc1", "relu"),)
+
     def __init__(self, in_channels: int, num_classes: int, width: float) -> None:
         super().__init__()
         maps, hidden = scaled(128, width), scaled(1024, width)
         self.avgpool = nn.AdaptiveAvgPool2d(4)
         self.conv = NormalisedConv2d(in_channels, maps, 1)
         self.fc1 = nn.Linear(maps * 4 * 4, hidden)
+        self.relu = nn.ReLU()
         self.dropout = nn.Dropout(0.7)
         self.fc2 = nn.Linear(hidden, num_classes)
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to scores (N, num_classes)."""
         x = F.flatten(self.conv(self.avgpool(x)), 1)
-        return self.fc2(self.dropout(F.relu(self.fc1(x))))
+        return self.fc2(self.dropout(self.relu(self.fc1(x))))
 
 
 class GoogLeNetTorchvision(Module):

@@ -41,20 +41,25 @@ class InceptionNaive(Module):
         Channels of the branches; the pool passes on all `in_channels`.
     """
 
+    chains = ("conv1x1", "relu1x1"), ("conv3x3", "relu3x3"), ("conv5x5", "relu5x5")
+
     def __init__(self, in_channels: int, conv1x1: int, conv3x3: int, conv5x5: int) -> None:
         super().__init__()
         self.out_channels = conv1x1 + conv3x3 + conv5x5 + in_channels
         self.conv1x1 = nn.Conv2d(in_channels, conv1x1, 1)
+        self.relu1x1 = nn.ReLU()
         self.conv3x3 = nn.Conv2d(in_channels, conv3x3, 3, padding=1)
+        self.relu3x3 = nn.ReLU()
         self.conv5x5 = nn.Conv2d(in_channels, conv5x5, 5, padding=2)
+        self.relu5x5 = nn.ReLU()
         self.pool = nn.MaxPool2d(3, 1, 1)
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, out_channels, H, W)."""
         branches = (
-            F.relu(self.conv1x1(x)),
-            F.relu(self.conv3x3(x)),
-            F.relu(self.conv5x5(x)),
+            self.relu1x1(self.conv1x1(x)),
+            self.relu3x3(self.conv3x3(x)),
+            self.relu5x5(self.conv5x5(x)),
             self.pool(x),
         )
         return F.concatenate(branches, 1)
@@ -70,6 +75,13 @@ class Inception(Module):
         Channels, in the order of the columns of the paper's table 1.
     """
 
+    chains = (
+        ("conv1x1", "relu1x1"),
+        ("reduce3x3", "relu_reduce3x3", "conv3x3", "relu3x3"),
+        ("reduce5x5", "relu_reduce5x5", "conv5x5", "relu5x5"),
+        ("project_pool", "relu_pool"),
+    )
+
     def __init__(
         self,
         in_channels: int,
@@ -83,20 +95,26 @@ class Inception(Module):
         super().__init__()
         self.out_channels = conv1x1 + conv3x3 + conv5x5 + project_pool
         self.conv1x1 = nn.Conv2d(in_channels, conv1x1, 1)
+        self.relu1x1 = nn.ReLU()
         self.reduce3x3 = nn.Conv2d(in_channels, reduce3x3, 1)
+        self.relu_reduce3x3 = nn.ReLU()
         self.conv3x3 = nn.Conv2d(reduce3x3, conv3x3, 3, padding=1)
+        self.relu3x3 = nn.ReLU()
         self.reduce5x5 = nn.Conv2d(in_channels, reduce5x5, 1)
+        self.relu_reduce5x5 = nn.ReLU()
         self.conv5x5 = nn.Conv2d(reduce5x5, conv5x5, 5, padding=2)
+        self.relu5x5 = nn.ReLU()
         self.pool = nn.MaxPool2d(3, 1, 1)
         self.project_pool = nn.Conv2d(in_channels, project_pool, 1)
+        self.relu_pool = nn.ReLU()
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, out_channels, H, W)."""
         branches = (
-            F.relu(self.conv1x1(x)),
-            F.relu(self.conv3x3(F.relu(self.reduce3x3(x)))),
-            F.relu(self.conv5x5(F.relu(self.reduce5x5(x)))),
-            F.relu(self.project_pool(self.pool(x))),
+            self.relu1x1(self.conv1x1(x)),
+            self.relu3x3(self.conv3x3(self.relu_reduce3x3(self.reduce3x3(x)))),
+            self.relu5x5(self.conv5x5(self.relu_reduce5x5(self.reduce5x5(x)))),
+            self.relu_pool(self.project_pool(self.pool(x))),
         )
         return F.concatenate(branches, 1)
 

@@ -52,6 +52,8 @@ class SeparableConv2d(Module):
     in_channels, out_channels : int
     """
 
+    chains = (("depthwise", "pointwise"),)
+
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(
@@ -92,16 +94,29 @@ class XceptionBlock(Module):
             self.skip = nn.Conv2d(in_channels, channels[-1], 1, stride=2, bias=False)
             self.skip_norm = nn.BatchNorm2d(channels[-1], eps=EPSILON)
         for number, out in enumerate(channels, start=1):
+            if number > 1 or rectify_first:
+                setattr(self, f"relu{number}", nn.ReLU())
             setattr(self, f"conv{number}", SeparableConv2d(in_channels, out))
             setattr(self, f"norm{number}", nn.BatchNorm2d(out, eps=EPSILON))
             in_channels = out
+
+    @property
+    def chains(self) -> tuple[tuple[str, ...], ...]:  # type: ignore[override]
+        """The convolutions with what stands between them, and the shortcut."""
+        branch: list[str] = []
+        for number in range(1, self.count + 1):
+            if number > 1:
+                branch.append(f"relu{number}")
+            conv = f"conv{number}"
+            branch += [f"{conv}.depthwise", f"{conv}.pointwise", f"norm{number}"]
+        return tuple(branch), ("skip", "skip_norm")
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, O, H / 2, W / 2), rounded up, or to (N, C, H, W)."""
         y: Any = x
         for number in range(1, self.count + 1):
             if number > 1 or self.rectify_first:
-                y = F.relu(y)
+                y = getattr(self, f"relu{number}")(y)
             y = getattr(self, f"norm{number}")(getattr(self, f"conv{number}")(y))
         if self.skip is None or self.skip_norm is None:
             return y + x
@@ -133,6 +148,12 @@ class Xception(Module):
         If there is no middle flow.
     """
 
+    chains = (
+        ("conv1", "norm1", "relu1", "conv2", "norm2", "relu2"),
+        ("conv3.pointwise", "norm3", "relu3"),
+        ("conv4.pointwise", "norm4", "relu4"),
+    )
+
     def __init__(
         self,
         num_classes: int = 1000,
@@ -148,8 +169,10 @@ class Xception(Module):
         )
         self.conv1 = nn.Conv2d(3, c32, 3, stride=2, bias=False)
         self.norm1 = nn.BatchNorm2d(c32, eps=EPSILON)
+        self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(c32, c64, 3, bias=False)
         self.norm2 = nn.BatchNorm2d(c64, eps=EPSILON)
+        self.relu2 = nn.ReLU()
         self.entry = nn.Sequential(
             XceptionBlock(c64, (c128, c128), rectify_first=False),
             XceptionBlock(c128, (c256, c256)),
@@ -161,8 +184,10 @@ class Xception(Module):
         self.exit = XceptionBlock(c728, (c728, c1024))
         self.conv3 = SeparableConv2d(c1024, c1536)
         self.norm3 = nn.BatchNorm2d(c1536, eps=EPSILON)
+        self.relu3 = nn.ReLU()
         self.conv4 = SeparableConv2d(c1536, c2048)
         self.norm4 = nn.BatchNorm2d(c2048, eps=EPSILON)
+        self.relu4 = nn.ReLU()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(c2048, num_classes)
@@ -170,11 +195,11 @@ class Xception(Module):
 
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 3, 299, 299) to scores (N, num_classes)."""
-        x = F.relu(self.norm1(self.conv1(x)))
-        x = F.relu(self.norm2(self.conv2(x)))
+        x = self.relu1(self.norm1(self.conv1(x)))
+        x = self.relu2(self.norm2(self.conv2(x)))
         x = self.exit(self.middle(self.entry(x)))
-        x = F.relu(self.norm3(self.conv3(x)))
-        x = F.relu(self.norm4(self.conv4(x)))
+        x = self.relu3(self.norm3(self.conv3(x)))
+        x = self.relu4(self.norm4(self.conv4(x)))
         return self.fc(self.dropout(F.flatten(self.avgpool(x), 1)))
 
 

@@ -10,6 +10,7 @@ says so in its `chains`.
 
 import copy
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def fuse(model: Module) -> Module:
     uses = Counter(id(child) for owner in fused.modules() for _, child in owner.named_children())
     for owner in list(fused.modules()):
         for chain in owner.chains if _says_what_it_runs(owner) else ():
-            _fuse_chain(owner, [name for name in chain if getattr(owner, name) is not None], uses)
+            _fuse_chain(owner, chain, uses)
     return fused
 
 
@@ -94,18 +95,33 @@ def _says_what_it_runs(owner: Module) -> bool:
     return declared <= next(k for k, kind in enumerate(ancestors) if "forward" in vars(kind))
 
 
-def _fuse_chain(owner: Module, names: list[str], uses: Counter[int]) -> None:
+def _fuse_chain(owner: Module, chain: Sequence[str], uses: Counter[int]) -> None:
     """Merge each layer of a chain into the one before it, where that is possible."""
     before: Module | None = None
-    for name in names:
-        layer: Module = getattr(owner, name)
-        if isinstance(layer, Identity):
+    for path in chain:
+        *part, name = path.split(".")
+        holder = getattr(owner, part[0]) if part else owner
+        if part and not (_is_free(holder, uses) and _runs(holder, name)):
+            before = None
             continue
-        free = uses[id(layer)] == 1 and not vars(layer).get("_forward_hooks")
+        layer: Module | None = getattr(holder, name)
+        if layer is None or isinstance(layer, Identity):
+            continue
+        free = _is_free(layer, uses)
         if before is not None and free and _merge(before, layer):
-            setattr(owner, name, Identity())
+            setattr(holder, name, Identity())
         else:
             before = layer if free else None
+
+
+def _runs(part: Module, name: str) -> bool:
+    """Tell whether a part says that it runs a layer of this name; others may stand in its place."""
+    return _says_what_it_runs(part) and any(name in chain for chain in part.chains)
+
+
+def _is_free(layer: Module, uses: Counter[int]) -> bool:
+    """Tell whether a layer runs in one place, and nobody watches it."""
+    return uses[id(layer)] == 1 and not vars(layer).get("_forward_hooks")
 
 
 def _merge(first: Module, second: Module) -> bool:

@@ -68,7 +68,8 @@ class Module:
 
     training: bool = True
     #: Names of parts that forward runs directly one behind the other; one that is None is passed
-    #: over. :func:`~tinygrad_cnn.nn.fuse` may make neighbours in a chain one.
+    #: over, and "part.layer" is a layer of a part. :func:`~tinygrad_cnn.nn.fuse` may make
+    #: neighbours in a chain one.
     chains: tuple[tuple[str, ...], ...] = ()
     _label: str = ""  # the attribute of the outer module that holds this one
     _named_at: int = 0  # the latest change of any module when its parameters were named

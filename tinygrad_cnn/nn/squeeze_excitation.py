@@ -3,6 +3,7 @@
 from typing import Any
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.nn.activation import ReLU
 from tinygrad_cnn.nn.conv import Conv2d
 from tinygrad_cnn.nn.module import Module
 from tinygrad_cnn.nn.requirements import require_positive
@@ -40,16 +41,19 @@ class SqueezeExcitation(Module):
     ((1, 32, 4, 4), 162)
     """
 
+    chains = (("fc1", "relu"),)
+
     def __init__(self, channels: int, squeeze_channels: int) -> None:
         super().__init__()
         sizes = {"channels": channels, "squeeze_channels": squeeze_channels}
         require_positive("SqueezeExcitation", **sizes)
         self.fc1 = Conv2d(channels, squeeze_channels, 1)
+        self.relu = ReLU()
         self.fc2 = Conv2d(squeeze_channels, channels, 1)
 
     def gate(self, x: Tensor) -> Any:
         """Return the factors of the channels, (N, C, 1, 1), each between 0 and 1."""
-        return self.fc2(self.fc1(F.adaptive_avg_pool2d(x, 1)).relu()).sigmoid()
+        return self.fc2(self.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))).sigmoid()
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to itself, channel by channel scaled."""

@@ -1,4 +1,4 @@
-"""Channels joined and cut out, and axes exchanged."""
+"""Channels joined, boxes cut out and put in, and axes exchanged."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,17 +19,29 @@ MATRICES = (
     (0, 4, 2),
 )  # fmt: skip
 
+# Shape of the whole, of the box in it, and of each axis the first place and the step
+BOXES = (
+    ((2, 4, 5, 3), (2, 2, 3, 3), ((0, 1), (1, 1), (1, 1), (0, 1))),
+    ((2, 6, 7, 4), (1, 2, 3, 2), ((1, 1), (1, 3), (0, 2), (1, 2))),
+    ((3, 34, 34, 9), (3, 32, 32, 9), ((0, 1), (1, 1), (1, 1), (0, 1))),
+    ((3, 33, 31, 11), (2, 16, 16, 11), ((0, 2), (1, 2), (0, 2), (0, 1))),
+    ((4, 20, 19, 24), (4, 20, 19, 12), ((0, 1), (0, 1), (0, 1), (5, 1))),
+    ((5, 20, 19, 9), (2, 9, 18, 4), ((1, 2), (2, 2), (1, 1), (4, 1))),
+    ((3, 40, 50, 2), (3, 20, 50, 1), ((0, 1), (0, 2), (0, 1), (1, 2))),
+    ((90, 1, 1, 200), (80, 1, 1, 120), ((6, 1), (0, 1), (0, 1), (70, 1))),
+    ((2, 80, 80, 1), (2, 0, 80, 1), ((0, 1), (0, 1), (0, 1), (0, 1))),
+)
+
 
 def cases(values: Any, rng: Any, dtype: Any) -> Iterator[Case]:
     for pixels, channels in JOINED:
         parts = tuple(values(*pixels, c) for c in channels)
         result = (((*pixels, sum(channels)), dtype),)
         yield Case("join_channels", f"{pixels} of {channels}", parts, result)
-        whole, first = values(*pixels, sum(channels) + 2), 1
-        for c in channels:
-            label = f"{pixels} channels {first} to {first + c} of {sum(channels) + 2}"
-            yield Case("slice_channels", label, (whole, first), (((*pixels, c), dtype),))
-            first += c
+    for whole, inner, box in BOXES:
+        label = f"{inner} of {whole} at {box}"
+        yield Case("pick_box", label, (values(*whole), box), ((inner, dtype),))
+        yield Case("place_box", label, (values(*inner), box), ((whole, dtype),))
     for n, r, k in MATRICES:
         label = f"{n} of {r}x{k}"
         yield Case("transpose_matrices", label, (values(n, r, k),), (((n, k, r), dtype),))
