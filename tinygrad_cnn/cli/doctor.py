@@ -11,22 +11,18 @@ def doctor() -> int:
 
     What costs time or does not work is marked, with its remedy; the exit code is 1 then.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from tinygrad_cnn.lab import examine
     from tinygrad_cnn.train import Display
 
     with Display().waiting("looking") as say:
         findings = examine(lambda about: say(f"looking at {about} …"))
-    table = Table(box=None, show_header=False, pad_edge=False)
+    wide = [max(len(finding[column]) for finding in findings) for column in range(2)]
     about = ""
-    for finding in findings:
+    for finding in findings:  # no table: paths are not cut, so that they can be copied
         heading, about = finding.about if finding.about != about else "", finding.about
-        table.add_row(heading, finding.what, finding.value)
+        click.echo(f"{heading:{wide[0]}}  {finding.what:{wide[1]}}  {finding.value}")
         if finding.remedy:
-            table.add_row("", "", f"→ {finding.remedy}")
-    Console(highlight=False, markup=False).print(table, soft_wrap=True)
+            click.echo(f"{'':{sum(wide) + 4}}→ {finding.remedy}")
     troubles = sum(bool(finding.remedy) for finding in findings)
     click.echo(f"{troubles} to mend, marked →" if troubles else "nothing to mend")
     return 1 if troubles else 0
