@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from numpy import float32, float64, int64
 
 from tinygrad_cnn import errors, functional, hooks, kernels, memory
+from tinygrad_cnn.anomaly import detect_anomaly
 from tinygrad_cnn.creation import arange, ones, randn, tensor, zeros
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.join import cat, concatenate, stack
@@ -53,6 +54,7 @@ __all__ = [
     "checkpoint_sequential",
     "concatenate",
     "data",
+    "detect_anomaly",
     "enable_grad",
     "errors",
     "explain",

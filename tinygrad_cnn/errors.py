@@ -12,6 +12,7 @@
     ├── GradcheckError      (AssertionError)  a gradient that differs from its differences
     ├── KernelMismatchError (AssertionError)  variants of a kernel that disagree
     ├── DivergedError       (ArithmeticError) training whose loss is no longer a number
+    ├── NotFiniteError      (ArithmeticError) a value that became NaN or infinite
     ├── GraphError          (RuntimeError)  a walk over a graph that cannot be made
     ├── DataError           (ValueError)    a data file that is not what it claims to be
     ├── MissingDataError    (FileNotFoundError)  data that is nowhere to be found
@@ -37,6 +38,7 @@ __all__ = [
     "KernelMismatchError",
     "MissingDataError",
     "MissingKernelError",
+    "NotFiniteError",
     "OptionError",
     "RunDirectoryError",
     "ShapeError",
@@ -115,6 +117,10 @@ class RunDirectoryError(TinygradCnnError, OSError):
 
 class KernelMismatchError(TinygradCnnError, AssertionError):
     """A variant of a kernel that computes something else than the others."""
+
+
+class NotFiniteError(TinygradCnnError, ArithmeticError):
+    """A value that became NaN or infinite."""
 
 
 class DivergedError(TinygradCnnError, ArithmeticError):

@@ -23,6 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "tinygrad_cnn.cli.bench:bench",
         "Measure kernels and training steps, here and against PyTorch.",
     ),
+    "doctor": (
+        "tinygrad_cnn.cli.doctor:doctor",
+        "Look at versions, threads, caches and CUDA, and try some kernels.",
+    ),
     "explain": (
         "tinygrad_cnn.cli.explain:explain",
         "Tell the story of a forward and a backward pass.",

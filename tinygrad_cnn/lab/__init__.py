@@ -7,6 +7,7 @@
 `contract`           what every kernel has to keep, checked for one that you wrote
 `compile_ahead`      compiling before somebody waits for it
 `timing`, `peak`     how times are taken, and the most that this machine can do
+`doctor`             what is found on a machine, and whether it works there
 `machine`, `rows`    whose figures they are, files of figures, and two files compared
 ===================  ===================================================================
 """
@@ -15,6 +16,7 @@ from tinygrad_cnn.lab.compile_ahead import WarmedUp, kernels_of, warm_up
 from tinygrad_cnn.lab.contract import ContractReport, check_kernel
 from tinygrad_cnn.lab.conv_benchmark import ConvSummary, benchmark_conv, summarise_conv
 from tinygrad_cnn.lab.conv_shapes import CONV_SUBJECTS, conv_layers
+from tinygrad_cnn.lab.doctor import Finding, examine
 from tinygrad_cnn.lab.machine import has_pytorch, machine_facts, on_threads
 from tinygrad_cnn.lab.rows import Comparison, Row, compare, read_rows, write_rows
 from tinygrad_cnn.lab.timing import Effort, Timing, take_turns
@@ -28,6 +30,7 @@ __all__ = [
     "ContractReport",
     "ConvSummary",
     "Effort",
+    "Finding",
     "Row",
     "Timing",
     "TrainRatio",
@@ -38,6 +41,7 @@ __all__ = [
     "check_kernel",
     "compare",
     "conv_layers",
+    "examine",
     "has_pytorch",
     "kernels_of",
     "machine_facts",

@@ -69,7 +69,7 @@ def machine_facts(threads: int) -> dict[str, Any]:
     from tinygrad_cnn.lab.peak import measured_peak
 
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "vector_bits": 8 * VECTOR_BYTES,
         "threads": threads,
@@ -83,8 +83,8 @@ def machine_facts(threads: int) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
-    """Return the name that the maker gave it, where the system tells."""
+def processor_name() -> str:
+    """Return the name that the maker gave the processor, where the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
