@@ -107,7 +107,9 @@ def pixel_plan(
     ]
     everywhere = (0, out_height, 0, out_width)
     padded = any(each != everywhere for each in rectangles)
-    copied = padded and groups == 1 and channels < _FEW_CHANNELS
+    # A stride beyond the filter leaves pixels out, which nobody should copy.
+    overlapping = sh <= dh * (kh - 1) + 1 and sw <= dw * (kw - 1) + 1
+    copied = padded and overlapping and groups == 1 and channels < _FEW_CHANNELS
     pixel, row, image = all_channels, across * all_channels, height * across * all_channels
     top = left = 0
 
