@@ -23,17 +23,17 @@ from tinygrad_cnn.kernels.cpu.batch_norm_passes import (
     spread_channels,
     sums,
 )
-from tinygrad_cnn.kernels.cpu.loops.memory import frozen
+from tinygrad_cnn.kernels.cpu.loops.memory import read_only
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
-_NOTHING = {np.dtype(t): frozen(np.empty(0, t)) for t in (np.float32, np.float64)}
+_NOTHING = {np.dtype(t): read_only(np.empty(0, t)) for t in (np.float32, np.float64)}
 
 
 def _given(vector: Array | None, dtype: np.dtype[np.floating]) -> Array:
     """Return a vector of factors, an empty one for None."""
-    return _NOTHING[dtype] if vector is None else frozen(vector)
+    return _NOTHING[dtype] if vector is None else read_only(vector)
 
 
 # -- statistics ----------------------------------------------------------------------
@@ -45,7 +45,7 @@ def batch_norm_statistics(x: Array, mean: Array, variance: Array) -> None:
     if x.size == 0:
         mean[...] = variance[...] = np.nan
         return
-    _statistics(STATISTICS, forks(x), frozen(x), mean, variance)
+    _statistics(STATISTICS, forks(x), read_only(x), mean, variance)
 
 
 @compiled()
@@ -88,8 +88,8 @@ def batch_norm_grad_sums(
     grad_bias: Array,
 ) -> None:
     """grad_weight[c] = Σ grad · x̂, grad_bias[c] = Σ grad, where x̂ = (x - mean) / √(var + eps)."""
-    values = frozen(x)
-    _sums(PLAIN, frozen(grad), values, values, mean, variance, eps, grad_weight, grad_bias)
+    values = read_only(x)
+    _sums(PLAIN, read_only(grad), values, values, mean, variance, eps, grad_weight, grad_bias)
 
 
 @implements("batch_norm_relu_grad_sums", device="cpu", variant="direct")
@@ -104,8 +104,8 @@ def batch_norm_relu_grad_sums(
     grad_bias: Array,
 ) -> None:
     """As batch_norm_grad_sums; grad counts where a > 0, a = relu(batch norm), or a is NaN."""
-    signs, values = frozen(a), frozen(x)
-    _sums(RECTIFIED, frozen(grad), signs, values, mean, variance, eps, grad_weight, grad_bias)
+    signs, values = read_only(a), read_only(x)
+    _sums(RECTIFIED, read_only(grad), signs, values, mean, variance, eps, grad_weight, grad_bias)
 
 
 def _sums(
@@ -122,7 +122,7 @@ def _sums(
     if x.size == 0:
         grad_weight[...] = grad_bias[...] = 0
         return
-    centre, square = frozen(mean), frozen(variance)
+    centre, square = read_only(mean), read_only(variance)
     _grad_sums(mode, forks(x), grad, a, x, centre, square, float(eps), grad_weight, grad_bias)
 
 
@@ -194,9 +194,9 @@ def _normalised(
 ) -> None:
     if out.size:
         slope, shift = _given(weight, x.dtype), _given(bias, x.dtype)
-        centre, square = frozen(mean), frozen(variance)
+        centre, square = read_only(mean), read_only(variance)
         factors = centre, square, slope, shift
-        _forward(mode, False, forks(x), frozen(x), *factors, float(eps), out.ravel())
+        _forward(mode, False, forks(x), read_only(x), *factors, float(eps), out.ravel())
 
 
 @compiled()
@@ -238,9 +238,9 @@ def batch_norm_grad_input(
     out: Array,
 ) -> None:
     """out = weight / √(variance + eps) · (grad - grad_bias / m - x̂ · grad_weight / m)."""
-    values = frozen(x)
+    values = read_only(x)
     vectors = mean, variance, weight, grad_weight, grad_bias
-    _incoming(PLAIN, frozen(grad), values, values, vectors, eps, out)
+    _incoming(PLAIN, read_only(grad), values, values, vectors, eps, out)
 
 
 @implements("batch_norm_relu_grad_input", device="cpu", variant="direct")
@@ -258,7 +258,7 @@ def batch_norm_relu_grad_input(
 ) -> None:
     """As batch_norm_grad_input; grad counts where a > 0, a = relu(batch norm), or a is NaN."""
     vectors = mean, variance, weight, grad_weight, grad_bias
-    _incoming(RECTIFIED, frozen(grad), frozen(a), frozen(x), vectors, eps, out)
+    _incoming(RECTIFIED, read_only(grad), read_only(a), read_only(x), vectors, eps, out)
 
 
 def _incoming(
@@ -272,8 +272,8 @@ def _incoming(
 ) -> None:
     if out.size:
         mean, variance, weight, to_weight, to_bias = vectors
-        statistics, slope = (frozen(mean), frozen(variance)), _given(weight, x.dtype)
-        totals = frozen(to_weight), frozen(to_bias)
+        statistics, slope = (read_only(mean), read_only(variance)), _given(weight, x.dtype)
+        totals = read_only(to_weight), read_only(to_bias)
         fork = forks(x)
         _grad_input(
             mode, True, fork, grad, a, x, *statistics, slope, *totals, float(eps), out.ravel()

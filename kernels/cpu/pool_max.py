@@ -9,7 +9,7 @@ threads; where windows overlap and add up, whole images do.
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.loops.memory import read_only
+from tinygrad_cnn.kernels.cpu.loops.memory import read_only_view
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
@@ -26,7 +26,7 @@ def max_pool2d_forward(x: Array, window: Window, last: bool, out: Array, winners
     every number. Padding never wins.
     """
     fork = out.size * window.kh * window.kw > _FORK
-    flat = read_only(x).reshape(x.shape)
+    flat = read_only_view(x)
     _max_forward(flat, Window(*window), bool(last), fork, out, winners)
 
 
@@ -92,9 +92,9 @@ def _max_row(task: int, x: Array, window: Window, last: bool, out: Array, winner
 @implements("max_pool2d_scatter", device="cpu", variant="direct")
 def max_pool2d_scatter(values: Array, winners: Array, out: Array) -> None:
     """Add each value to the pixel that its index row·W + column names; the rest are zero."""
-    winners = read_only(winners).reshape(winners.shape)
+    winners = read_only_view(winners)
     fork = values.size > _FORK
-    _max_scatter(read_only(values).reshape(values.shape), winners, fork, out)
+    _max_scatter(read_only_view(values), winners, fork, out)
 
 
 @compiled(parallel=True)
@@ -122,8 +122,8 @@ def _scatter_image(values: Array, winners: Array, out: Array) -> None:
 @implements("max_pool2d_gather", device="cpu", variant="direct")
 def max_pool2d_gather(x: Array, winners: Array, out: Array) -> None:
     """Read x at the winners: the adjoint of max_pool2d_scatter."""
-    winners = read_only(winners).reshape(winners.shape)
-    _max_gather(read_only(x).reshape(x.shape), winners, out)
+    winners = read_only_view(winners)
+    _max_gather(read_only_view(x), winners, out)
 
 
 @compiled()

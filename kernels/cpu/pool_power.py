@@ -8,7 +8,7 @@ threads; in the adjoint, where windows may overlap, whole images do.
 import numba
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.loops.memory import read_only
+from tinygrad_cnn.kernels.cpu.loops.memory import read_only_view
 from tinygrad_cnn.kernels.geometry import Window
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
@@ -21,7 +21,7 @@ _FORK = 20_000  # values to touch; each costs a division and a power
 def lp_pool2d_forward(x: Array, p: float, window: Window, out: Array) -> None:
     """out[n,i,j,c] = (Σ |x|^p under the window)^(1/p)."""
     fork = out.size * window.kh * window.kw > _FORK
-    _lp_forward(read_only(x).reshape(x.shape), out.dtype.type(p), Window(*window), fork, out)
+    _lp_forward(read_only_view(x), out.dtype.type(p), Window(*window), fork, out)
 
 
 @compiled()
@@ -84,8 +84,8 @@ def lp_pool2d_grad_input(
     grad: Array, x: Array, y: Array, p: float, window: Window, out: Array
 ) -> None:
     """Add δ · (|x| / y)^(p-1) sign(x) of each window to its pixels; nothing where y = 0."""
-    images, norms = read_only(x).reshape(x.shape), read_only(y).reshape(y.shape)
-    flat = read_only(grad).reshape(grad.shape)
+    images, norms = read_only_view(x), read_only_view(y)
+    flat = read_only_view(grad)
     fork = grad.size * window.kh * window.kw > _FORK
     _lp_grad_input(flat, images, norms, out.dtype.type(p), Window(*window), fork, out)
 

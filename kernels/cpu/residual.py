@@ -13,7 +13,7 @@ from tinygrad_cnn.kernels.cpu.instructions.simd import (
     store,
     store_masked,
 )
-from tinygrad_cnn.kernels.cpu.loops.memory import address, frozen
+from tinygrad_cnn.kernels.cpu.loops.memory import address, read_only
 from tinygrad_cnn.kernels.jit import compiled
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
@@ -27,7 +27,7 @@ def add_relu(x: Array, y: Array, out: Array) -> None:
     """out = max(0, x + y), where x and y broadcast; NaN stays NaN."""
     if not x.shape == y.shape == out.shape:
         x, y = (np.ascontiguousarray(np.broadcast_to(each, out.shape)) for each in (x, y))
-    _add_relu(out.size > _FORK, frozen(x), frozen(y), out.ravel())
+    _add_relu(out.size > _FORK, read_only(x), read_only(y), out.ravel())
 
 
 @compiled(parallel=True)

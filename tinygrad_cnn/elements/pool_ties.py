@@ -58,8 +58,11 @@ class MaxPool2dSharedElement(_SharedElement, name="max_pool2d_shared"):
     def forward(self, x: Any) -> Any:
         shape = self.pooled(x.shape)
         out = self.device.empty_activation(shape, x.dtype)
-        winners = self.device.empty_activation(shape, np.dtype(np.intp))
-        self.device.kernel("max_pool2d_forward", x.dtype, self.window).function(
+        # Who won does not matter here, so it is noted in a byte wherever that is enough.
+        small = self.window.kh * self.window.kw <= 256
+        winners = self.device.empty_activation(shape, np.dtype(np.uint8 if small else np.intp))
+        name = "max_pool2d_places" if small else "max_pool2d_forward"
+        self.device.kernel(name, x.dtype, self.window).function(
             layout.channels_last(x),
             self.window,
             False,

@@ -24,29 +24,22 @@ LINE_BYTES = 64
 
 
 def read_only(array: Array, dtype: Any = None) -> Array:
-    """Return a flat read-only view, so that a kernel sees one type whatever it is given.
+    """Return a flat read-only view of a C-contiguous array: one type whatever it is given.
 
-    Numba compiles anew for a writable, a read-only, a 2-D and a 4-D array. The kernels here
+    Numba compiles anew for a writable, a read-only, a 2-D and a 4-D array. Many kernels
     take flat read-only inputs and compute the offsets themselves.
     """
     if dtype is not None:
         array = np.asarray(array, dtype)
-    view = array.reshape(-1)
-    view.setflags(write=False)
+    view = array.ravel()
+    view.setflags(False)  # type: ignore[call-arg]  # by name it takes twice as long
     return view
 
 
 def read_only_view(array: Array) -> Array:
-    """Return a read-only view of the same shape."""
+    """Return a read-only view of the same shape, for kernels that leave offsets to Numba."""
     view = array.view()
-    view.setflags(False)  # type: ignore[call-arg]  # by name it takes twice as long
-    return view
-
-
-def frozen(array: Array) -> Array:
-    """Return a flat read-only view of a C-contiguous array: what read_only does, in 0.15 µs."""
-    view = array.ravel()
-    view.setflags(False)  # type: ignore[call-arg]  # by name it takes twice as long
+    view.setflags(False)  # type: ignore[call-arg]
     return view
 
 
