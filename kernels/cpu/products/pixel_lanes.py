@@ -255,22 +255,42 @@ def _pixel_tile(
         floor = context.cast(builder, floor, types.float64, signature.args[1].dtype)
         least = registers.spread(floor)
         masks = [pixels.first(builder.sub(used, word(m))) for m in range(0, _FILTERS, block)]
+        whole = builder.and_(
+            builder.icmp_signed("==", used, word(_FILTERS)),
+            builder.icmp_signed("==", pixel_step, word(_FILTERS)),
+        )
         for v, begin in enumerate((word(0), second)):
             sums = []
             for m in range(_FILTERS):
                 value = builder.load(totals[m, v])
                 below = builder.fcmp_ordered("<", value, least)  # never true of a NaN
                 sums.append(builder.select(below, least, value))
-            for first_filter, mask in zip(range(0, _FILTERS, block), masks, strict=True):
-                square = sums[first_filter : first_filter + block]
+            squares = []
+            for m in range(0, _FILTERS, block):
+                square = sums[m : m + block]
                 square += [registers.zeros] * (block - len(square))
                 _turn(registers, square)
-                for j in range(width):
-                    order = list(range(j // block * block, j // block * block + block))
-                    value = pixels.shuffle(square[j % block], square[j % block], order)
-                    at = builder.mul(builder.add(begin, word(j)), pixel_step)
-                    place = builder.gep(out, [builder.add(at, word(first_filter))])
-                    pixels.store_first(value, place, mask)
+                squares.append(square)
+            parts = [(j, k) for j in range(width) for k in range(len(squares))]
+            values, places = {}, {}
+            for j, k in parts:
+                row, order = (
+                    squares[k][j % block],
+                    range(j // block * block, (j // block + 1) * block),
+                )
+                values[j, k] = pixels.shuffle(row, row, list(order))
+                at = builder.mul(builder.add(begin, word(j)), pixel_step)
+                places[j, k] = builder.gep(out, [builder.add(at, word(k * block))])
+            with builder.if_else(whole) as (alone, beside_others):
+                with alone:  # what is stored behind a pixel is replaced by the next one
+                    for j, k in parts:
+                        if j == width - 1:
+                            pixels.store_first(values[j, k], places[j, k], masks[k])
+                        else:
+                            pixels.store(values[j, k], places[j, k])
+                with beside_others:
+                    for j, k in parts:
+                        pixels.store_first(values[j, k], places[j, k], masks[k])
         return context.get_dummy_value()
 
     return signature, generate
