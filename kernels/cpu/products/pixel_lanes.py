@@ -21,6 +21,7 @@ Nothing is read beyond a row: the last tile begins earlier, so that it ends wher
 does, and computes some pixels a second time, by the same sums in the same order.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,14 +70,17 @@ def fills_lanes(
     weight: tuple[int, ...], window: Window, out: tuple[int, ...], dtype: np.dtype[Any]
 ) -> bool:
     """Tell whether pixels fill vectors better than filters do; images have no padding here."""
-    filters, channels = weight[:2]
-    if channels != 1 or window.groups != 1 or window.sw != 1 or window.ph or window.pw:
+    if weight[1] != 1 or window.groups != 1 or window.sw != 1 or window.ph or window.pw:
         return False
-    width, full = out[2], lanes(dtype)
+    return _fewer_sums(weight[0], out[2], dtype)
+
+
+@lru_cache(maxsize=256)
+def _fewer_sums(filters: int, width: int, dtype: np.dtype[Any]) -> bool:
+    full, columns = lanes(dtype), best_width(filters, dtype)
     if width < full:
         return False
     covered = -(-width // (2 * full)) * 2 * full
-    columns = best_width(filters, dtype)
     return -(-filters // _FILTERS) * _FILTERS * covered < -(-filters // columns) * columns * width
 
 
