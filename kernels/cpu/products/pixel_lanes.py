@@ -21,6 +21,7 @@ Nothing is read beyond a row: the last tile begins earlier, so that it ends wher
 does, and computes some pixels a second time, by the same sums in the same order.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,14 +70,17 @@ def fills_lanes(
     weight: tuple[int, ...], window: Window, out: tuple[int, ...], dtype: np.dtype[Any]
 ) -> bool:
     """Tell whether pixels fill vectors better than filters do; images have no padding here."""
-    filters, channels = weight[:2]
-    if channels != 1 or window.groups != 1 or window.sw != 1 or window.ph or window.pw:
+    if weight[1] != 1 or window.groups != 1 or window.sw != 1 or window.ph or window.pw:
         return False
-    width, full = out[2], lanes(dtype)
+    return _fewer_sums(weight[0], out[2], dtype)
+
+
+@lru_cache(maxsize=256)
+def _fewer_sums(filters: int, width: int, dtype: np.dtype[Any]) -> bool:
+    full, columns = lanes(dtype), best_width(filters, dtype)
     if width < full:
         return False
     covered = -(-width // (2 * full)) * 2 * full
-    columns = best_width(filters, dtype)
     return -(-filters // _FILTERS) * _FILTERS * covered < -(-filters // columns) * columns * width
 
 
@@ -255,22 +259,42 @@ def _pixel_tile(
         floor = context.cast(builder, floor, types.float64, signature.args[1].dtype)
         least = registers.spread(floor)
         masks = [pixels.first(builder.sub(used, word(m))) for m in range(0, _FILTERS, block)]
+        whole = builder.and_(
+            builder.icmp_signed("==", used, word(_FILTERS)),
+            builder.icmp_signed("==", pixel_step, word(_FILTERS)),
+        )
         for v, begin in enumerate((word(0), second)):
             sums = []
             for m in range(_FILTERS):
                 value = builder.load(totals[m, v])
                 below = builder.fcmp_ordered("<", value, least)  # never true of a NaN
                 sums.append(builder.select(below, least, value))
-            for first_filter, mask in zip(range(0, _FILTERS, block), masks, strict=True):
-                square = sums[first_filter : first_filter + block]
+            squares = []
+            for m in range(0, _FILTERS, block):
+                square = sums[m : m + block]
                 square += [registers.zeros] * (block - len(square))
                 _turn(registers, square)
-                for j in range(width):
-                    order = list(range(j // block * block, j // block * block + block))
-                    value = pixels.shuffle(square[j % block], square[j % block], order)
-                    at = builder.mul(builder.add(begin, word(j)), pixel_step)
-                    place = builder.gep(out, [builder.add(at, word(first_filter))])
-                    pixels.store_first(value, place, mask)
+                squares.append(square)
+            parts = [(j, k) for j in range(width) for k in range(len(squares))]
+            values, places = {}, {}
+            for j, k in parts:
+                row, order = (
+                    squares[k][j % block],
+                    range(j // block * block, (j // block + 1) * block),
+                )
+                values[j, k] = pixels.shuffle(row, row, list(order))
+                at = builder.mul(builder.add(begin, word(j)), pixel_step)
+                places[j, k] = builder.gep(out, [builder.add(at, word(k * block))])
+            with builder.if_else(whole) as (alone, beside_others):
+                with alone:  # what is stored behind a pixel is replaced by the next one
+                    for j, k in parts:
+                        if j == width - 1:
+                            pixels.store_first(values[j, k], places[j, k], masks[k])
+                        else:
+                            pixels.store(values[j, k], places[j, k])
+                with beside_others:
+                    for j, k in parts:
+                        pixels.store_first(values[j, k], places[j, k], masks[k])
         return context.get_dummy_value()
 
     return signature, generate
