@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.kernels.cpu.loops.memory import frozen
+from tinygrad_cnn.kernels.cpu.loops.memory import read_only
 from tinygrad_cnn.kernels.cpu.products.correlate import Product, correlate, correlation_plan
 from tinygrad_cnn.kernels.cpu.products.depthwise import (
     is_depthwise,
@@ -176,7 +176,7 @@ def conv2d_grad_weight(grad: Array, x: Array, window: Window, out: Array) -> Non
 @implements("channel_sum", device="cpu", variant="direct")
 def channel_sum(grad: Array, out: Array) -> None:
     """out[o] = Σ grad[..., o] over every axis but the last: the gradient of a bias."""
-    _channel_sum(frozen(grad), out)
+    _channel_sum(read_only(grad), out)
 
 
 @compiled()

@@ -34,9 +34,9 @@ from tinygrad_cnn.kernels.cpu.loops.memory import (
     LINE_BYTES,
     address,
     aligned,
-    frozen,
     plan_array,
     read_fields,
+    read_only,
 )
 from tinygrad_cnn.kernels.cpu.products.packing import (
     NOTHING,
@@ -271,7 +271,7 @@ def correlate(plan: Array, x: Array, weight: Array, bias: Array, out: Array) -> 
     values, packed = plan.item(_PACKED_VALUES), NOTHING[out.dtype]
     if values > _LARGE_FILTER:
         packed = empty((values + LINE_BYTES,), out.dtype)
-    _correlate(plan, frozen(x), frozen(weight), frozen(bias), packed, out.reshape(-1))
+    _correlate(plan, read_only(x), read_only(weight), read_only(bias), packed, out.reshape(-1))
 
 
 @compiled()

@@ -31,9 +31,9 @@ from tinygrad_cnn.kernels.cpu.loops.memory import (
     aligned,
     clear_run,
     copy_run,
-    frozen,
     plan_array,
     read_fields,
+    read_only,
 )
 from tinygrad_cnn.kernels.cpu.products.tile import best_width, multiply_tile
 from tinygrad_cnn.kernels.geometry import Window
@@ -167,7 +167,7 @@ def spread(grad: Array, weight: Array, window: Window, out: Array) -> None:
         out[...] = 0
         return
     plan = _spread_plan(grad.shape, out.shape, window, out.dtype)
-    _spread(plan, frozen(grad), frozen(weight), out.reshape(-1))
+    _spread(plan, read_only(grad), read_only(weight), out.reshape(-1))
 
 
 @compiled(parallel=True)

@@ -33,9 +33,9 @@ from tinygrad_cnn.kernels.cpu.loops.memory import (
     aligned,
     clear_run,
     copy_run,
-    frozen,
     offset,
     read_fields,
+    read_only,
 )
 from tinygrad_cnn.kernels.cpu.products.tile import multiply_tall_tile, multiply_tile
 from tinygrad_cnn.kernels.cpu.products.weight_gradient_plan import RECORD, PixelPlan, pixel_plan
@@ -52,7 +52,7 @@ def correlate_pixels(grad: Array, x: Array, window: Window, out: Array) -> None:
         out[...] = 0
         return
     plan = pixel_plan(grad.shape, x.shape, window, out.dtype, _FORK)
-    _correlate_pixels(plan, frozen(grad), frozen(x), out.reshape(-1))
+    _correlate_pixels(plan, read_only(grad), read_only(x), out.reshape(-1))
 
 
 @compiled()
