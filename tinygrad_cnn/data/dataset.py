@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.data.channels import StandardiseChannels
 from tinygrad_cnn.data.transforms import Standardise
 from tinygrad_cnn.errors import DataError, DTypeError, ShapeError
 
@@ -27,7 +28,7 @@ class ArrayDataset:
         The class of each image, counted from 0. Kept as int64.
     class_names : sequence of str, optional
         Name of each class; labels have to stay below their number.
-    standardise : Standardise, optional
+    standardise : Standardise or StandardiseChannels, optional
         The mean and deviation that were applied to the images, as a record.
 
     Raises
@@ -54,7 +55,7 @@ class ArrayDataset:
         images: npt.ArrayLike,
         labels: npt.ArrayLike,
         class_names: Sequence[str] = (),
-        standardise: Standardise | None = None,
+        standardise: Standardise | StandardiseChannels | None = None,
     ) -> None:
         image_array, label_array = np.asarray(images), np.asarray(labels)
         self.class_names = tuple(class_names)
@@ -194,6 +195,6 @@ class Split(NamedTuple):
         return self.train.class_names
 
     @property
-    def standardise(self) -> Standardise | None:
+    def standardise(self) -> Standardise | StandardiseChannels | None:
         """The mean and deviation applied to both parts, if any were."""
         return self.train.standardise

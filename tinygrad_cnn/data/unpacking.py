@@ -88,12 +88,8 @@ def _unpack(archive: Path, source: Source, folder: Path, parts: Path) -> tuple[P
             move_into_place(parts / name, folder / name)
         if not wanted:
             return tuple(folder / file.name for file in source.files)
-    raise _damage(
-        source,
-        archive,
-        f"the archive holds {len(source.files)} files",
-        f"none of {', '.join(wanted)}",
-    )
+    rule = f"the archive holds the {len(source.files)} files of {source.title}"
+    raise _damage(source, archive, rule, f"no {', '.join(wanted)}")
 
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
