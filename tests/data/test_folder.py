@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tinygrad_cnn.data import ImageFolder
+from tinygrad_cnn.data import DataLoader, ImageFolder
 from tinygrad_cnn.data.folder import open_image
 from tinygrad_cnn.errors import DataError, MissingDataError, OptionError, ShapeError
 
@@ -180,3 +180,17 @@ def test_without_pillow_the_error_says_what_to_install(tmp_path, monkeypatch):
 def test_importing_the_data_layer_does_not_import_pillow():
     program = "import sys, tinygrad_cnn.data; assert 'PIL' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_makes_batches_of_it(animals, workers):
+    loader = DataLoader(ImageFolder(animals), batch_size=2, num_workers=workers)
+    batches = [(images.shape, labels.tolist()) for images, labels in loader]
+    assert batches == [((2, 3, 5, 6), [0, 0]), ((2, 3, 5, 6), [0, 1]), ((1, 3, 5, 6), [1])]
+
+
+def test_a_damaged_image_is_named_by_a_loader_too(animals):
+    path = animals / "cat" / "z.bmp"
+    path.write_bytes(b"<html>")
+    with pytest.raises(DataError, match=r"known format; got another in .*z\.bmp"):
+        list(DataLoader(ImageFolder(animals), batch_size=2, num_workers=2))

@@ -7,10 +7,10 @@
 ((1438, 1, 32, 32), dtype('float32'), array([4, 9, 4]))
 
 ===============  ====================================================================
-`dataset`        ArrayDataset and Split: images and labels as arrays
-`loader`         DataLoader: batches, in order or shuffled
-`transforms`     to_float, pad, crop_and_flip, Standardise
-`channels`       StandardiseChannels: a mean and a deviation for each colour
+`dataset`        Dataset, to subclass; ArrayDataset and Split: images and labels as arrays
+`subsets`        Subset, random_split, ConcatDataset
+`loader`         DataLoader: batches, in order or shuffled, made by `workers`
+`examples`       read one by one, and made into a batch: collate
 `catalogue`      data sets by name: load, names, describe, fetch
 `digits`         1,797 handwritten digits that come with the package
 `mnist`          MNIST, Fashion-MNIST and KMNIST; `emnist` with letters
@@ -21,15 +21,25 @@
 `source`         what a published data set consists of
 `places`         where its files are looked for
 `download`       how they are fetched, `unpacking` how taken out of an archive
+`transforms`     to_float, pad, crop_and_flip, Standardise
+`compose`        what a transform of a batch is; Compose
+`draws`          random numbers that depend on seed, epoch and example alone
+`crops`          RandomCrop, RandomFlip, CentreCrop, ten_crops, Cutout
+`colour`         Normalise, PCAColourJitter; `distortion` ElasticDistortion; `resize` Resize
 ===============  ====================================================================
 """
 
 from tinygrad_cnn.data.catalogue import Description, describe, fetch, load, names
-from tinygrad_cnn.data.channels import StandardiseChannels
 from tinygrad_cnn.data.cifar import CIFAR10, CIFAR100, CifarSource, load_cifar10, load_cifar100
-from tinygrad_cnn.data.dataset import ArrayDataset, Split
+from tinygrad_cnn.data.colour import Normalise, PCAColourJitter
+from tinygrad_cnn.data.compose import Compose, Transform
+from tinygrad_cnn.data.crops import CentreCrop, Cutout, RandomCrop, RandomFlip, ten_crops
+from tinygrad_cnn.data.dataset import ArrayDataset, Dataset, Split
 from tinygrad_cnn.data.digits import load_digits, upsample
+from tinygrad_cnn.data.distortion import ElasticDistortion
+from tinygrad_cnn.data.draws import Draws
 from tinygrad_cnn.data.emnist import EMNIST, load_emnist
+from tinygrad_cnn.data.examples import collate
 from tinygrad_cnn.data.folder import ImageFolder
 from tinygrad_cnn.data.idx import read_idx
 from tinygrad_cnn.data.loader import DataLoader
@@ -41,7 +51,9 @@ from tinygrad_cnn.data.mnist import (
     load_idx_source,
     load_mnist,
 )
+from tinygrad_cnn.data.resize import Resize
 from tinygrad_cnn.data.source import PublishedFile, Source
+from tinygrad_cnn.data.subsets import ConcatDataset, Subset, random_split
 from tinygrad_cnn.data.transforms import Standardise, crop_and_flip, pad, to_float
 
 __all__ = [
@@ -52,16 +64,30 @@ __all__ = [
     "KMNIST",
     "MNIST",
     "ArrayDataset",
+    "CentreCrop",
     "CifarSource",
+    "Compose",
+    "ConcatDataset",
+    "Cutout",
     "DataLoader",
+    "Dataset",
     "Description",
+    "Draws",
+    "ElasticDistortion",
     "IdxSource",
     "ImageFolder",
+    "Normalise",
+    "PCAColourJitter",
     "PublishedFile",
+    "RandomCrop",
+    "RandomFlip",
+    "Resize",
     "Source",
     "Split",
     "Standardise",
-    "StandardiseChannels",
+    "Subset",
+    "Transform",
+    "collate",
     "crop_and_flip",
     "describe",
     "fetch",
@@ -74,7 +100,9 @@ __all__ = [
     "load_mnist",
     "names",
     "pad",
+    "random_split",
     "read_idx",
+    "ten_crops",
     "to_float",
     "upsample",
 ]

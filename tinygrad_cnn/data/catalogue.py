@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.data import cifar, digits, emnist, mnist
-from tinygrad_cnn.data.channels import StandardiseChannels
+from tinygrad_cnn.data.colour import Normalise
 from tinygrad_cnn.data.dataset import ArrayDataset, Split
 from tinygrad_cnn.data.download import Progress
 from tinygrad_cnn.data.places import DataDir, find, folders, obtain
@@ -177,8 +177,12 @@ def load(
 
 def _in_colour(raw: Split, image_size: int, largest_pixel: int) -> Split:
     # In one pass from bytes to standardised floats: CIFAR's take 0.7 GB, once is enough.
-    of_bytes = StandardiseChannels.fit(raw.train.images)
-    standardise = of_bytes.times(1.0 / largest_pixel)
+    of_bytes = Normalise.fit(raw.train.images)
+    mean, deviation = (
+        [number / largest_pixel for number in numbers]
+        for numbers in (of_bytes.mean, of_bytes.deviation)
+    )
+    standardise = Normalise(mean, deviation)
 
     def finish(part: ArrayDataset) -> ArrayDataset:
         sized = part.images

@@ -19,7 +19,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.data.dataset import ArrayDataset
+from tinygrad_cnn.data.dataset import ArrayDataset, Dataset
 from tinygrad_cnn.errors import DataError, MissingDataError, OptionError, ShapeError
 
 __all__ = ["IMAGE_SUFFIXES", "ImageFolder", "open_image"]
@@ -29,7 +29,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tif
 _MODES = {"RGB": 3, "L": 1}
 
 
-class ImageFolder:
+class ImageFolder(Dataset):
     """A data set of image files in one folder for each class; each is read when it is asked for.
 
     Parameters
