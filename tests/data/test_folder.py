@@ -192,5 +192,5 @@ def test_a_loader_makes_batches_of_it(animals, workers):
 def test_a_damaged_image_is_named_by_a_loader_too(animals):
     path = animals / "cat" / "z.bmp"
     path.write_bytes(b"<html>")
-    with pytest.raises(DataError, match=r"known format; got another in .*z\.bmp"):
+    with pytest.raises(DataError, match=r"known format; got another .*z\.bmp"):
         list(DataLoader(ImageFolder(animals), batch_size=2, num_workers=2))
