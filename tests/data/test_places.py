@@ -110,8 +110,9 @@ def test_only_files_that_are_not_there_yet_are_fetched(tmp_path, mirror):
     assert mirror.asked == [f"/good/{name}" for name in FILE_NAMES[2:]]
 
 
-def test_whoever_asks_is_told_how_far_it_has_come(tmp_path, mirror):
-    source = replace(TINY, mirrors=(mirror.address + "good/",))
+@pytest.mark.parametrize("manner", ["good", "chunked"])
+def test_whoever_asks_is_told_how_far_it_has_come(tmp_path, mirror, manner):
+    source = replace(TINY, mirrors=(mirror.address + f"{manner}/",))
     told = []
     obtain((source,), tmp_path, progress=lambda *report: told.append(report))
     for file in source.files:
