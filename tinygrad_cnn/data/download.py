@@ -75,8 +75,6 @@ def _fetch(
     import pooch
 
     path = folder / file.name
-    if path.is_file() and is_published(path, file):
-        return "", True
     responses: list[Any] = []
     meter = _Meter(file, progress)
     http = pooch.HTTPDownloader(
@@ -93,6 +91,8 @@ def _fetch(
         http(address, part, retriever)
 
     try:
+        if path.is_file() and is_published(path, file):
+            return "", True
         with _quiet(pooch.get_logger()), folder_of_parts(folder) as parts:
             pooch.retrieve(
                 address, file.checksum, fname=file.name, path=parts, downloader=downloader
