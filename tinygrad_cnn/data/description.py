@@ -147,7 +147,7 @@ def _describe_own_images(data_dir: DataDir, splits: tuple[str, ...], split: str)
         split=split,
         counts=(len(parts[0]), len(parts[1])) if parts else (0, 0),
         shape=(3 if split == "colour" else 1, 0, 0),
-        class_names=parts[0].classes if parts else (),
+        class_names=parts[0].class_names if parts else (),
         licence="one's own",
         citation="none",
         looked_in=(Path(data_dir),) if data_dir else (),
