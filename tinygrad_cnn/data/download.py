@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tinygrad_cnn.data.source import PublishedFile, Source
+from tinygrad_cnn.data.source import UNKNOWN, PublishedFile, Source
 
 __all__ = ["Progress", "fetch_files", "folder_of_parts", "is_published", "move_into_place"]
 
@@ -154,6 +154,8 @@ def is_published(path: Path, file: PublishedFile) -> bool:
         return False
     if file.checksum is None:
         return True
+    if file.checksum == UNKNOWN:
+        return False
     algorithm, _, digest = file.checksum.partition(":")
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest() == digest
