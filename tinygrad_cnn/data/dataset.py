@@ -1,22 +1,56 @@
-"""Images and labels as arrays: what the loaders return and the training loop reads."""
+"""What a data set is, and images and labels as arrays: what the training loop reads."""
 
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.data.colour import Normalise
 from tinygrad_cnn.data.transforms import Standardise
 from tinygrad_cnn.errors import DataError, DTypeError, ShapeError
 
-__all__ = ["ArrayDataset", "Images", "Labels", "Split"]
+__all__ = ["ArrayDataset", "Dataset", "Images", "Labels", "Split"]
 
 Images = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
 
 
-class ArrayDataset:
+class Dataset(ABC):
+    """Numbered examples. Subclass it, and say how many there are and what one of them is.
+
+    An example is a pair of image and label by custom; arrays, numbers, tensors and tuples or
+    dictionaries of these can be made batches of. A data set that can read several examples
+    faster than one by one may have a method ``batch(indices) -> (images, labels)``. Worker
+    threads of a :class:`~tinygrad_cnn.data.DataLoader` read several examples at once.
+
+    Examples
+    --------
+    >>> class Squares(Dataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...
+    ...     def __getitem__(self, index):
+    ...         return np.full((1, 2, 2), index, np.float32), index**2
+    >>> from tinygrad_cnn.data import DataLoader
+    >>> for images, labels in DataLoader(Squares(), batch_size=2):
+    ...     print(images.shape, labels)
+    (2, 1, 2, 2) [0 1]
+    (1, 1, 2, 2) [4]
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of examples."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Any:
+        """Return an example, index being from 0 to the length less one."""
+
+
+class ArrayDataset(Dataset):
     """Examples held in two arrays, one of images and one of labels.
 
     Parameters
@@ -27,7 +61,7 @@ class ArrayDataset:
         The class of each image, counted from 0. Kept as int64.
     class_names : sequence of str, optional
         Name of each class; labels have to stay below their number.
-    standardise : Standardise, optional
+    standardise : Standardise or Normalise, optional
         The mean and deviation that were applied to the images, as a record.
 
     Raises
@@ -54,7 +88,7 @@ class ArrayDataset:
         images: npt.ArrayLike,
         labels: npt.ArrayLike,
         class_names: Sequence[str] = (),
-        standardise: Standardise | None = None,
+        standardise: Standardise | Normalise | None = None,
     ) -> None:
         image_array, label_array = np.asarray(images), np.asarray(labels)
         self.class_names = tuple(class_names)
@@ -196,6 +230,6 @@ class Split(NamedTuple):
         return self.train.class_names
 
     @property
-    def standardise(self) -> Standardise | None:
+    def standardise(self) -> Standardise | Normalise | None:
         """The mean and deviation applied to both parts, if any were."""
         return self.train.standardise
