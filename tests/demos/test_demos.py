@@ -71,17 +71,17 @@ CLAIMS = {
         "allcnn_c    1,369,738          ≈ 1.4M",
         "test accuracy by seed 0",
     ),
-    "16_augmentation.py": (
-        "PCA of the training pixels: eigenvalues [0.1296, 0.0271, 0.0018]",
-        "in another batch, beside other images: the same pictures, bit for bit",
-        "ten crops at test time: (1, 10, 3, 32, 32) of images (3, 40, 40)",
-    ),
     "15_your_own_kernel.py": (
         "conv2d_forward: winograd, direct, ",
         "BROKEN     fills all of its result",
         "108 of 756 values were not written",
         "kept       a NaN that goes in is not lost (14 calls)",
         "the same up to rounding",
+    ),
+    "16_augmentation.py": (
+        "PCA of the training pixels: eigenvalues [0.1296, 0.0271, 0.0018]",
+        "in another batch, beside other images: the same pictures, bit for bit",
+        "ten crops at test time: (1, 10, 3, 32, 32) of images (3, 40, 40)",
     ),
 }
 
