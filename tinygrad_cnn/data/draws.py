@@ -90,11 +90,14 @@ class Draws:
         -------
         ndarray of float64 or float32, shape (N, *shape)
         """
-        words = self._words(shape)
+        words, values = self._words(shape), _WORDS
         if np.dtype(dtype) == np.float32:
             words >>= _SPARE_BITS
-            return (words.astype(np.float32) + np.float32(0.5)) / np.float32(_SINGLE_WORDS)
-        return (words.astype(np.float64) + 0.5) / _WORDS
+            values = _SINGLE_WORDS
+        numbers = words.astype(dtype)
+        numbers += 0.5
+        numbers /= values
+        return numbers
 
     def integers(self, low: int, high: int, *shape: int) -> npt.NDArray[np.int64]:
         """Draw whole numbers from `low` to `high` - 1.
