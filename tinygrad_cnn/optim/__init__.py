@@ -5,7 +5,21 @@ networks. :mod:`tinygrad_cnn.optim.schedules` lowers the learning rate as traini
 """
 
 from tinygrad_cnn.optim import schedules
+from tinygrad_cnn.optim.adam import Adam, AdamW
+from tinygrad_cnn.optim.adaptive import Adadelta, Adagrad, RMSprop
 from tinygrad_cnn.optim.learning_rules import Adaline, Perceptron
-from tinygrad_cnn.optim.optimisers import SGD, Adam, Optimiser
+from tinygrad_cnn.optim.optimiser import Optimiser
+from tinygrad_cnn.optim.sgd import SGD
 
-__all__ = ["SGD", "Adaline", "Adam", "Optimiser", "Perceptron", "schedules"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adaline",
+    "Adam",
+    "AdamW",
+    "Optimiser",
+    "Perceptron",
+    "RMSprop",
+    "schedules",
+]
