@@ -7,11 +7,14 @@ networks. :mod:`tinygrad_cnn.optim.schedules` lowers the learning rate as traini
 from tinygrad_cnn.optim import schedules
 from tinygrad_cnn.optim.adam import Adam, AdamW
 from tinygrad_cnn.optim.adaptive import Adadelta, Adagrad, RMSprop
+from tinygrad_cnn.optim.averaging import EMA
+from tinygrad_cnn.optim.clipping import clip_grad_norm_, clip_grad_value_
 from tinygrad_cnn.optim.learning_rules import Adaline, Perceptron
 from tinygrad_cnn.optim.optimiser import Optimiser
 from tinygrad_cnn.optim.sgd import SGD
 
 __all__ = [
+    "EMA",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -21,5 +24,7 @@ __all__ = [
     "Optimiser",
     "Perceptron",
     "RMSprop",
+    "clip_grad_norm_",
+    "clip_grad_value_",
     "schedules",
 ]
