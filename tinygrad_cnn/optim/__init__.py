@@ -1,10 +1,11 @@
 """Optimisers: how gradients change parameters.
 
 :mod:`tinygrad_cnn.optim.learning_rules` holds two rules that are older than gradients of
-networks. :mod:`tinygrad_cnn.optim.schedules` lowers the learning rate as training goes on.
+networks. :mod:`tinygrad_cnn.optim.schedules` lowers the learning rate as training goes on,
+by plain functions, and :mod:`tinygrad_cnn.optim.lr_scheduler` by objects with PyTorch's names.
 """
 
-from tinygrad_cnn.optim import schedules
+from tinygrad_cnn.optim import lr_scheduler, schedules
 from tinygrad_cnn.optim.adam import Adam, AdamW
 from tinygrad_cnn.optim.adaptive import Adadelta, Adagrad, RMSprop
 from tinygrad_cnn.optim.averaging import EMA
@@ -26,5 +27,6 @@ __all__ = [
     "RMSprop",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "lr_scheduler",
     "schedules",
 ]
