@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.errors import DivergedError, DTypeError, OptionError
@@ -64,6 +66,23 @@ def test_norms_and_gradients_are_those_of_pytorch(norm_type, max_norm) -> None:
     found = [g for g in gradients(made) if g.size]
     for g, twin in zip(found, [t for t in twins if t.grad is not None], strict=True):
         np.testing.assert_allclose(g, twin.grad.numpy(), rtol=1e-11)
+
+
+@given(
+    values=st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=9),
+    max_norm=st.floats(1e-6, 1e6),
+    norm_type=st.sampled_from(NORMS),
+)
+def test_a_clipped_norm_is_at_most_what_was_asked_and_the_direction_stays(
+    values: list, max_norm: float, norm_type: float
+) -> None:
+    w = tg.Tensor(np.zeros(len(values)), requires_grad=True)
+    w.grad = tg.Tensor(np.array(values))
+    clip_grad_norm_(w, max_norm, norm_type)
+    after = w.grad.numpy()
+    assert clip_grad_norm_(w, math.inf, norm_type).item() <= max_norm * (1 + 1e-12)
+    factor = np.abs(after).max() / max(np.abs(values).max(), 1e-300)
+    np.testing.assert_allclose(after, np.array(values) * factor, rtol=1e-9, atol=1e-300)
 
 
 def test_values_are_cut_off_and_a_nan_stays() -> None:
