@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.errors import DivergedError, DTypeError, OptionError
+from tinygrad_cnn.graph import Node
 from tinygrad_cnn.optim import clip_grad_norm_, clip_grad_value_
 
 SHAPES = ((), (7,), (3, 4), (70_000,), (0, 2))
@@ -99,6 +100,15 @@ def test_gradients_change_in_place_and_backward_notices() -> None:
     assert held is w.grad
     np.testing.assert_allclose(held.numpy(), [0.6, 0.8], rtol=1e-6)
     assert held.version.count > 0
+
+
+def test_a_gradient_whose_values_share_memory_is_replaced() -> None:
+    w = tg.Tensor([0.0, 0.0], requires_grad=True)
+    ones = np.broadcast_to(np.ones(1, np.float32), (2,))
+    for clip in (lambda: clip_grad_value_(w, 0.5), lambda: clip_grad_norm_(w, 0.5, math.inf)):
+        w.grad = tg.Tensor.wrap(ones, Node((2,), ones.dtype, "cpu"))
+        clip()
+        np.testing.assert_allclose(w.grad.numpy(), 0.5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
