@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.device import is_without_memory, shape_alone
 from tinygrad_cnn.errors import CheckpointError, OptionError, TinygradCnnError
-from tinygrad_cnn.graph import Scope, current_scope, no_grad
+from tinygrad_cnn.graph import current_scope, enter_scope, leave_scope, no_grad
 from tinygrad_cnn.hooks import Handle, require_callable
 from tinygrad_cnn.optim.state_input import as_stored
 from tinygrad_cnn.tensor import Tensor
@@ -94,8 +94,7 @@ class Module:
             self._name_parameters()
             scope = None
         else:
-            scope = Scope(self._label)
-            scope.__enter__()
+            scope = enter_scope(self._label)
         token = _innermost.set(self)
         try:
             output = self.forward(*inputs)
@@ -106,7 +105,7 @@ class Module:
         finally:
             _innermost.reset(token)
             if scope is not None:
-                scope.__exit__()
+                leave_scope(scope)
         if self._forward_hooks:
             for hook in tuple(self._forward_hooks.values()):
                 replaced = hook(self, inputs, output)
