@@ -239,6 +239,16 @@ def test_a_schedule_may_start_late() -> None:
     assert schedule.get_last_lr() == [5.0, 5.0]
 
 
+@pytest.mark.parametrize("make", [row[1] for row in ROWS] + [PLATEAU])
+def test_a_group_that_is_added_later_is_refused(make: Make) -> None:
+    optimiser = ours()
+    schedule = make(optimiser, lr_scheduler)
+    optimiser.add_param_group({"params": tg.Tensor([1.0], requires_grad=True), "lr": 0.7})
+    with pytest.raises(OptionError, match=r"got 3 for 2\. Make it after add_param_group"):
+        schedule.step(*[1.0] * isinstance(schedule, lr_scheduler.ReduceLROnPlateau))
+    assert [group["lr"] for group in optimiser.param_groups][2] == 0.7
+
+
 def test_the_state_of_another_schedule_is_refused_and_nothing_changes() -> None:
     schedule = lr_scheduler.StepLR(ours(), 3)
     chained = lr_scheduler.ChainedScheduler([schedule])
