@@ -1,5 +1,6 @@
 """Schedules: step for step the rates of PyTorch, and those of closed formulas in any case."""
 
+import inspect
 import json
 import math
 from collections.abc import Callable
@@ -144,6 +145,19 @@ def test_rates_are_those_of_pytorch(make: Make, share) -> None:
     np.testing.assert_allclose(
         path, run(twin, make(twin, torch.optim.lr_scheduler)), rtol=1e-14, atol=1e-17
     )
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", lr_scheduler.__all__)
+def test_arguments_stand_where_pytorch_has_them(name: str) -> None:
+    torch = pytest.importorskip("torch")
+
+    def places(kind: type) -> list[tuple[str, object]]:
+        given = inspect.signature(kind).parameters.values()
+        return [(each.name.replace("optimizer", "optimiser"), each.default) for each in given]
+
+    own = places(getattr(lr_scheduler, name))
+    assert own == places(getattr(torch.optim.lr_scheduler, name))[: len(own)]
 
 
 @pytest.mark.parity
