@@ -83,6 +83,11 @@ CLAIMS = {
         "in another batch, beside other images: the same pictures, bit for bit",
         "ten crops at test time: (1, 10, 3, 32, 32) of images (3, 40, 40)",
     ),
+    "17_optimisers_in_a_valley.py": (
+        "  SGD              ",
+        "  Adam             60  +0.300  -0.300 ",
+        "they arrive, and rattle about",
+    ),
 }
 
 
