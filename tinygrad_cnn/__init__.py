@@ -22,7 +22,17 @@ from typing import TYPE_CHECKING, Any
 from numpy import float32, float64, int64
 
 from tinygrad_cnn import errors, functional, hooks, kernels, memory
-from tinygrad_cnn.creation import arange, ones, randn, tensor, zeros
+from tinygrad_cnn.creation import (
+    arange,
+    full,
+    ones,
+    ones_like,
+    rand,
+    randn,
+    tensor,
+    zeros,
+    zeros_like,
+)
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.join import cat, concatenate, stack
 from tinygrad_cnn.elements.recompute import checkpoint, checkpoint_sequential
@@ -58,6 +68,7 @@ __all__ = [
     "explain",
     "float32",
     "float64",
+    "full",
     "functional",
     "grad",
     "gradcheck",
@@ -74,7 +85,9 @@ __all__ = [
     "nn",
     "no_grad",
     "ones",
+    "ones_like",
     "optim",
+    "rand",
     "randn",
     "saved_bytes",
     "stack",
@@ -82,6 +95,7 @@ __all__ = [
     "tensor",
     "train",
     "zeros",
+    "zeros_like",
 ]
 
 
