@@ -76,7 +76,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     "residual": ("add_relu",),
     "copies": ("join_channels", "slice_channels", "transpose_matrices"),
-    "images": ("normalise_images", "crop_images"),
+    "images": ("normalise_images", "crop_images", "cutout_images"),
+    "displacements": ("smooth_images", "warp_images"),
+    "random_words": ("random_words",),
     "dropout": ("dropout", "dropout_mask"),
     "local_response_norm": ("local_response_norm_forward", "local_response_norm_grad"),
     "affine": (

@@ -7,7 +7,8 @@ import numpy as np
 
 from tinygrad_cnn.errors import OptionError
 
-_default = np.random.default_rng(0)
+_seed = 0
+_default = np.random.default_rng(_seed)
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -27,11 +28,19 @@ def manual_seed(seed: int) -> np.random.Generator:
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise OptionError(f"manual_seed: a seed is a whole number from 0 up; got {seed!r}")
-    global _default
-    _default = np.random.default_rng(seed)
+    global _default, _seed
+    _default, _seed = np.random.default_rng(seed), int(seed)
     return _default
 
 
 def default_generator() -> np.random.Generator:
     """Return the generator that is drawn from where none is given."""
     return _default
+
+
+def default_seed() -> int:
+    """Return the seed given to :func:`manual_seed` last, 0 if there was none.
+
+    For what needs numbers that do not depend on how many were drawn before: data augmentation.
+    """
+    return _seed

@@ -23,7 +23,9 @@ channels and windows
 `local_response_norm`          normalisation by neighbouring channels
 `pool_places`, `pool_max`      maxima, noted by place or by index; `pool_ties` several winners
 `pool_mean`                    means and sums; `pool_power` Lp; `pool_windows` any function
-`images`                       pixels to floats, crops and mirror images of a batch
+`images`                       pixels to floats, crops, mirror images and holes
+`displacements`                images bent by random fields of displacements
+`random_words`                 the random numbers of each example
 `copies`                       channels joined and cut out, axes exchanged
 parameters
 `optimiser`                    all parameters of a network in one pass

@@ -1,18 +1,9 @@
 """Random masks, and the product of an array with one.
 
-A mask is drawn by a *counter-based* generator: the random number at place k is a function of
-the key and of k alone, as if k had been enciphered. So places can be drawn in any order, many
-at once in a vector register, and by any number of threads, and the mask is the same. The
-generator is Philox 4x32 with seven rounds, the fewest that pass all tests of BigCrush: each
-round multiplies two of four 32-bit words by constants, and mixes the halves of the products.
-
-One counter yields four words. They go to places 64 apart, so that the words of 64 neighbouring
-counters fill 256 neighbouring places in four straight runs.
-
-References
-----------
-.. [1] J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-   SC 2011, sections 3.3 and 4.2.
+The random number at place k of a mask is a function of the key and of k alone, see
+:mod:`~tinygrad_cnn.kernels.cpu.instructions.philox`. One counter yields four words. They go to
+places 64 apart, so that the words of 64 neighbouring counters fill 256 neighbouring places in
+four straight runs.
 """
 
 from typing import Any
@@ -22,6 +13,7 @@ from numba import types
 
 from tinygrad_cnn.errors import DTypeError
 from tinygrad_cnn.kernels.cpu.instructions.elementary import choose, like
+from tinygrad_cnn.kernels.cpu.instructions.philox import philox
 from tinygrad_cnn.kernels.cpu.loops import tasks
 from tinygrad_cnn.kernels.cpu.loops.array_object import (
     ARRAY_TYPE,
@@ -46,9 +38,6 @@ from tinygrad_cnn.kernels.registry import implements
 
 _PART = 16_384  # values of a task
 _GROUP, _RUN = 256, 64  # places of a group, and places between words of one counter
-_ROUNDS = 7
-_FIRST, _SECOND = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)  # what words are multiplied by
-_KEY_LOW_STEP, _KEY_HIGH_STEP = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # of each round
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 # Words of the table; a mask is drawn with the first five, a product made with the others.
@@ -137,12 +126,8 @@ def _draw_group(table: int, group: int, target: int) -> None:
     key_high = np.uint64(word_at(table + 8 * _KEY_HIGH))
     for i in range(_RUN):
         counter = np.uint64(group * _RUN + i)
-        a, b, c, d = counter & _LOW, counter >> _HALF, np.uint64(0), np.uint64(0)
-        low, high = key_low, key_high
-        for _ in range(_ROUNDS):
-            p, q = _FIRST * a, _SECOND * c
-            a, b, c, d = (q >> _HALF) ^ b ^ low, q & _LOW, (p >> _HALF) ^ d ^ high, p & _LOW
-            low, high = (low + _KEY_LOW_STEP) & _LOW, (high + _KEY_HIGH_STEP) & _LOW
+        low, high, zero = counter & _LOW, counter >> _HALF, np.uint64(0)
+        a, b, c, d = philox(low, high, zero, zero, key_low, key_high)
         out[i] = a < threshold
         out[_RUN + i] = b < threshold
         out[2 * _RUN + i] = c < threshold

@@ -1,6 +1,6 @@
 """From stored pixels to what a network is fed with; images are (N, H, W, C).
 
-Both kernels go over a batch once. Normalising divides, as its definition does: to multiply by
+Each kernel goes over a batch once. Normalising divides, as its definition does: to multiply by
 a rounded reciprocal would save nothing, since the division waits for memory anyway, and full
 pixels would no longer be exactly 1. Channels differ in their mean and deviation, so these are
 laid out for a whole run of pixels, and values and factors then go through side by side.
@@ -141,3 +141,44 @@ def _crop_image(table: int, n: int) -> None:
 
 
 _CROP_TASK = Code(_crop_image)
+
+# -- covering --------------------------------------------------------------------------
+
+_COVER_CORNERS, _COVER_SIZE, _COVER_PIXEL, _COVER_HEIGHT, _COVER_WIDTH = range(2, 7)
+
+
+@implements("cutout_images", device="cpu", variant="direct")
+def cutout_images(x: Array, corners: Array, size: int, out: Array) -> None:
+    """out = x with zeros in a square of each image, its upper left pixel at corners[n].
+
+    The square may lie outside, in part or altogether.
+    """
+    if not out.flags.c_contiguous or out.dtype.hasobject:
+        raise DTypeError(
+            "cutout_images: the result is a C-contiguous array of numbers; got "
+            f"{out.dtype} of shape {out.shape}"
+        )
+    if out.size:
+        x = np.ascontiguousarray(x, out.dtype)
+        corners = np.ascontiguousarray(corners, np.intp)
+        places = (array.ctypes.data for array in (x, out, corners))
+        pixel = out.itemsize * out.shape[3]
+        table = np.array((*places, size, pixel, *out.shape[1:3]), np.intp)
+        tasks.run(_COVER_TASK.address, table, len(out), out.size)
+
+
+@compiled()
+def _cover_image(table: int, n: int) -> None:
+    pixel, size = word_at(table + 8 * _COVER_PIXEL), word_at(table + 8 * _COVER_SIZE)
+    height, width = word_at(table + 8 * _COVER_HEIGHT), word_at(table + 8 * _COVER_WIDTH)
+    corner = word_at(table + 8 * _COVER_CORNERS) + 16 * n
+    top, left = word_at(corner), word_at(corner + 8)
+    bytes_of_image = height * width * pixel
+    image = word_at(table + 8 * _OUT) + n * bytes_of_image
+    copy_bytes(image, word_at(table + 8 * _X) + n * bytes_of_image, bytes_of_image)
+    first, end = min(max(left, 0), width), min(max(left + size, 0), width)
+    for i in range(max(top, 0), min(top + size, height)):
+        clear_run(bytes_at(image + (i * width + first) * pixel), (end - first) * pixel)
+
+
+_COVER_TASK = Code(_cover_image)

@@ -4,6 +4,7 @@ import numpy as np
 
 from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.reference import reference
+from tinygrad_cnn.kernels.reference.random_words import philox
 
 
 @reference("dropout")
@@ -22,15 +23,4 @@ def dropout_mask(key: int, threshold: int, out: Array) -> None:
     flat = out.reshape(-1)
     for k in range(flat.size):
         group, place = divmod(k, 256)
-        flat[k] = _philox(group * 64 + place % 64, key)[place // 64] < threshold
-
-
-def _philox(counter: int, key: int) -> tuple[int, int, int, int]:
-    """Encipher a counter: Philox 4x32 with seven rounds."""
-    a, b, c, d = counter % 2**32, counter >> 32, 0, 0
-    low, high = key % 2**32, key >> 32
-    for _ in range(7):
-        p, q = 0xD2511F53 * a, 0xCD9E8D57 * c
-        a, b, c, d = (q >> 32) ^ b ^ low, q % 2**32, (p >> 32) ^ d ^ high, p % 2**32
-        low, high = (low + 0x9E3779B9) % 2**32, (high + 0xBB67AE85) % 2**32
-    return a, b, c, d
+        flat[k] = philox(group * 64 + place % 64, key)[place // 64] < threshold

@@ -29,3 +29,14 @@ def crop_images(x: Array, corners: Array, flips: Array, repeat: bool, out: Array
         if repeat and x.size:
             r, q = min(max(r, 0), height - 1), min(max(q, 0), width - 1)
         out[n, i, j, c] = x[n, r, q, c] if 0 <= r < height and 0 <= q < width else 0
+
+
+@reference("cutout_images")
+def cutout_images(x: Array, corners: Array, size: int, out: Array) -> None:
+    """out = x with zeros in a square of each image, its upper left pixel at corners[n].
+
+    The square may lie outside, in part or altogether.
+    """
+    for n, i, j, c in np.ndindex(out.shape):
+        down, across = i - corners[n, 0], j - corners[n, 1]
+        out[n, i, j, c] = 0 if 0 <= down < size and 0 <= across < size else x[n, i, j, c]

@@ -125,7 +125,14 @@ LOADER_REFUSALS = [
     ({"batch_size": 2.0}, "batch_size is a whole number from 1 up; got 2.0"),
     ({"batch_size": True}, "batch_size is a whole number from 1 up; got True"),
     ({"generator": 3}, r"generator is a numpy.random.Generator or None; got 3. From a seed"),
-    ({"dataset": [1, 2]}, r"batch\(indices\); got list. Wrap arrays in ArrayDataset"),
+    ({"dataset": 3}, r"batch\(indices\); got int. Wrap arrays in ArrayDataset"),
+    ({"dataset": {0: 1}}, "got dict"),
+    ({"dataset": iter([1, 2])}, "got list_iterator"),
+    ({"num_workers": -1}, "num_workers is a whole number from 0 up; got -1"),
+    ({"prefetch": 1.5}, "prefetch is a whole number from 0 up; got 1.5"),
+    ({"seed": -2}, "seed is a whole number from 0 up; got -2"),
+    ({"transform": 3}, "transform is a function or None; got 3"),
+    ({"collate": "stack"}, "collate is a function or None; got 'stack'"),
     ({"dataset": Split(numbered(1), numbered(1))}, "got Split.* take .train or .test"),
 ]
 

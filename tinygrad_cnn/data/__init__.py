@@ -7,12 +7,18 @@
 ((1438, 1, 32, 32), dtype('float32'), array([4, 9, 4]))
 
 ===============  ====================================================================
-`dataset`        ArrayDataset and Split: images and labels as arrays
-`loader`         DataLoader: batches, in order or shuffled
+`dataset`        Dataset, to subclass; ArrayDataset and Split: images and labels as arrays
+`subsets`        Subset, random_split, ConcatDataset
+`loader`         DataLoader: batches, in order or shuffled, made by `workers`
+`examples`       read one by one, and made into a batch: collate
 `digits`         1,797 handwritten digits that come with the package
 `mnist`          MNIST and Fashion-MNIST: found, fetched, checked
 `idx`            reader of the file format of both
 `transforms`     to_float, pad, crop_and_flip, Standardise
+`compose`        what a transform of a batch is; Compose
+`draws`          random numbers that depend on seed, epoch and example alone
+`crops`          RandomCrop, RandomFlip, CentreCrop, ten_crops, Cutout
+`colour`         Normalise, PCAColourJitter; `distortion` ElasticDistortion; `resize` Resize
 ===============  ====================================================================
 """
 
@@ -25,8 +31,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.data.dataset import ArrayDataset, Split
+from tinygrad_cnn.data.colour import Normalise, PCAColourJitter
+from tinygrad_cnn.data.compose import Compose, Transform
+from tinygrad_cnn.data.crops import CentreCrop, Cutout, RandomCrop, RandomFlip, ten_crops
+from tinygrad_cnn.data.dataset import ArrayDataset, Dataset, Split
 from tinygrad_cnn.data.digits import LARGEST_PIXEL, SPLITS, load_digits, upsample
+from tinygrad_cnn.data.distortion import ElasticDistortion
+from tinygrad_cnn.data.draws import Draws
+from tinygrad_cnn.data.examples import collate
 from tinygrad_cnn.data.idx import read_idx
 from tinygrad_cnn.data.loader import DataLoader
 from tinygrad_cnn.data.mnist import (
@@ -36,6 +48,8 @@ from tinygrad_cnn.data.mnist import (
     load_idx_source,
     load_mnist,
 )
+from tinygrad_cnn.data.resize import Resize
+from tinygrad_cnn.data.subsets import ConcatDataset, Subset, random_split
 from tinygrad_cnn.data.transforms import Standardise, crop_and_flip, pad, to_float
 from tinygrad_cnn.errors import OptionError, unknown_name
 
@@ -43,10 +57,25 @@ __all__ = [
     "FASHION_MNIST",
     "MNIST",
     "ArrayDataset",
+    "CentreCrop",
+    "Compose",
+    "ConcatDataset",
+    "Cutout",
     "DataLoader",
+    "Dataset",
+    "Draws",
+    "ElasticDistortion",
     "IdxSource",
+    "Normalise",
+    "PCAColourJitter",
+    "RandomCrop",
+    "RandomFlip",
+    "Resize",
     "Split",
     "Standardise",
+    "Subset",
+    "Transform",
+    "collate",
     "crop_and_flip",
     "load",
     "load_digits",
@@ -54,7 +83,9 @@ __all__ = [
     "load_mnist",
     "names",
     "pad",
+    "random_split",
     "read_idx",
+    "ten_crops",
     "to_float",
     "upsample",
 ]

@@ -1,6 +1,7 @@
-"""Images and labels as arrays: what the loaders return and the training loop reads."""
+"""What a data set is, and images and labels as arrays: what the training loop reads."""
 
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -10,13 +11,45 @@ import numpy.typing as npt
 from tinygrad_cnn.data.transforms import Standardise
 from tinygrad_cnn.errors import DataError, DTypeError, ShapeError
 
-__all__ = ["ArrayDataset", "Images", "Labels", "Split"]
+__all__ = ["ArrayDataset", "Dataset", "Images", "Labels", "Split"]
 
 Images = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
 
 
-class ArrayDataset:
+class Dataset(ABC):
+    """Numbered examples. Subclass it, and say how many there are and what one of them is.
+
+    An example is a pair of image and label by custom; arrays, numbers, tensors and tuples or
+    dictionaries of these can be made batches of. A data set that can read several examples
+    faster than one by one may have a method ``batch(indices) -> (images, labels)``. Worker
+    threads of a :class:`~tinygrad_cnn.data.DataLoader` read several examples at once.
+
+    Examples
+    --------
+    >>> class Squares(Dataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...
+    ...     def __getitem__(self, index):
+    ...         return np.full((1, 2, 2), index, np.float32), index**2
+    >>> from tinygrad_cnn.data import DataLoader
+    >>> for images, labels in DataLoader(Squares(), batch_size=2):
+    ...     print(images.shape, labels)
+    (2, 1, 2, 2) [0 1]
+    (1, 1, 2, 2) [4]
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of examples."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Any:
+        """Return an example, index being from 0 to the length less one."""
+
+
+class ArrayDataset(Dataset):
     """Examples held in two arrays, one of images and one of labels.
 
     Parameters

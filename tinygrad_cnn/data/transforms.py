@@ -1,7 +1,8 @@
 """From pixels as published to the numbers a network is fed with.
 
 All of it takes arrays and returns new ones. Only :func:`crop_and_flip` draws, from the generator
-that it is given.
+that it is given; the transforms of :mod:`~tinygrad_cnn.data.crops` do the same with numbers that
+do not depend on the batch.
 """
 
 from collections.abc import Iterator
@@ -161,8 +162,9 @@ def cut_out(
     corners: npt.NDArray[Any],
     flips: npt.NDArray[np.bool_],
     repeat: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> npt.NDArray[Any]:
-    """Cut a window of its own size out of each image.
+    """Cut a window out of each image.
 
     Parameters
     ----------
@@ -173,17 +175,20 @@ def cut_out(
         Which windows are mirrored, left and right exchanged.
     repeat : bool
         Repeat the nearest pixel outside of an image, where else there are zeros.
+    size : (int, int), optional, in pixels
+        Height and width of a window; by default those of the image.
 
     Returns
     -------
-    ndarray, shape (N, C, H, W), C-contiguous
+    ndarray, shape (N, C, height, width), C-contiguous
     """
     count, channels, height, width = images.shape
+    rows, columns = (height, width) if size is None else size
     planes = np.ascontiguousarray(images).reshape(count * channels, height, width, 1)
-    windows = np.empty(images.shape, images.dtype)
+    windows = np.empty((count, channels, rows, columns), images.dtype)
     corners, flips = (np.repeat(each, channels, 0) for each in (corners, flips))
     kernel = lookup("crop_images", dtype=images.dtype).function
-    kernel(planes, corners, flips, repeat, windows.reshape(planes.shape))
+    kernel(planes, corners, flips, repeat, windows.reshape(count * channels, rows, columns, 1))
     return windows
 
 
@@ -259,8 +264,8 @@ class Standardise:
             )
         return cls(mean, deviation)
 
-    def __call__(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return (x - mean) / deviation as float32."""
+    def __call__(self, images: npt.NDArray[Any], draws: object = None) -> npt.NDArray[np.float32]:
+        """Return (x - mean) / deviation as float32; nothing is drawn for it."""
         return _normalised(images, self.mean, self.deviation)
 
     def undo(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

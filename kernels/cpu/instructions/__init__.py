@@ -6,5 +6,6 @@
 `simd`                    vectors as values of compiled code
 `transpose`               small blocks turned over in registers
 `elementary`              exp, log, sigmoid and tanh in float32
+`philox`                  random numbers from a key and a counter
 ========================  ===================================================================
 """

@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic
 
+from tinygrad_cnn.kernels.alone import is_alone
 from tinygrad_cnn.kernels.jit import address_of, compiled, is_listing
 from tinygrad_cnn.kernels.layout import Array
 
@@ -123,6 +124,8 @@ def run_in_order(task: int, table: int, count: int) -> None:
 def run(task: int, table: Array, count: int, work: int) -> None:
     """Call task(table, k) for k = 0 … count - 1, on all threads where the work is large.
 
-    Work is counted in values that cost as much as those of an addition.
+    Work is counted in values that cost as much as those of an addition. A thread that works
+    alone does all of it.
     """
-    (run_tasks if work > _FORK else run_in_order)(task, table.ctypes.data, count)
+    share = work > _FORK and not is_alone()
+    (run_tasks if share else run_in_order)(task, table.ctypes.data, count)

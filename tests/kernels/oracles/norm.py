@@ -76,9 +76,14 @@ def dropout(x, mask, scale, out):
 
 
 def dropout_mask(key, threshold, out):
-    """Philox 4x32 with seven rounds as a table of the halves of products, all places at once."""
     words = np.zeros((4, -(-out.size // 256) * 64), np.uint64)
     words[0] = np.arange(words.shape[1])
+    places = philox(words, key).reshape(4, -1, 64).transpose(1, 0, 2).reshape(-1)
+    return (places < threshold).astype(bool)[: out.size].reshape(out.shape)
+
+
+def philox(words, key):
+    """Philox 4x32 with seven rounds as a table of the halves of products, all places at once."""
     half, factors = np.uint64(2**32), np.array([[0xCD9E8D57], [0xD2511F53]], np.uint64)
     for turn in range(7):
         low = np.uint64((key % 2**32 + turn * 0x9E3779B9) % 2**32)
@@ -87,8 +92,7 @@ def dropout_mask(key, threshold, out):
         words = np.stack(
             [upper[0] ^ words[1] ^ low, lower[0], upper[1] ^ words[3] ^ high, lower[1]]
         )
-    places = words.reshape(4, -1, 64).transpose(1, 0, 2).reshape(-1)
-    return (places < threshold).astype(bool)[: out.size].reshape(out.shape)
+    return words
 
 
 ORACLES = {
