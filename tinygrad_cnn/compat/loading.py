@@ -1,13 +1,14 @@
-"""``DataLoader`` with PyTorch's signature, whose batches are tensors."""
+"""Data loading with PyTorch's signatures: what this package makes of arrays, as tensors."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import data
-from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.errors import OptionError, ShapeError
 
 
 def as_tensors(batch: Any) -> Any:
@@ -25,6 +26,49 @@ def as_tensors(batch: Any) -> Any:
     if isinstance(batch, tuple | list):
         return [as_tensors(part) for part in batch]
     return batch
+
+
+def default_collate(examples: Sequence[Any]) -> Any:
+    """Make a batch of a list of examples; see :func:`tinygrad_cnn.data.collate`.
+
+    Examples
+    --------
+    >>> default_collate([(tg.Tensor([1.0]), 2), (tg.Tensor([3.0]), 4)])
+    [Tensor([[1.],
+            [3.]]), Tensor([2, 4], dtype=int64)]
+    """
+    return as_tensors(data.collate(examples))
+
+
+class TensorDataset(data.Dataset):
+    """Examples whose parts lie in tensors, along their first axis.
+
+    Raises
+    ------
+    ShapeError
+        If there is no tensor, or they are not equally long.
+
+    Examples
+    --------
+    >>> TensorDataset(tg.tensor([1.0, 2.0]), tg.tensor([0, 1]))[1]
+    (Tensor(2.), Tensor(1, dtype=int64))
+    """
+
+    def __init__(self, *tensors: tg.Tensor) -> None:
+        lengths = [len(tensor) for tensor in tensors]
+        if len(set(lengths)) != 1:
+            raise ShapeError(f"TensorDataset: tensors are equally long; got lengths {lengths}")
+        self.tensors = tensors
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+    def __getitem__(self, index: Any) -> tuple[tg.Tensor, ...]:
+        return tuple(tensor[index] for tensor in self.tensors)
+
+    def batch(self, indices: Any) -> tuple[npt.NDArray[Any], ...]:
+        """Return several examples at once, as arrays."""
+        return tuple(tensor.numpy()[indices] for tensor in self.tensors)
 
 
 class DataLoader:

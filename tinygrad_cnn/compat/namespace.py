@@ -22,11 +22,21 @@ def found(path: str) -> Any:
     walked = first
     for part in rest:
         walked = f"{walked}.{part}"
-        inner = getattr(place, part, None)
-        if inner is None and isinstance(place, ModuleType):
-            inner = importlib.import_module(walked)
-        place = inner
+        if isinstance(place, ModuleType) and not hasattr(place, part):
+            importlib.import_module(walked)
+        place = getattr(place, part)
     return place
+
+
+def under(place: str, names: str) -> dict[str, str]:
+    """Return the dotted paths of names, separated by spaces, that are in one place.
+
+    Examples
+    --------
+    >>> under("tinygrad_cnn.nn.init", "ones_ zeros_")
+    {'ones_': 'tinygrad_cnn.nn.init.ones_', 'zeros_': 'tinygrad_cnn.nn.init.zeros_'}
+    """
+    return {name: f"{place}.{name}" for name in names.split()}
 
 
 def public_names(path: str) -> list[str]:

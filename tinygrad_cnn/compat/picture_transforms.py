@@ -76,8 +76,8 @@ class ToTensor:
 
     Examples
     --------
-    >>> ToTensor()(np.full((2, 3), 51, np.uint8))[0, 0, 0].item() == np.float32(51 / 255)
-    True
+    >>> ToTensor()(np.full((1, 2), 255, np.uint8)).tolist()
+    [[[1.0, 1.0]]]
     """
 
     def __call__(self, picture: Any) -> tg.Tensor:
@@ -93,7 +93,7 @@ class ToTensor:
             raise ShapeError(f"ToTensor: an array is (H, W) or (H, W, C); got {pixels.shape}")
         planes = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
         if pixels.dtype == np.uint8:
-            return tg.Tensor(planes / np.float32(_LARGEST_PIXEL))
+            return tg.Tensor(_from_bytes(planes))
         return tg.Tensor(planes.astype(np.float32) if pixels.dtype == np.bool_ else planes)
 
     def __repr__(self) -> str:
@@ -250,8 +250,6 @@ class ToPILImage:
 
     def __call__(self, x: Any) -> Any:
         """Return the picture."""
-        from tinygrad_cnn.compat.pictures import picture
-
         array: npt.NDArray[Any] = np.asarray(x)
         if array.ndim != 3 or len(array) not in (1, 3, 4):
             raise ShapeError(f"ToPILImage: a picture is (C, H, W); got shape {array.shape}")
@@ -261,6 +259,41 @@ class ToPILImage:
 
     def __repr__(self) -> str:
         return "ToPILImage()"
+
+
+def picture(image: npt.NDArray[np.uint8]) -> Any:
+    """Return an image (C, H, W) as one of Pillow's, grey or in colours.
+
+    Examples
+    --------
+    >>> picture(np.zeros((1, 4, 6), np.uint8)).size  # width and height
+    (6, 4)
+    """
+    from PIL import Image
+
+    return Image.fromarray(image[0] if len(image) == 1 else np.moveaxis(image, 0, -1))
+
+
+def several(transform: Any) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]] | None:
+    """Return what a transform does to a batch of images (N, C, H, W), in one pass; None if unknown.
+
+    It is known of ``ToTensor()``, and of ``Normalize`` behind it: most scripts have no other.
+    """
+    first, *rest = transform.transforms if isinstance(transform, Compose) else [transform]
+    if not isinstance(first, ToTensor) or not all(isinstance(each, Normalize) for each in rest):
+        return None
+
+    def together(images: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        x: Any = tg.Tensor(_from_bytes(images))
+        for normalise in rest:
+            x = normalise(x)
+        return np.asarray(x)
+
+    return together
+
+
+def _from_bytes(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return np.divide(pixels, _LARGEST_PIXEL, dtype=np.float32)
 
 
 def _require_callable(operation: str, transform: Any) -> Any:

@@ -5,16 +5,14 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
 import tinygrad_cnn as tg
-from tinygrad_cnn import data
+from tinygrad_cnn import data as sources
+from tinygrad_cnn.compat.picture_transforms import picture, several
 
 Transform = Callable[[Any], Any] | None
 
 
-class _Published:
+class _Published(sources.Dataset):
     """The training or the test images of a published data set.
 
     Parameters
@@ -47,7 +45,7 @@ class _Published:
         target_transform: Transform = None,
         download: bool = False,
     ) -> None:
-        parts = data.load_mnist(root, download, self.source)
+        parts = sources.load_mnist(root, download, self.source)
         self.examples = parts.train if train else parts.test
         self.root, self.train = root, train
         self.transform, self.target_transform = transform, target_transform
@@ -57,11 +55,19 @@ class _Published:
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         image, label = self.examples[index]
-        if self.transform is not None:
-            image = self.transform(picture(image))
-        else:
-            image = picture(image)
-        return image, label if self.target_transform is None else self.target_transform(label)
+        shown = picture(image)
+        return (
+            shown if self.transform is None else self.transform(shown),
+            label if self.target_transform is None else self.target_transform(label),
+        )
+
+    def batch(self, indices: Any) -> Any:
+        """Return several examples at once, where the transform takes several."""
+        together = several(self.transform)
+        if together is None or self.target_transform is not None:
+            return sources.collate([self[index] for index in indices], indices)
+        images, labels = self.examples.batch(indices)
+        return together(images), labels
 
     @cached_property
     def data(self) -> tg.Tensor:
@@ -109,16 +115,3 @@ class FashionMNIST(_Published):
     """Fashion-MNIST as it was published: 60,000 and 10,000 articles of clothing, 28x28 pixels."""
 
     source = "fashion_mnist"
-
-
-def picture(image: npt.NDArray[np.uint8]) -> Any:
-    """Return an image (C, H, W) as one of Pillow's, grey or in colours.
-
-    Examples
-    --------
-    >>> picture(np.zeros((1, 4, 6), np.uint8)).size  # width and height
-    (6, 4)
-    """
-    from PIL import Image
-
-    return Image.fromarray(image[0] if len(image) == 1 else np.moveaxis(image, 0, -1))

@@ -20,9 +20,8 @@ class device(str):  # noqa: N801  # PyTorch's name
     """
 
     __slots__ = ()
-    index = None
 
-    def __new__(cls, name: Any, index: Any = None) -> "device":
+    def __new__(cls, name: Any) -> "device":  # noqa: D102
         return super().__new__(cls, as_place("device", name))
 
     @property

@@ -29,7 +29,7 @@ class Tensor(metaclass=_TensorKind):
     ((2, 3), [2.0, 3.0])
     """
 
-    def __new__(cls, *given: Any) -> Any:
+    def __new__(cls, *given: Any) -> Any:  # noqa: D102
         if all(isinstance(size, int | np.integer) for size in given):
             return tg.zeros(*given) if given else tg.zeros(0)
         return FloatTensor(*given)

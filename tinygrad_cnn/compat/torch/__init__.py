@@ -1,37 +1,28 @@
 """``torch``: tensors, and the functions that make them and calculate with them."""
 
-from tinygrad_cnn.compat.namespace import Namespace
+from tinygrad_cnn.compat.namespace import Namespace, under
 from tinygrad_cnn.compat.torch import autograd, cuda, nn, optim, utils
 from tinygrad_cnn.version import __version__ as __version__
 
-_PACKAGE = {
-    name: f"tinygrad_cnn.{name}"
-    for name in (
-        "arange cat concatenate enable_grad float32 float64 full int64 is_grad_enabled "
-        "manual_seed no_grad ones ones_like rand randn stack tensor zeros zeros_like"
-    ).split()
-}
-_METHODS = {  # functions that are methods here: torch.max(x, 1) is x.max(1)
-    name: f"tinygrad_cnn.Tensor.{name}"
-    for name in (
-        "abs all amax amin any argmax clone eq exp flatten ge gt le log log_softmax lt matmul max "
-        "mean min mm ne numel permute pow relu reshape sigmoid softmax sqrt squeeze std sum t tanh "
-        "transpose unsqueeze var"
-    ).split()
-}
-_VALUES = {
-    name: f"tinygrad_cnn.compat.values.{name}"
-    for name in (
-        "DoubleTensor FloatTensor Generator LongTensor Tensor allclose equal is_tensor randint "
-        "randperm set_grad_enabled"
-    ).split()
-}
 NAMES = Namespace(
     "torch",
     elsewhere={
-        **_PACKAGE,
-        **_METHODS,
-        **_VALUES,
+        **under(
+            "tinygrad_cnn",
+            "arange cat concatenate enable_grad float32 float64 full int64 is_grad_enabled "
+            "manual_seed no_grad ones ones_like rand randn stack tensor zeros zeros_like",
+        ),
+        **under(  # functions that are methods here: torch.max(x, 1) is x.max(1)
+            "tinygrad_cnn.Tensor",
+            "abs all amax amin any argmax clone eq exp flatten ge gt le log log_softmax lt matmul "
+            "max mean min mm ne numel permute pow relu reshape sigmoid softmax sqrt squeeze std "
+            "sum t tanh transpose unsqueeze var",
+        ),
+        **under(
+            "tinygrad_cnn.compat.values",
+            "DoubleTensor FloatTensor Generator LongTensor Tensor allclose equal is_tensor randint "
+            "randperm set_grad_enabled",
+        ),
         "as_tensor": "tinygrad_cnn.tensor",
         "from_numpy": "tinygrad_cnn.tensor",
         "inference_mode": "tinygrad_cnn.no_grad",

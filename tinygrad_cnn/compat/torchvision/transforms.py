@@ -1,14 +1,14 @@
 """``torchvision.transforms``: pictures on their way to tensors."""
 
-from tinygrad_cnn.compat.namespace import Namespace
+from tinygrad_cnn.compat.namespace import Namespace, under
 
 _IN_BATCHES = "the transforms of tinygrad_cnn.data, which draw for whole batches"
 NAMES = Namespace(
     "torchvision.transforms",
-    elsewhere={
-        name: f"tinygrad_cnn.compat.picture_transforms.{name}"
-        for name in "CenterCrop Compose Grayscale Lambda Normalize Resize ToPILImage ToTensor".split()
-    },
+    elsewhere=under(
+        "tinygrad_cnn.compat.picture_transforms",
+        "CenterCrop Compose Grayscale Lambda Normalize Resize ToPILImage ToTensor",
+    ),
     nearest=dict.fromkeys(
         (
             "AutoAugment",

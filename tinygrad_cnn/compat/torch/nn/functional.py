@@ -1,14 +1,13 @@
 """``torch.nn.functional``: the functions that layers are made of."""
 
-from tinygrad_cnn.compat.namespace import Namespace
+from tinygrad_cnn.compat.namespace import Namespace, under
 
 NAMES = Namespace(
     "torch.nn.functional",
     same="tinygrad_cnn.functional",
-    elsewhere={
-        name: f"tinygrad_cnn.compat.in_place.{name}"
-        for name in ("dropout", "dropout2d", "elu", "hardsigmoid", "leaky_relu", "relu")
-    },
+    elsewhere=under(
+        "tinygrad_cnn.compat.in_place", "dropout dropout2d elu hardsigmoid leaky_relu relu"
+    ),
     nearest={
         "adaptive_max_pool2d": "functional.max(x, (2, 3)), functional.adaptive_avg_pool2d",
         "binary_cross_entropy": "functional.binary_cross_entropy_with_logits",

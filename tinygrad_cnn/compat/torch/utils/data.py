@@ -5,14 +5,15 @@ from tinygrad_cnn.compat.namespace import Namespace
 NAMES = Namespace(
     "torch.utils.data",
     elsewhere={
+        "ConcatDataset": "tinygrad_cnn.data.ConcatDataset",
         "DataLoader": "tinygrad_cnn.compat.loading.DataLoader",
-        **{
-            name: f"tinygrad_cnn.compat.examples.{name}"
-            for name in ("Dataset", "Subset", "TensorDataset", "default_collate", "random_split")
-        },
+        "Dataset": "tinygrad_cnn.data.Dataset",
+        "Subset": "tinygrad_cnn.data.Subset",
+        "TensorDataset": "tinygrad_cnn.compat.loading.TensorDataset",
+        "default_collate": "tinygrad_cnn.compat.loading.default_collate",
+        "random_split": "tinygrad_cnn.data.random_split",
     },
     nearest={
-        "ConcatDataset": "a Dataset of your own with two inside",
         "IterableDataset": "Dataset, whose examples are counted",
         "RandomSampler": "DataLoader(shuffle=True)",
         "SequentialSampler": "DataLoader(shuffle=False)",
