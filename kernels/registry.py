@@ -159,7 +159,14 @@ MODULES: dict[str, tuple[str, ...]] = {
         "multi_margin_loss_forward",
         "multi_margin_loss_grad",
     ),
-    "optimiser": ("sgd_update", "adam_update"),
+    "optimiser": (
+        "sgd_update",
+        "adagrad_update",
+        "adadelta_update",
+        "rmsprop_update",
+        "adam_update",
+        "average_update",
+    ),
 }
 _HOMES: dict[str, tuple[str, ...]] = {
     operation: tuple(module for module in MODULES if operation in MODULES[module])

@@ -78,7 +78,7 @@ def test_arrays_that_lie_otherwise_in_memory_are_refused(monkeypatch) -> None:
 
 def test_updates_of_arrays_that_do_not_fit_are_refused_and_nothing_changes() -> None:
     update = kernels.lookup("sgd_update").function
-    rates, good = (0.1, 0.9, 0.0, False), np.ones(4, np.float32)
+    rates, good = (0.1, 0.9, 0.0, 0.0, False), np.ones(4, np.float32)
     parameter = np.ones(4, np.float32)
     for bad in (np.ones(3, np.float32), np.ones(4), np.ones(8, np.float32)[::2], np.float32(1)):
         with pytest.raises(DTypeError, match=r"sgd_update: .* of one size; got float32 \(4,\)"):

@@ -39,6 +39,10 @@ SHARED = [
     ("nn", "LogSoftmax"),
     ("optim", "SGD"),
     ("optim", "Adam"),
+    ("optim", "AdamW"),
+    ("optim", "Adagrad"),
+    ("optim", "Adadelta"),
+    ("optim", "RMSprop"),
 ]
 
 

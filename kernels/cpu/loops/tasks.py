@@ -92,6 +92,7 @@ def call_update(
     parameter: Any,
     first: Any,
     second: Any,
+    third: Any,
     numbers: Any,
     count: Any,
 ) -> Any:
@@ -100,7 +101,7 @@ def call_update(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _call(context, builder, arguments[0], arguments[1:])
 
-    return types.void(*(types.intp,) * 7), generate
+    return types.void(*(types.intp,) * 8), generate
 
 
 @compiled(parallel=True)
