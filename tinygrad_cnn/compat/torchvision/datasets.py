@@ -4,7 +4,10 @@ from tinygrad_cnn.compat.namespace import Namespace, under
 
 NAMES = Namespace(
     "torchvision.datasets",
-    elsewhere=under("tinygrad_cnn.compat.pictures", "FashionMNIST ImageFolder MNIST"),
+    elsewhere={
+        **under("tinygrad_cnn.compat.pictures", "FashionMNIST MNIST"),
+        "ImageFolder": "tinygrad_cnn.compat.picture_folder.ImageFolder",
+    },
     nearest={
         "FakeData": "torch.utils.data.TensorDataset(torch.rand(sizes), labels)",
         "ImageNet": "datasets.ImageFolder",

@@ -1,7 +1,7 @@
 """``torch.nn``: layers."""
 
 from tinygrad_cnn.compat.namespace import Namespace
-from tinygrad_cnn.compat.torch.nn import functional, init
+from tinygrad_cnn.compat.torch.nn import functional, init, utils
 
 _TIME = "nothing; there are no layers for sequences here"
 NAMES = Namespace(
@@ -31,9 +31,9 @@ NAMES = Namespace(
         "ZeroPad2d": "nn.functional.pad",
     },
 )
-__all__ = ["NAMES", "functional", "init"]
+__all__ = ["NAMES", "functional", "init", "utils"]
 __getattr__ = NAMES.find
 
 
 def __dir__() -> list[str]:
-    return sorted({*NAMES.names(), "functional", "init"})
+    return sorted({*NAMES.names(), *__all__[1:]})

@@ -14,4 +14,4 @@ __getattr__ = NAMES.find
 
 
 def __dir__() -> list[str]:
-    return sorted({*NAMES.names(), "lr_scheduler"})
+    return sorted({*NAMES.names(), *__all__[1:]})
