@@ -73,6 +73,7 @@ class CNN(nn.Module):
         init.xavier_uniform_(self.fc.weight)
 
     def forward(self, x):
+        """Return the scores of images (N, 1, 28, 28)."""
         out = self.layer1(x)
         out = self.layer2(out)
         out = out.view(out.size(0), -1)

@@ -82,6 +82,7 @@ class CNN(nn.Module):
         self.layer3 = nn.Sequential(nn.Linear(16 * 5 * 5, 60), nn.ReLU(), nn.Linear(60, 2))
 
     def forward(self, x):
+        """Return the scores of pictures (N, 3, 32, 32)."""
         out = self.layer2(self.layer1(x))
         out = out.view(out.shape[0], -1)
         return self.layer3(out)
