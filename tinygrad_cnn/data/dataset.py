@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.data.colour import Normalise
 from tinygrad_cnn.data.transforms import Standardise
 from tinygrad_cnn.errors import DataError, DTypeError, ShapeError
 
@@ -60,7 +61,7 @@ class ArrayDataset(Dataset):
         The class of each image, counted from 0. Kept as int64.
     class_names : sequence of str, optional
         Name of each class; labels have to stay below their number.
-    standardise : Standardise, optional
+    standardise : Standardise or Normalise, optional
         The mean and deviation that were applied to the images, as a record.
 
     Raises
@@ -87,7 +88,7 @@ class ArrayDataset(Dataset):
         images: npt.ArrayLike,
         labels: npt.ArrayLike,
         class_names: Sequence[str] = (),
-        standardise: Standardise | None = None,
+        standardise: Standardise | Normalise | None = None,
     ) -> None:
         image_array, label_array = np.asarray(images), np.asarray(labels)
         self.class_names = tuple(class_names)
@@ -227,6 +228,6 @@ class Split(NamedTuple):
         return self.train.class_names
 
     @property
-    def standardise(self) -> Standardise | None:
+    def standardise(self) -> Standardise | Normalise | None:
         """The mean and deviation applied to both parts, if any were."""
         return self.train.standardise

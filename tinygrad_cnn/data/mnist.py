@@ -1,26 +1,24 @@
-"""MNIST and Fashion-MNIST: where their files lie, and how they are fetched and checked.
+"""MNIST and its kin, read from IDX files: one table, one reader.
 
-Both consist of four IDX files, 60,000 images to train and 10,000 to test, 28x28 pixels.
+All of them are grey images of 28x28 pixels in four files: images and labels to train with, and
+the same to test with. EMNIST has its rows in :mod:`tinygrad_cnn.data.emnist`.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.data.dataset import ArrayDataset, Split
 from tinygrad_cnn.data.idx import read_idx
-from tinygrad_cnn.errors import DataError, MissingDataError, UnknownNameError
+from tinygrad_cnn.data.places import obtain
+from tinygrad_cnn.data.source import MEASURED, PublishedFile, Source
+from tinygrad_cnn.errors import DataError, UnknownNameError
 
-__all__ = ["FASHION_MNIST", "MNIST", "IdxSource", "load_idx_source", "load_mnist"]
-
-DATA_VARIABLE = "TINYGRAD_CNN_DATA"
-OFFLINE_VARIABLE = "TINYGRAD_CNN_OFFLINE"
-_SECONDS_TO_ANSWER = 10.0
+__all__ = ["FASHION_MNIST", "KMNIST", "MNIST", "IdxSource", "load_idx_source", "load_mnist"]
 
 # The files in the order train images, train labels, test images, test labels.
 _FILE_NAMES = (
@@ -31,60 +29,66 @@ _FILE_NAMES = (
 )
 
 
-@dataclass(frozen=True)
-class IdxSource:
-    """A data set of four IDX files, as data.
+@dataclass(frozen=True, kw_only=True)
+class IdxSource(Source):
+    """A data set of four IDX files: train images, train labels, test images, test labels.
 
     Parameters
     ----------
-    name : str
-        Its folder under a data root, and its name in :func:`tinygrad_cnn.data.load`.
-    title : str
-        Its name in running text, and the folder that torchvision gives it.
-    md5 : tuple of str
-        Checksums of the published files: train images, train labels, test images, test
-        labels.
-    mirrors : tuple of str
-        Addresses that a file name is appended to, in the order they are tried.
-    class_names : tuple of str
-    file_names : tuple of str, optional
-        In the order of the checksums.
+    first_label : int
+        What the file calls the first class; classes are counted from 0 here.
+    transposed : bool
+        Whether the file holds each image column by column. It is turned upright here.
     """
 
-    name: str
-    title: str
-    md5: tuple[str, str, str, str]
-    mirrors: tuple[str, ...]
-    class_names: tuple[str, ...]
-    file_names: tuple[str, str, str, str] = _FILE_NAMES
+    first_label: int = 0
+    transposed: bool = False
+
+
+def _files(*facts: tuple[int, str], stated_by: str = MEASURED) -> tuple[PublishedFile, ...]:
+    return tuple(
+        PublishedFile(name, checksum, size, stated_by)
+        for name, (size, checksum) in zip(_FILE_NAMES, facts, strict=True)
+    )
 
 
 MNIST = IdxSource(
     name="mnist",
     title="MNIST",
-    md5=(
-        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-        "d53e105ee54ea40749a09fcbcd1e9432",
-        "9fb629c4189551a2d022fa330f9573f3",
-        "ec29112dd5afa0611ce80d1b7f02629c",
+    files=_files(
+        (9912422, "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+        (28881, "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+        (1648877, "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+        (4542, "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
     ),
+    folders=("mnist", "MNIST/raw", "."),
     mirrors=(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ),
     class_names=tuple("0123456789"),
+    shape=(1, 28, 28),
+    counts=(60000, 10000),
+    licence="CC BY-SA 3.0",
+    citation="LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document "
+    "recognition, Proceedings of the IEEE 86(11), 1998",
 )
 
 FASHION_MNIST = IdxSource(
     name="fashion_mnist",
-    title="FashionMNIST",
-    md5=(
-        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "25c81989df183df01b3e8a0aad5dffbe",
-        "bef4ecab320f06d8554ea6380940ec79",
-        "bb300cfdad3c16e7a12a480ee83cd310",
+    title="Fashion-MNIST",
+    files=_files(
+        (26421880, "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        (29515, "sha256:a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        (4422102, "sha256:346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        (5148, "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
     ),
-    mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+    folders=("fashion_mnist", "FashionMNIST/raw", "."),
+    # Both are the authors', as README.md of zalandoresearch/fashion-mnist lists them.
+    mirrors=(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+    ),
     class_names=(
         "T-shirt/top",
         "Trouser",
@@ -97,28 +101,55 @@ FASHION_MNIST = IdxSource(
         "Bag",
         "Ankle boot",
     ),
+    shape=(1, 28, 28),
+    counts=(60000, 10000),
+    licence="MIT",
+    citation="Xiao, Rasul, Vollgraf, Fashion-MNIST: a novel image dataset for benchmarking "
+    "machine learning algorithms, arXiv:1708.07747",
 )
 
-_SOURCES = {source.name: source for source in (FASHION_MNIST, MNIST)}
+KMNIST = IdxSource(
+    name="kmnist",
+    title="Kuzushiji-MNIST",
+    # Sizes: tensorflow/datasets, url_checksums/kmnist.txt.
+    files=_files(
+        (18165135, "md5:bdb82020997e1d708af4cf47b453dcf7"),
+        (29497, "md5:e144d726b3acfaa3e44228e80efcd344"),
+        (3041136, "md5:5c965bf0a639b31b8f53240b1b52f4d7"),
+        (5120, "md5:7320c461ea6c1c855c0b718fb2a4b134"),
+        stated_by="pytorch/vision, torchvision/datasets/mnist.py",
+    ),
+    folders=("kmnist", "KMNIST/raw", "."),
+    mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),  # README.md of rois-codh/kmnist
+    class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    shape=(1, 28, 28),
+    counts=(60000, 10000),
+    licence='CC BY-SA 4.0; "KMNIST Dataset" (created by CODH), adapted from "Kuzushiji Dataset" '
+    "(created by NIJL and others), doi:10.20676/00000341",
+    citation="Clanuwat et al., Deep learning for classical Japanese literature, arXiv:1812.01718",
+)
+
+_SOURCES = {source.name: source for source in (FASHION_MNIST, KMNIST, MNIST)}
 
 
 def load_mnist(
     data_dir: str | os.PathLike[str] | None = None, download: bool = True, name: str = "mnist"
 ) -> Split:
-    """Return MNIST or Fashion-MNIST as published: 28x28 pixels of 0..255.
+    """Return MNIST, Fashion-MNIST or Kuzushiji-MNIST as published: 28x28 pixels of 0..255.
 
-    The four files are looked for in `data_dir`, in its folders ``<name>`` and
-    ``MNIST/raw`` (``FashionMNIST/raw``, as torchvision lays them out), then in ``<name>``
-    under the folder that the variable TINYGRAD_CNN_DATA names, then in the user's cache.
-    If they are in none of these, they are fetched into ``<data_dir>/<name>``, or into the
-    cache where no `data_dir` was given, and their MD5 sums are checked.
+    The four files are looked for in the folders ``<name>`` and ``MNIST/raw`` of `data_dir`
+    (``FashionMNIST/raw``, ``KMNIST/raw``: as torchvision lays them out) and in `data_dir`
+    itself, then in the same places below the folder that the variable TINYGRAD_CNN_DATA names,
+    then in the user's cache. If they are in none of these, they are fetched into
+    ``<data_dir>/<name>``, or into the cache where no `data_dir` was given, and their checksums
+    are compared.
 
     Parameters
     ----------
     data_dir : str or path, optional
     download : bool
         Fetch missing files; the variable TINYGRAD_CNN_OFFLINE=1 forbids it too.
-    name : {"mnist", "fashion_mnist"}
+    name : {"mnist", "fashion_mnist", "kmnist"}
 
     Returns
     -------
@@ -139,7 +170,8 @@ def load_mnist(
     LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
     recognition", Proceedings of the IEEE 86(11), 1998, section III.A. Xiao, Rasul,
     Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
-    algorithms", arXiv:1708.07747.
+    algorithms", arXiv:1708.07747. Clanuwat et al., "Deep learning for classical Japanese
+    literature", arXiv:1812.01718.
 
     Examples
     --------
@@ -155,7 +187,9 @@ def load_mnist(
 
 
 def load_idx_source(
-    source: IdxSource, data_dir: str | os.PathLike[str] | None = None, download: bool = True
+    source: IdxSource,
+    data_dir: str | os.PathLike[str] | None = None,
+    download: bool = True,
 ) -> Split:
     """Return a data set of four IDX files; :func:`load_mnist` says where it looks.
 
@@ -168,7 +202,7 @@ def load_idx_source(
     Returns
     -------
     Split
-        Of images as uint8, shape (N, 1, H, W).
+        Of images as uint8, shape (N, 1, H, W), upright, and labels that count from 0.
 
     Raises
     ------
@@ -181,17 +215,7 @@ def load_idx_source(
     --------
     >>> split = load_idx_source(MNIST, "~/data", download=False)  # doctest: +SKIP
     """
-    folders = _folders(source, data_dir)
-    paths = next(filter(None, (_paths(source, folder) for folder in folders)), None)
-    if paths is None:
-        folder = Path(data_dir).expanduser() / source.name if data_dir else folders[-1]
-        if not download:
-            raise _missing(source, folders, folder, "downloading was turned off")
-        if os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
-            raise _missing(source, folders, folder, f"{OFFLINE_VARIABLE} forbids downloading")
-        if failures := _download(source, folder):
-            raise _missing(source, folders, folder, "; ".join(failures))
-        paths = tuple(folder / name for name in source.file_names)
+    _, paths = obtain((source,), data_dir, download)
     train = _read(source, paths[0], paths[1])
     test = _read(source, paths[2], paths[3])
     if train.images.shape[1:] != test.images.shape[1:]:
@@ -202,122 +226,25 @@ def load_idx_source(
     return Split(train, test)
 
 
-def _folders(source: IdxSource, data_dir: str | os.PathLike[str] | None) -> list[Path]:
-    """Return the folders to look in, the cache last."""
-    import pooch
-
-    folders = []
-    if data_dir:
-        root = Path(data_dir).expanduser()
-        folders += [root, root / source.name, root / source.title / "raw"]
-    if os.environ.get(DATA_VARIABLE):
-        folders.append(Path(os.environ[DATA_VARIABLE]).expanduser() / source.name)
-    folders.append(Path(pooch.os_cache("tinygrad_cnn")) / source.name)
-    return list(dict.fromkeys(folders))
-
-
-def _paths(source: IdxSource, folder: Path) -> tuple[Path, ...] | None:
-    """Return the four files in a folder, compressed or not, or None if one is missing."""
-    paths = []
-    for name in source.file_names:
-        candidates = (folder / name, folder / name.removesuffix(".gz"))
-        found = next((path for path in candidates if path.is_file()), None)
-        if found is None:
-            return None
-        paths.append(found)
-    return tuple(paths)
-
-
-def _missing(source: IdxSource, folders: list[Path], target: Path, reason: str) -> MissingDataError:
-    return MissingDataError(
-        f"load {source.name}: the {len(source.file_names)} files of {source.title} are needed; "
-        f"got no folder with all of them among {', '.join(map(str, folders))} ({reason}), so "
-        f"put {', '.join(source.file_names)} from {source.mirrors[0]} into {target}, or use "
-        "--data digits, which needs no files"
-    )
-
-
-def _download(source: IdxSource, folder: Path) -> list[str]:
-    """Fetch the files into a folder; return why it failed, nothing if it did not."""
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as reason:
-        return [f"{folder} cannot be made: {reason.strerror}"]
-    mirrors = list(source.mirrors)
-    for name, md5 in zip(source.file_names, source.md5, strict=True):
-        failures = []
-        for mirror in tuple(mirrors):
-            failure, answered = _fetch(mirror + name, md5, folder / name)
-            if not failure:
-                break
-            failures.append(failure)
-            if not answered and len(mirrors) > 1:
-                mirrors.remove(mirror)  # nobody waits for it once more per file
-        else:
-            with suppress(OSError):  # folders stay that hold something by now
-                for path in new:
-                    path.rmdir()
-            return failures
-    return []
-
-
-def _fetch(address: str, md5: str, path: Path) -> tuple[str, bool]:
-    """Fetch one file; return what went wrong, if anything, and whether the server answered.
-
-    pooch writes into a temporary file beside the target and renames it when the checksum
-    is right, so a half of a file is never taken for a whole one.
-    """
-    import pooch
-
-    downloader = pooch.HTTPDownloader(
-        timeout=_SECONDS_TO_ANSWER,
-        # The checksum is about the bytes as stored, not as compressed on the way.
-        headers={"Accept-Encoding": "identity"},
-        # Reading a file in one go closes the connection also when the server refuses it.
-        stream=False,
-    )
-    try:
-        with _quiet(pooch.get_logger()):
-            pooch.retrieve(
-                address, f"md5:{md5}", fname=path.name, path=path.parent, downloader=downloader
-            )
-    except OSError as failure:  # of the network, or of the disk
-        response = getattr(failure, "response", None)
-        if response is not None:
-            return f"{address} answered with HTTP status {response.status_code}", True
-        return f"{address} failed with {type(failure).__name__}", False
-    except ValueError:
-        return f"{address} holds a file whose MD5 sum is not the published one", True
-    return "", True
-
-
-@contextmanager
-def _quiet(logger: Any) -> Iterator[None]:
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
 def _read(source: IdxSource, image_path: Path, label_path: Path) -> ArrayDataset:
     images = _array(source, image_path, "images", ("N", "H", "W"))
-    labels = _array(source, label_path, "labels", ("N",))
+    labels = _array(source, label_path, "labels", ("N",)).astype(np.int64)
     if len(images) != len(labels):
         raise DataError(
             f"load {source.name}: there is one label for each image; got {len(images)} images "
             f"in {image_path} and {len(labels)} labels in {label_path}; delete both files and "
             "fetch them again"
         )
-    classes = len(source.class_names)
-    if labels.size and int(labels.max()) >= classes:
+    first, last = source.first_label, source.first_label + len(source.class_names) - 1
+    wrong = labels[(labels < first) | (labels > last)]
+    if wrong.size:
         raise DataError(
-            f"load {source.name}: labels are 0 to {classes - 1}; got {int(labels.max())} in "
+            f"load {source.name}: labels are {first} to {last}; got {wrong[0]} in "
             f"{label_path}; delete the file and fetch it again"
         )
-    return ArrayDataset(images[:, None], labels, source.class_names)
+    if source.transposed:
+        images = np.ascontiguousarray(images.swapaxes(1, 2))
+    return ArrayDataset(images[:, None], labels - first, source.class_names)
 
 
 def _array(source: IdxSource, path: Path, what: str, axes: tuple[str, ...]) -> npt.NDArray[Any]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tinygrad_cnn.models.pickle_reader import RefusedError
+from tinygrad_cnn.pickle_reader import RefusedError
 
 __all__ = ["open_archive", "open_member", "read_at_most", "read_exactly"]
 

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.models.archive import open_archive, open_member, read_at_most, read_exactly
-from tinygrad_cnn.models.pickle_reader import Known, PickleReader, RefusedError, dictionary
+from tinygrad_cnn.pickle_reader import Known, PickleReader, RefusedError, dictionary
 
 __all__ = ["StoredTensor", "read_pytorch_file", "widen_bfloat16"]
 
@@ -40,6 +40,8 @@ MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
 ZIP_MAGIC = b"PK\x03\x04"
 _LARGEST_PICKLE = 64 << 20  # names and shapes of several hundred thousand tensors, in bytes
+
+_REMEDY = "Save the state dictionary alone, with PyTorch, where you trust the file"
 
 _BFLOAT16 = "bfloat16"  # the upper half of a float32, which NumPy does not have
 _ELEMENTS: dict[str, str] = {
@@ -221,7 +223,7 @@ def _zip_form(path: Path) -> Iterator[tuple[Any, Fetch]]:
         with open_member(archive, found[0]) as stream:
             pickled = bytes(read_at_most(stream, _LARGEST_PICKLE))
         storages = _Storages()
-        content = PickleReader(pickled, KNOWN, storages).load()
+        content = PickleReader(pickled, KNOWN, storages, remedy=_REMEDY).load()
 
         def fetch(storage: Storage) -> bytearray:
             with open_member(archive, f"{root}data/{storage.key}") as stream:
@@ -244,7 +246,7 @@ def _older_form(path: Path) -> Iterator[tuple[Any, Fetch]]:
                 f"the bytes {data[:4].hex(' ')}",
             )
         storages = _Storages()
-        reader = PickleReader(data, KNOWN, storages)
+        reader = PickleReader(data, KNOWN, storages, remedy=_REMEDY)
         if (magic := reader.load()) != MAGIC_NUMBER or reader.load() != PROTOCOL_VERSION:
             raise RefusedError(
                 "the first pickle is PyTorch's magic number, the second version 1001",

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from tinygrad_cnn.errors import CheckpointError, MissingDataError
 from tinygrad_cnn.models.archive import open_archive, open_member, read_exactly
-from tinygrad_cnn.models.pickle_reader import RefusedError
 from tinygrad_cnn.models.pytorch_file import StoredTensor, read_pytorch_file, widen_bfloat16
+from tinygrad_cnn.pickle_reader import RefusedError
 
 __all__ = ["read_weights"]
 
@@ -58,7 +58,7 @@ def read_weights(path: str | os.PathLike[str], key: str | None = None) -> dict[s
     Notes
     -----
     A file of ``torch.save`` is a pickle, a program that may call anything. It is read by a
-    machine of its own (:mod:`tinygrad_cnn.models.pickle_reader`), which knows tensors and
+    machine of its own (:mod:`tinygrad_cnn.pickle_reader`), which knows tensors and
     plain containers only and refuses every other name.
 
     Examples

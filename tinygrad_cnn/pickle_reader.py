@@ -16,18 +16,17 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import Any
 
-__all__ = ["Known", "PickleReader", "RefusedError", "dictionary"]
+__all__ = ["Built", "Known", "PickleReader", "RefusedError", "dictionary"]
 
 _PROTOCOLS = range(2, 6)
 _LONGEST_NAME = 200
+_DAMAGED = "It may be damaged: fetch it again"
 
 
 class RefusedError(Exception):
     """Why bytes are not read: the rule, what there was instead, and what to do."""
 
-    def __init__(
-        self, rule: str, got: str, remedy: str = "It may be damaged: fetch it again"
-    ) -> None:
+    def __init__(self, rule: str, got: str, remedy: str = _DAMAGED) -> None:
         super().__init__(f"{rule}; got {got}")
         self.rule, self.got, self.remedy = rule, got, remedy
 
@@ -38,6 +37,20 @@ class Known:
 
     name: str
     make: Callable[..., Any] | None = None
+
+
+class Built:
+    """Base of what a function of the table may make and the pickle then gives a state to."""
+
+    def build(self, state: Any) -> None:
+        """Take the state.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not as it should be.
+        """
+        raise TypeError(f"{type(self).__name__} takes no state")
 
 
 class PickleReader:
@@ -51,6 +64,11 @@ class PickleReader:
     persistent : callable, optional
         Given the tuple by which a pickle refers to something outside it, returns what stands
         for that.
+    old_strings : callable, optional
+        Makes a value of the bytes of one of Python 2's strings, which were text and raw data
+        alike; by default they are UTF-8 text.
+    remedy : str
+        What to do about a pickle that asks for another name.
 
     Attributes
     ----------
@@ -63,8 +81,12 @@ class PickleReader:
         data: bytes | mmap,
         known: Mapping[str, Known],
         persistent: Callable[[Any], Any] | None = None,
+        old_strings: Callable[[bytes], Any] | None = None,
+        remedy: str = _DAMAGED,
     ) -> None:
         self.data, self.known, self.persistent = data, known, persistent
+        self.remedy = remedy
+        self.old_strings = _text if old_strings is None else old_strings
         self.position = 0
 
     def load(self) -> Any:
@@ -91,7 +113,7 @@ class PickleReader:
             instruction = _INSTRUCTIONS.get(code)
             if instruction is None or (at == start) != (code == _PROTO):
                 raise RefusedError(
-                    "pickled weights start with their protocol, and plain instructions follow",
+                    "a pickle starts with its protocol, and plain instructions follow",
                     f"the instruction 0x{code:02x} at byte {at}",
                 )
             instruction(self)
@@ -146,6 +168,9 @@ class PickleReader:
     def _unicode(self, length_form: str) -> None:
         self._push(_text(self._take(self._number(length_form))))
 
+    def _old_string(self, length_form: str) -> None:
+        self._push(self.old_strings(self._take(self._number(length_form))))
+
     def _mark(self) -> None:
         self._marks.append(len(self._stack))
 
@@ -184,10 +209,9 @@ class PickleReader:
         full = f"{module}.{name}"
         if full not in self.known:
             raise RefusedError(
-                "nothing is imported or run, and weights need nothing but the names of tensors "
-                "and dictionaries",
+                "nothing is imported or run, and only names of a fixed table are known",
                 f"{full[:_LONGEST_NAME]!r}",
-                "Save the state dictionary alone, with PyTorch, where you trust the file",
+                self.remedy,
             )
         self._push(self.known[full])
 
@@ -207,9 +231,14 @@ class PickleReader:
         self._push(made)
 
     def _build(self) -> None:
-        self._pop()  # attributes of a dictionary, such as version numbers: of no use here
-        target = self._pop()
-        if type(target) is not dict:
+        state, target = self._pop(), self._pop()
+        if isinstance(target, Built):
+            try:
+                target.build(state)
+            except (TypeError, ValueError) as reason:
+                raise RefusedError(f"{_called(target)} gets what it needs", str(reason)) from None
+        # What a dictionary gets, such as version numbers, is of no use here.
+        elif type(target) is not dict:
             raise RefusedError("only a dictionary gets attributes", _called(target))
         self._push(target)
 
@@ -233,7 +262,7 @@ def dictionary(pairs: Any = ()) -> dict[Any, Any]:
 
 def _key(value: Any) -> Any:
     # A tuple as key would be hashed with all that it holds, over and over where it is shared.
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | bytes | int | float):
         raise RefusedError("the keys of a dictionary are text or numbers", _called(value))
     return value
 
@@ -267,8 +296,8 @@ _INSTRUCTIONS: dict[int, Instruction] = {
     ord("X"): lambda machine: machine._unicode("<I"),
     0x8C: lambda machine: machine._unicode("<B"),
     0x8D: lambda machine: machine._unicode("<Q"),
-    ord("T"): lambda machine: machine._unicode("<I"),  # Python 2's strings
-    ord("U"): lambda machine: machine._unicode("<B"),
+    ord("T"): lambda machine: machine._old_string("<I"),
+    ord("U"): lambda machine: machine._old_string("<B"),
     ord("("): PickleReader._mark,
     ord(")"): lambda machine: machine._push(()),
     ord("]"): lambda machine: machine._push([]),
