@@ -22,7 +22,7 @@ from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.gradients import grad
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import Module
-from tinygrad_cnn.optim import SGD, Adam
+from tinygrad_cnn.optim import EMA, SGD, Adadelta, Adagrad, Adam, RMSprop
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.tensor import Tensor
 
@@ -171,6 +171,9 @@ def _call_the_rest() -> None:
     for result in results:
         if result.requires_grad:
             result.sum().backward()
+    for kind in (Adagrad, Adadelta, RMSprop):
+        kind([codes]).step()
+    EMA([codes]).update()
 
 
 def _compile_in_processes(

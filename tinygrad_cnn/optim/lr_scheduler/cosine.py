@@ -248,8 +248,8 @@ class OneCycleLR(LRScheduler):
         if last_epoch == -1:
             for group, top in zip(groups, self.max_lrs, strict=True):
                 group["initial_lr"] = top / div_factor
-        firsts = [group.get("initial_lr", group["lr"]) for group in groups]
-        self.min_lrs = [float(rate) / final_div_factor for rate in firsts]
+        firsts: list[Any] = [group.get("initial_lr", group["lr"]) for group in groups]
+        self.min_lrs = [rate / final_div_factor for rate in firsts]
         super().__init__(optimiser, last_epoch)
 
     def get_lr(self) -> list[float]:
