@@ -3,7 +3,10 @@
 import os
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import data as sources
@@ -35,8 +38,6 @@ class _Published(sources.Dataset):
         If files are missing or damaged.
     """
 
-    source: ClassVar[str]
-
     def __init__(
         self,
         root: str | os.PathLike[str],
@@ -45,10 +46,14 @@ class _Published(sources.Dataset):
         target_transform: Transform = None,
         download: bool = False,
     ) -> None:
-        parts = sources.load_mnist(root, download, self.source)
+        parts = self._read(root, download)
         self.examples = parts.train if train else parts.test
         self.root, self.train = root, train
         self.transform, self.target_transform = transform, target_transform
+
+    def _read(self, root: str | os.PathLike[str], download: bool) -> sources.Split:
+        """Return both parts, as this package reads them."""
+        raise NotImplementedError  # abstract
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -68,6 +73,23 @@ class _Published(sources.Dataset):
             return sources.collate([self[index] for index in indices], indices)
         images, labels = self.examples.batch(indices)
         return together(images), labels
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of their numbers."""
+        return list(self.examples.class_names)
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """Numbers of the classes by their names."""
+        return {name: number for number, name in enumerate(self.classes)}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} images, train={self.train})"
+
+
+class _Grey(_Published):
+    """Images of one channel, whose bytes scripts read as tensors."""
 
     @cached_property
     def data(self) -> tg.Tensor:
@@ -91,27 +113,63 @@ class _Published(sources.Dataset):
 
     test_data, test_labels = train_data, train_labels
 
-    @property
-    def classes(self) -> list[str]:
-        """Names of the classes, in the order of their numbers."""
-        return list(self.examples.class_names)
 
-    @property
-    def class_to_idx(self) -> dict[str, int]:
-        """Numbers of the classes by their names."""
-        return {name: number for number, name in enumerate(self.classes)}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self)} images, train={self.train})"
-
-
-class MNIST(_Published):
+class MNIST(_Grey):
     """MNIST as it was published: 60,000 and 10,000 handwritten digits, 28x28 pixels."""
 
-    source = "mnist"
+    def _read(self, root: str | os.PathLike[str], download: bool) -> sources.Split:
+        return sources.load_mnist(root, download)
 
 
-class FashionMNIST(_Published):
+class FashionMNIST(_Grey):
     """Fashion-MNIST as it was published: 60,000 and 10,000 articles of clothing, 28x28 pixels."""
 
-    source = "fashion_mnist"
+    def _read(self, root: str | os.PathLike[str], download: bool) -> sources.Split:
+        return sources.load_mnist(root, download, "fashion_mnist")
+
+
+class KMNIST(_Grey):
+    """Kuzushiji-MNIST as it was published: 60,000 and 10,000 syllables, 28x28 pixels."""
+
+    def _read(self, root: str | os.PathLike[str], download: bool) -> sources.Split:
+        return sources.load_mnist(root, download, "kmnist")
+
+
+class EMNIST(_Grey):
+    """A split of EMNIST, digits and letters of 28x28 pixels; here upright, and counted from 0.
+
+    torchvision hands the images out as they are stored, with rows and columns exchanged, and
+    counts the classes of "letters" from 1.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], split: str, **options: Any) -> None:
+        self.split = split
+        super().__init__(root, **options)
+
+    def _read(self, root: str | os.PathLike[str], download: bool) -> sources.Split:
+        return sources.load_emnist(root, download, self.split)
+
+
+class CIFAR10(_Published):
+    """CIFAR-10 as it was published: 50,000 and 10,000 photographs, 32x32 pixels in colours."""
+
+    def _read(self, root: str | os.PathLike[str], download: bool) -> sources.Split:
+        return sources.load_cifar10(root, download)
+
+    @cached_property
+    def data(self) -> npt.NDArray[np.uint8]:
+        """All images as they are stored, whatever the transform: uint8, shape (N, H, W, C)."""
+        return np.moveaxis(self.examples.images, 1, -1)
+
+    @cached_property
+    def targets(self) -> list[int]:
+        """All labels."""
+        labels: list[int] = self.examples.labels.tolist()
+        return labels
+
+
+class CIFAR100(CIFAR10):
+    """CIFAR-100 as it was published, with its hundred fine classes."""
+
+    def _read(self, root: str | os.PathLike[str], download: bool) -> sources.Split:
+        return sources.load_cifar100(root, download)

@@ -5,7 +5,9 @@ from tinygrad_cnn.compat.namespace import Namespace, under
 NAMES = Namespace(
     "torchvision.datasets",
     elsewhere={
-        **under("tinygrad_cnn.compat.pictures", "FashionMNIST MNIST"),
+        **under(
+            "tinygrad_cnn.compat.pictures", "CIFAR10 CIFAR100 EMNIST FashionMNIST KMNIST MNIST"
+        ),
         "ImageFolder": "tinygrad_cnn.compat.picture_folder.ImageFolder",
     },
     nearest={

@@ -2,7 +2,7 @@
 
 from tinygrad_cnn.compat.namespace import Namespace, under
 
-_IN_BATCHES = "the transforms of tinygrad_cnn.data, which draw for whole batches"
+_IN_BATCHES = "tinygrad_cnn.data.RandomCrop and its kin, for the transform= of its DataLoader"
 NAMES = Namespace(
     "torchvision.transforms",
     elsewhere=under(
