@@ -58,12 +58,12 @@ class Points(Dataset):
         return torch.FloatTensor(self.x_data[idx]), torch.FloatTensor(self.y_data[idx])
 
 
-line = nn.Linear(3, 1)
+line = nn.Linear(3, 1).to(device)
 optimizer = optim.SGD(line.parameters(), lr=0.1)
 points = DataLoader(Points(), batch_size=2, shuffle=True)
 for epoch in range(101):
     for x_train, y_train in points:
-        cost = F.mse_loss(line(x_train), y_train)
+        cost = F.mse_loss(line(x_train.to(device)), y_train.to(device))
         optimizer.zero_grad()
         cost.backward()
         optimizer.step()

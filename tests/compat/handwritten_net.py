@@ -86,6 +86,6 @@ for epoch in range(1, 3):
     print(f"rate {scheduler.get_last_lr()[0]:.4f}, {optimizer.param_groups[0]['lr']:.4f}")
 
 torch.save(model.state_dict(), weights)
-other = Net()
+other = Net().to(device)
 other.load_state_dict(torch.load(weights))
 test(other, device, test_loader)
