@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tinygrad_cnn.array_methods import ArrayOperand
-from tinygrad_cnn.errors import missing_name
+from tinygrad_cnn.errors import DTypeError, missing_name
 
 # What to use in place of methods that tensors have elsewhere.
 NEAREST = {
@@ -17,11 +17,14 @@ NEAREST = {
     "chunk": "slices, x[:, :k]",
     "expand": "tinygrad_cnn.functional.broadcast_to(x, shape)",
     "expand_as": "tinygrad_cnn.functional.broadcast_to(x, other.shape)",
+    "gather": "x[rows, columns]",
     "half": "float(), since there are no kernels for 16 bits",
     "nelement": "numel()",
     "new_zeros": "tinygrad_cnn.zeros(shape, dtype=x.dtype)",
+    "norm": "(x * x).sum().sqrt()",
     "normal_": "tinygrad_cnn.nn.init.normal_(tensor, mean, std)",
     "repeat": "tinygrad_cnn.functional.broadcast_to(x, shape), or tinygrad_cnn.cat",
+    "scatter_": "numpy.eye(classes)[labels] for rows with a single 1",
     "split": "slices, x[:, :k]",
     "topk": "argmax(dim), or numpy().argsort()",
     "type": "to(dtype), float(), long(), int()",
@@ -127,6 +130,17 @@ class NamedOperand(ArrayOperand):
     def div_(self, other: Any) -> Self:
         """Divide in place, and return self."""
         return self.copy_(self / other)
+
+    # -- as a position ---------------------------------------------------------------
+
+    def __index__(self) -> Any:
+        """Return a whole number that stands alone, so that ``classes[label]`` finds a name."""
+        if self.dtype.kind not in "iu" or self.shape != ():
+            raise DTypeError(
+                "index: a position is one whole number; got a tensor of "
+                f"{self.dtype} and shape {self.shape}. Use .item(), and int() for a fraction"
+            )
+        return int(self)
 
     # -- what is not there -----------------------------------------------------------
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.errors import DeviceError, GraphError, MissingNameError
+from tinygrad_cnn.errors import DeviceError, DTypeError, GraphError, MissingNameError
 
 X = [[1.0, 5.0, 3.0], [2.0, 0.0, 2.0]]
 
@@ -104,6 +104,29 @@ def test_protocols_that_ask_for_attributes_work() -> None:
     assert pickle.loads(pickle.dumps(drawn())).tolist() == X
     assert copy.deepcopy(drawn()).tolist() == X
     assert np.asarray(drawn()).tolist() == X
+
+
+def test_a_whole_number_is_a_position() -> None:
+    names = ["cat", "dog"]
+    labels = tg.tensor([1, 0])
+    assert [names[label] for label in labels] == ["dog", "cat"]
+    assert names[labels.argmax()] == "cat"
+    for wrong in (tg.tensor(1.0), labels, tg.tensor(True)):
+        with pytest.raises(DTypeError, match="index: a position is one whole number"):
+            names[wrong]
+
+
+def test_no_grad_decorates_with_parentheses_and_without() -> None:
+    @tg.no_grad
+    def bare(x: int) -> tuple[int, bool]:
+        return x, tg.is_grad_enabled()
+
+    @tg.no_grad()
+    def called(x: int) -> tuple[int, bool]:
+        return x, tg.is_grad_enabled()
+
+    assert bare(3) == called(3) == (3, False)
+    assert (bare.__name__, tg.is_grad_enabled()) == ("bare", True)
 
 
 def test_cuda_is_refused() -> None:
