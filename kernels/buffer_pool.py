@@ -44,7 +44,7 @@ Array = npt.NDArray[Any]
 ALIGNMENT = 64  # bytes
 
 # Tuned by measurement.
-SMALLEST = 16 * 1024  # bytes; the system reuses smaller memory faster, and page by page
+SMALLEST = 64 * 1024  # bytes; the system reuses smaller memory faster, and page by page
 _PERIOD = 4096  # deaths after which an earlier peak is on its way to be forgotten
 _SLACK = 1.25  # what is kept, of what was in use at once: its sizes change within a step
 _LARGER_CLASSES = 3  # that an idle buffer may be of: less than twice what was asked for
@@ -62,12 +62,12 @@ class BufferPool:
     Examples
     --------
     >>> pool = BufferPool()
-    >>> first = pool.empty((1024, 16), np.float32)
+    >>> first = pool.empty((1024, 32), np.float32)
     >>> address = first.ctypes.data
     >>> del first
     >>> pool.idle
-    65536
-    >>> pool.empty((1000, 16), np.float32).ctypes.data == address
+    131072
+    >>> pool.empty((1000, 32), np.float32).ctypes.data == address
     True
     """
 

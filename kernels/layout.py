@@ -62,9 +62,12 @@ def _rearranged(array: Array) -> Array:
 
 def axis_last(array: Array, axis: int) -> Array:
     """Return a view with one axis moved to the end."""
-    if axis in (-1, array.ndim - 1):
+    ndim = array.ndim
+    if axis == -1 or axis == ndim - 1:
         return array
-    axes = list(range(array.ndim))
+    if ndim == 4 and axis == 1:
+        return array.transpose(_TO_KERNEL)
+    axes = list(range(ndim))
     axes.append(axes.pop(axis))
     return array.transpose(axes)
 
@@ -106,10 +109,15 @@ def alike(arrays: tuple[Array, ...], ndim: int) -> tuple[tuple[Array, ...], bool
         As :func:`align` does.
     """
     if ndim == 4:
-        views = [each.transpose(_TO_KERNEL) if each.ndim == 4 else each for each in arrays]
-        for view in views:
-            if view.ndim == 4 and view.flags.c_contiguous:
-                return tuple(map(contiguous, views)), True
+        views, some, all_ready = [], False, True
+        for array in arrays:
+            view = array.transpose(_TO_KERNEL) if array.ndim == 4 else array
+            ready = view.flags.c_contiguous
+            some = some or (ready and array.ndim == 4)
+            all_ready = all_ready and ready
+            views.append(view)
+        if some:
+            return tuple(views if all_ready else map(contiguous, views)), True
     for array in arrays:
         if not array.flags.c_contiguous:
             return tuple(map(contiguous, arrays)), False

@@ -13,7 +13,7 @@ result is laid out, is decided below this line.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import DeviceError, DTypeError
-from tinygrad_cnn.graph import Version
+from tinygrad_cnn.graph import Node, Version
 from tinygrad_cnn.kernels import buffer_pool, layout
 from tinygrad_cnn.kernels.registry import Geometry, Kernel, lookup
 from tinygrad_cnn.kernels.stand_in import ShapesOnly, StandIn, stand_in
@@ -38,13 +38,17 @@ class Device:
 
     name: str
     value_class: type  # of the values that live here
-    variable_class: type[Variable]  # set by scalar.py and tensor.py when they are imported
+    wrap: Callable[[Any, Node | None, Version | None], Variable]  # see `wraps_in`
 
     def kernel(
         self, operation: str, dtype: np.dtype[Any] | None = None, geometry: Geometry = None
     ) -> Kernel:
         """Return the kernel that runs an operation here."""
         return lookup(operation, self.name, np.float64 if dtype is None else dtype, geometry)
+
+    def wraps_in(self, variable_class: type[Variable]) -> None:
+        """Name the class of variables here; scalar.py and tensor.py do when they are imported."""
+        self.wrap = variable_class.wrap
 
     def variable(self, value: Any, version: Version | None = None) -> Variable:
         """Return a value as a Variable that nothing has created."""
@@ -94,7 +98,7 @@ class ScalarDevice(Device):
     value_class = float
 
     def variable(self, value: Any, version: Version | None = None) -> Variable:
-        return self.variable_class.wrap(value, None, version)
+        return self.wrap(value, None, version)
 
     def elementwise(self, operation: str, *operands: Any) -> Any:
         return self.kernel(operation).function(*operands)
@@ -128,7 +132,7 @@ class ArrayDevice(Device):
     def variable(self, value: Any, version: Version | None = None) -> Variable:
         if type(value) is not self.value_class:  # a sum over all axes is not an array yet
             value = self.xp.asarray(value)
-        return self.variable_class.wrap(value, None, version)
+        return self.wrap(value, None, version)
 
     def elementwise(self, operation: str, *operands: Any) -> Any:
         # The usual case: one type, and one shape beside single numbers.
@@ -187,9 +191,11 @@ class ArrayDevice(Device):
         return value.reshape(math.prod(value.shape[:-1]), value.shape[-1])
 
     def rowwise(self, operation: str, value: Any, *operands: Any, vector: Shape) -> Any:
+        if value.ndim == 2:
+            return self.dense(operation, value, *operands, shape=(len(value), *vector))
         rows = self.rows(value)
-        out = self.dense(operation, rows, *operands, shape=(rows.shape[0], *vector))
-        return out if rows is value else out.reshape(*value.shape[:-1], *vector)
+        out = self.dense(operation, rows, *operands, shape=(len(rows), *vector))
+        return out.reshape(*value.shape[:-1], *vector)
 
     empty = staticmethod(buffer_pool.empty)
 

@@ -14,11 +14,11 @@ thing that records: see :meth:`FunctionElement.__call__`.
 
 import math
 import operator
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
+from weakref import ref
 
 from tinygrad_cnn import graph, hooks
 from tinygrad_cnn.device import (
@@ -169,7 +169,7 @@ class FunctionElement:
     order: int  # this and the scope are known where somebody observes or records
     scope: str
     inputs: tuple[Node, ...] = ()  # this and what follows belong to recorded elements
-    outputs: tuple["weakref.ref[Node]", ...]
+    outputs: tuple["ref[Node]", ...]
     wanted: tuple[bool, ...]
     freed: bool = False
     rests_on_freed: bool = False  # whether an input came from a graph that was freed before
@@ -252,7 +252,10 @@ class FunctionElement:
         device = self.destination or device
         version = inputs[0].version if self.shares_memory else None
         if type(result) is not tuple:
-            output = device.variable(result, version)
+            if type(result) is device.value_class:
+                output = device.wrap(result, None, version)
+            else:
+                output = device.variable(result, version)
             if wanted and graph.is_recording():
                 self._record(inputs, (output,))
             return output
@@ -286,7 +289,9 @@ class FunctionElement:
         # so adding up losses over a training run keeps no chain of elements alive.
         nodes, wanted, walkable, stub = [], [], False, False
         for variable in inputs:
-            node = variable._node or variable.node
+            node = variable._node
+            if node is None:
+                node = variable._node = variable._new_node()
             needed = node.requires_grad
             if needed:
                 creator = node.creator
@@ -298,18 +303,18 @@ class FunctionElement:
             wanted.append(needed)
         references = []
         for position, variable in enumerate(outputs):
-            node = variable.node
+            node = variable._node = variable._new_node()
             if self._has_gradient(position):
                 node.requires_grad = True
                 node.freed = not walkable
                 node.creator = self if walkable else None
-            references.append(weakref.ref(node))
+            references.append(ref(node))
         if not walkable:
             return
         if stub:
             self.rests_on_freed = True
         self.inputs, self.outputs, self.wanted = tuple(nodes), tuple(references), tuple(wanted)
-        self._saved = {}
+        saved = self._saved = {}
         places = self.rule.places
         for target, symbols in self.saves.items():
             position = places[target]
@@ -321,8 +326,8 @@ class FunctionElement:
                     variable = inputs[place] if place >= 0 else outputs[~place]
                     # The node of an output is held weakly: it holds this element strongly.
                     origin = nodes[place] if place >= 0 else None
-                    version = variable.version
-                    self._saved[symbol] = (variable._value, origin, version, version.count)
+                    version = variable._version or variable.version
+                    saved[symbol] = (variable._value, origin, version, version.count)
 
     def _has_gradient(self, position: int) -> bool:
         if self.differentiable is None:
@@ -336,10 +341,10 @@ class FunctionElement:
         value, node, version, _ = self._saved[symbol]
         device = self.device if node is not None else self.destination or self.device
         if not graph.is_recording():
-            return device.variable_class.wrap(value, None, version)
+            return device.wrap(value, None, version)
         if node is None:  # an output; None again where nobody depends on it any more
             node = self.outputs[~self.rule.places[symbol]]()
-        return device.variable_class.wrap(value, node, version)
+        return device.wrap(value, node, version)
 
     def refuse_changed(self) -> None:
         """Refuse to go on with saved arrays that were changed in place; name the first."""
@@ -357,20 +362,26 @@ class FunctionElement:
         """Run :meth:`backward` and hold it to its contract."""
         incoming = self.backward(*outgoing)
         answers = incoming if isinstance(incoming, tuple) else (incoming,)
-        if len(answers) != len(self.inputs):
+        inputs, flags = self.inputs, self.wanted
+        if len(answers) != len(inputs):
             raise GraphError(
                 f"{self.name}: backward answers with one error signal for each input; got "
-                f"{len(answers)} for {len(self.inputs)}"
+                f"{len(answers)} for {len(inputs)}"
             )
+        unwanted = False
         # They are as many: `strict` would cost as much as the loop.
-        for node, wanted, signal in zip(self.inputs, self.wanted, answers):  # noqa: B905
-            if signal is not None and wanted and signal.shape != node.shape:
+        for node, wanted, signal in zip(inputs, flags, answers):  # noqa: B905
+            if signal is None:
+                continue
+            if not wanted:
+                unwanted = True
+            elif signal.shape != node.shape:
                 raise GraphError(
                     f"{self.name}: an error signal has the shape of its input; got "
                     f"{signal.shape} for {node.shape}"
                 )
-        if False in self.wanted:
-            return tuple(s if want else None for s, want in zip(answers, self.wanted, strict=True))
+        if unwanted:
+            return tuple(s if want else None for s, want in zip(answers, flags, strict=True))
         return answers
 
     @contextmanager

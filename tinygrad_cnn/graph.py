@@ -186,20 +186,24 @@ def recomputing() -> Iterator[None]:
         _recomputing.reset(token)
 
 
-class Scope:
-    """Put everything that is recorded in a ``with`` block under a dotted path, as a layer's."""
+def enter_scope(name: str) -> "Token[str]":
+    """Put what is recorded from now on under a dotted path, as a layer's, until it is left."""
+    outer = _scope.get()
+    return _scope.set(f"{outer}.{name}" if outer else name)
 
-    __slots__ = ("_name", "_token")
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+#: Leave a scope by what :func:`enter_scope` returned.
+leave_scope: "Callable[[Token[str]], None]" = _scope.reset
 
-    def __enter__(self) -> None:
-        outer = _scope.get()
-        self._token = _scope.set(f"{outer}.{self._name}" if outer else self._name)
 
-    def __exit__(self, *exception: object) -> None:
-        _scope.reset(self._token)
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Put everything that is recorded in a ``with`` block under a dotted path."""
+    token = enter_scope(name)
+    try:
+        yield
+    finally:
+        leave_scope(token)
 
 
 #: Return the dotted path that elements are recorded under now.
@@ -219,7 +223,10 @@ def elements_behind(*nodes: Node, stop: Collection[Node] = ()) -> list["Function
     while stack:
         node = stack.pop()
         creator = node.creator
-        if creator is not None and creator.order not in found and not (stop and node in stop):
-            found[creator.order] = creator
+        if creator is None:
+            continue
+        order = creator.order
+        if order not in found and not (stop and node in stop):
+            found[order] = creator
             stack += creator.inputs
     return [found[order] for order in sorted(found)]

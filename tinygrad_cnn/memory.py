@@ -1,6 +1,6 @@
 """Memory: what a graph keeps for its walk back, and what arrays take altogether.
 
-Arrays of 16 KiB and more come from a pool that reuses memory from step to step (see
+Arrays of 64 KiB and more come from a pool that reuses memory from step to step (see
 :mod:`tinygrad_cnn.kernels.buffer_pool`). The functions that ask it have PyTorch's names, from
 ``torch.cuda``, and count bytes as it does: arrays that are alive are *allocated*, and with what
 waits for the next ones *reserved*::
@@ -96,7 +96,7 @@ def memory_allocated() -> int:
     Examples
     --------
     >>> import tinygrad_cnn as tg
-    >>> x = tg.Tensor([0.5] * 4096).exp()
+    >>> x = tg.Tensor([0.5] * 20_000).exp()
     >>> tg.memory.memory_allocated() >= x.numpy().nbytes
     True
     """

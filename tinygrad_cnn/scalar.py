@@ -151,4 +151,4 @@ class Scalar(Operand):
         return Scalar(self._value)
 
 
-SCALAR.variable_class = Scalar
+SCALAR.wraps_in(Scalar)

@@ -373,4 +373,5 @@ def _leaf(array: Array) -> Tensor:
     return Tensor.wrap(array)
 
 
-CPU.variable_class = SHAPES.variable_class = Tensor
+CPU.wraps_in(Tensor)
+SHAPES.wraps_in(Tensor)

@@ -147,32 +147,33 @@ class _Walk:
         """Take the finished error signals of the outputs, and send on those of the inputs."""
         signals = self.signals
         arrived: list[Variable | None] = []
+        reached = False
         for reference in element.outputs:
             node = reference()
             signal = None if node is None else signals.pop(node, None)
-            if (
-                node is not None
-                and signal is not None
-                and (node.hooks or node.retains_grad or self._wanted)
-            ):
-                signal = self._looked_at(node, signal)
+            if node is not None and signal is not None:
+                reached = True
+                if node.hooks or node.retains_grad or self._wanted:
+                    signal = self._looked_at(node, signal)
             arrived.append(signal)
-        if arrived.count(None) == len(arrived):
+        if not reached:
             return
         outgoing = tuple(arrived)
-        run = _run_observed if hooks.observers() else type(element).propagate
+        observed = bool(hooks.observers())
+        run = _run_observed if observed else type(element).propagate
         if self._ways is None:
             incoming = run(element, outgoing)
         else:
             with element.wanting(self._ways[element.order]):
                 incoming = run(element, outgoing)
+        answers_anew = element.answers_anew and not observed  # who looks on may have kept it
         for node, signal in zip(element.inputs, incoming):  # noqa: B905  # propagate has counted
             if signal is None:
                 continue
             present = signals.get(node)
             # Asked only where it decides who owns a sum or a gradient.
-            private = (present is not None or node.creator is None) and _is_private(
-                signal, element, outgoing, incoming
+            private = (present is not None or node.creator is None) and (
+                answers_anew or (not observed and _is_private(signal, element, outgoing, incoming))
             )
             if present is not None:
                 self._add(node, present, signal, private)
@@ -244,10 +245,6 @@ def _is_private(
     incoming: "Signals",
 ) -> bool:
     """Tell whether a signal lies in memory that its element's backward made for it alone."""
-    if hooks.observers():  # who looks on may have kept it
-        return False
-    if element.answers_anew:
-        return True
     if not signal._is_writable():
         return False
     itself = 0

@@ -36,7 +36,9 @@ from tinygrad_cnn.kernels.layout import Array
 from tinygrad_cnn.kernels.registry import implements
 
 _PART = 16_384  # values of a task
-_COST = 2  # a value costs as much as two of an addition
+# An update comes once a step, when the other threads have gone to sleep, and to wake them takes
+# as long as 100,000 values and more. Tuned by measurement: so many values for one of an addition.
+_FORK_SHARE = 3
 
 # Words of the table; behind them stands a row for each parameter.
 _LOOP, _NUMBERS, _ITEM, _COUNT, _WORDS = range(5)
@@ -271,7 +273,7 @@ def _update(
     struct.pack_into(f"{len(arrays)}n", own.data, 0, *map(id, arrays))
     parts = _prepare(
         loops[dtype], id(given), dtype.itemsize, id(own), count, kinds, id(table), ARRAY_TYPE,
-        tasks._FORK // _COST,
+        tasks._FORK * _FORK_SHARE,
     )  # fmt: skip
     if parts < 0:
         raise DTypeError(

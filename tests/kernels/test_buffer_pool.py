@@ -15,7 +15,7 @@ import pytest
 from tinygrad_cnn.kernels import buffer_pool
 from tinygrad_cnn.kernels.buffer_pool import ALIGNMENT, POOL, SMALLEST, BufferPool
 
-SHAPE = (64, 100)  # 25,600 bytes of float32, in a class of 28,672
+SHAPE = (256, 100)  # 102,400 bytes of float32, in a class of 114,688
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def address(array: np.ndarray) -> int:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.intp, np.bool_, "f4"])
-@pytest.mark.parametrize("shape", [(5000,), (1000, 33), (4, 3, 100, 7), (0, 9), (3,), ()])
+@pytest.mark.parametrize("shape", [(20_000,), (1000, 33), (4, 3, 100, 7), (0, 9), (3,), ()])
 def test_arrays_are_contiguous_writable_and_begin_at_a_cache_line(pool, shape, dtype):
     array = pool.empty(shape, dtype)
     assert type(array) is np.ndarray
@@ -51,7 +51,7 @@ def test_zeros_are_zero_in_memory_that_was_used_before(pool):
 def test_the_buffer_of_an_array_that_died_is_used_again(pool):
     before = address(pool.empty(SHAPE, np.float32))
     assert address(pool.empty(SHAPE, np.float32)) == before
-    slightly_smaller = pool.empty((60, 100), np.float32)
+    slightly_smaller = pool.empty((240, 100), np.float32)
     assert address(slightly_smaller) == before
     assert address(pool.empty(SHAPE, np.float32)) != before
 
@@ -108,24 +108,24 @@ def test_a_tensor_of_pytorch_keeps_the_buffer(pool):
 
 
 def test_bytes_are_counted_and_the_peak_is_kept_until_it_is_forgotten(pool):
-    one = pool.empty((32_768,), np.uint8)
-    two = pool.empty((16_385,), np.uint8)
-    assert (pool.in_use, pool.idle, pool.peak) == (32_768 + 20_480, 0, 32_768 + 20_480)
+    one = pool.empty((131_072,), np.uint8)
+    two = pool.empty((65_537,), np.uint8)
+    assert (pool.in_use, pool.idle, pool.peak) == (131_072 + 81_920, 0, 131_072 + 81_920)
     del two
-    assert (pool.in_use, pool.idle, pool.peak) == (32_768, 20_480, 32_768 + 20_480)
+    assert (pool.in_use, pool.idle, pool.peak) == (131_072, 81_920, 131_072 + 81_920)
     pool.forget_peak()
-    assert pool.peak == 32_768
+    assert pool.peak == 131_072
     pool.release_idle()
-    assert (pool.in_use, pool.idle) == (32_768, 0)
+    assert (pool.in_use, pool.idle) == (131_072, 0)
     del one
-    assert (pool.in_use, pool.idle) == (0, 32_768)
+    assert (pool.in_use, pool.idle) == (0, 131_072)
 
 
 def test_what_is_held_stays_near_the_most_that_was_in_use(pool):
     draw = random.Random(3)
     alive: list[np.ndarray] = []
     for _ in range(3000):
-        alive.append(pool.empty((draw.randrange(16_384, 800_000),), np.uint8))
+        alive.append(pool.empty((draw.randrange(SMALLEST, 800_000),), np.uint8))
         if len(alive) > 20:
             del alive[draw.randrange(len(alive))]
         assert pool.in_use + pool.idle <= 1.25 * pool.peak
@@ -138,13 +138,13 @@ def test_memory_of_a_peak_long_ago_is_given_back(pool):
     assert pool.idle > 5_000_000
     for _ in range(10_000):
         pool.empty(SHAPE, np.float32)
-    assert pool.in_use + pool.idle < 100_000
+    assert pool.in_use + pool.idle < 400_000
     assert pool.peak > 5_000_000  # the report remembers
 
 
 def test_a_training_loop_of_sizes_settles_and_allocates_nothing_new(pool, monkeypatch):
     def step() -> None:
-        sizes = [256_000] * 12 + [128_000] * 12 + [64_000] * 12
+        sizes = [512_000] * 12 + [256_000] * 12 + [128_000] * 12
         kept = [pool.empty((size,), np.uint8) for size in sizes]
         while kept:  # the walk back: temporaries of the size that is met
             signals = [pool.empty((kept[-1].nbytes,), np.uint8) for _ in "12"]
@@ -165,7 +165,7 @@ def test_threads_never_share_a_buffer():
         draw = random.Random(mark)
         alive: list[np.ndarray] = []
         for _ in range(2000):
-            alive.append(pool.empty((draw.choice((20_000, 36_000, 80_000)),), np.uint8))
+            alive.append(pool.empty((draw.choice((80_000, 144_000, 320_000)),), np.uint8))
             alive[-1].fill(mark)
             if len(alive) > 5:
                 gone = alive.pop(draw.randrange(5))
@@ -191,7 +191,7 @@ def test_an_array_that_dies_in_a_thread_is_taken_back(pool):
     thread = threading.Thread(target=arrays.clear)
     thread.start()
     thread.join()
-    assert (pool.in_use, pool.idle) == (0, 28_672)
+    assert (pool.in_use, pool.idle) == (0, 114_688)
 
 
 def test_a_destructor_may_allocate_and_ask_at_any_moment(pool):
@@ -213,7 +213,7 @@ def test_a_destructor_may_allocate_and_ask_at_any_moment(pool):
     finally:
         gc.set_threshold(*threshold)
     gc.collect()
-    assert answers == [6400] * 200
+    assert answers == [25_600] * 200
     assert pool.in_use == 0
 
 
@@ -269,10 +269,10 @@ def test_idle_memory_goes_when_the_system_has_none_left(pool, monkeypatch):
             raise MemoryError
         return allocate(size)
 
-    large = pool.empty((100_000,), np.uint8)
-    held = pool.empty((100_000,), np.uint8)
+    large = pool.empty((400_000,), np.uint8)
+    held = pool.empty((400_000,), np.uint8)
     del large
     monkeypatch.setattr(buffer_pool, "_allocate", refuse_while_some_is_idle)
-    small = pool.empty((20_000,), np.uint8)
-    assert (pool.in_use, pool.idle) == (20_480 + 114_688, 0)
+    small = pool.empty((80_000,), np.uint8)
+    assert (pool.in_use, pool.idle) == (81_920 + 458_752, 0)
     assert small.size < held.size

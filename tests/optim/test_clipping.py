@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.errors import DivergedError, DTypeError, OptionError
+from tinygrad_cnn.graph import Node
 from tinygrad_cnn.optim import clip_grad_norm_, clip_grad_value_
 
 SHAPES = ((), (7,), (3, 4), (70_000,), (0, 2))
@@ -66,6 +69,23 @@ def test_norms_and_gradients_are_those_of_pytorch(norm_type, max_norm) -> None:
         np.testing.assert_allclose(g, twin.grad.numpy(), rtol=1e-11)
 
 
+@given(
+    values=st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=9),
+    max_norm=st.floats(1e-6, 1e6),
+    norm_type=st.sampled_from(NORMS),
+)
+def test_a_clipped_norm_is_at_most_what_was_asked_and_the_direction_stays(
+    values: list, max_norm: float, norm_type: float
+) -> None:
+    w = tg.Tensor(np.zeros(len(values)), requires_grad=True)
+    w.grad = tg.Tensor(np.array(values))
+    clip_grad_norm_(w, max_norm, norm_type)
+    after = w.grad.numpy()
+    assert clip_grad_norm_(w, math.inf, norm_type).item() <= max_norm * (1 + 1e-12)
+    factor = np.abs(after).max() / max(np.abs(values).max(), 1e-300)
+    np.testing.assert_allclose(after, np.array(values) * factor, rtol=1e-9, atol=1e-300)
+
+
 def test_values_are_cut_off_and_a_nan_stays() -> None:
     w = tg.Tensor(np.zeros(4), requires_grad=True)
     w.grad = tg.Tensor([3.0, -3.0, 0.5, math.nan], dtype=np.float64)
@@ -80,6 +100,15 @@ def test_gradients_change_in_place_and_backward_notices() -> None:
     assert held is w.grad
     np.testing.assert_allclose(held.numpy(), [0.6, 0.8], rtol=1e-6)
     assert held.version.count > 0
+
+
+def test_a_gradient_whose_values_share_memory_is_replaced() -> None:
+    w = tg.Tensor([0.0, 0.0], requires_grad=True)
+    ones = np.broadcast_to(np.ones(1, np.float32), (2,))
+    for clip in (lambda: clip_grad_value_(w, 0.5), lambda: clip_grad_norm_(w, 0.5, math.inf)):
+        w.grad = tg.Tensor.wrap(ones, Node((2,), ones.dtype, "cpu"))
+        clip()
+        np.testing.assert_allclose(w.grad.numpy(), 0.5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

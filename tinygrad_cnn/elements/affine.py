@@ -14,7 +14,7 @@ from tinygrad_cnn.elements.requirements import any_float_type, one_float_type, r
 from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.elements.transpose import TransposeElement
 from tinygrad_cnn.errors import ShapeError
-from tinygrad_cnn.graph import Node
+from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.variable import Variable
 
 
@@ -56,7 +56,7 @@ class AffineElement(FunctionElement, name="affine"):
             )
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
-        features = np.shape(weight)[:1]
+        features = _shape(weight)[:1]
         if bias is None:
             bias = self.device.no_bias(weight)
         return self.device.rowwise(self.operation, x, weight, bias, vector=features)
@@ -99,7 +99,7 @@ class AffineGradInputElement(FunctionElement, name="affine_grad_input"):
     saves = {"δ": ("weight",), "weight": ("δ",)}
 
     def forward(self, signal: Any, weight: Any) -> Any:
-        features = np.shape(weight)[1:]
+        features = _shape(weight)[1:]
         return self.device.rowwise("affine_grad_input", signal, weight, vector=features)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
@@ -125,7 +125,7 @@ class AffineGradWeightElement(FunctionElement, name="affine_grad_weight"):
 
     def forward(self, signal: Any, x: Any) -> Any:
         rows = self.device.rows
-        shape = (*np.shape(signal)[-1:], *np.shape(x)[-1:])
+        shape = (*_shape(signal)[-1:], *_shape(x)[-1:])
         return self.device.dense("affine_grad_weight", rows(signal), rows(x), shape=shape)
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
@@ -134,6 +134,11 @@ class AffineGradWeightElement(FunctionElement, name="affine_grad_weight"):
             AffineElement()(self.saved("x"), signal) if want_signal else None,
             AffineGradInputElement()(self.saved("δ"), signal) if want_x else None,
         )
+
+
+def _shape(value: Any) -> Shape:
+    """Return the shape of an array, and () of a float."""
+    return getattr(value, "shape", ())
 
 
 class MatrixProductElement(ArrayElement, name="matmul"):

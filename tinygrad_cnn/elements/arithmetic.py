@@ -135,7 +135,8 @@ class DivideElement(BinaryElement, name="divide"):
 
     def check(self, x: Variable, y: Variable) -> None:
         super().check(x, y)
-        any_float_type("divide", np.result_type(x.dtype, y.dtype))
+        one, other = x.dtype, y.dtype
+        any_float_type("divide", one if one is other else np.result_type(one, other))
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_y = self.wanted

@@ -7,6 +7,7 @@ serves images and, lifted to images one pixel high, rows.
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from tinygrad_cnn.element import ELEMENTS, ArrayElement, Rule
@@ -60,10 +61,9 @@ class ConvElement(ArrayElement):
 
     def run(self, operation: str, *operands: Any) -> None:
         """Run one of the three kernels; the last operand is filled."""
-        layer = Convolution.of(operation, operands, self.window)
-        self.device.kernel(operation, operands[-1].dtype, layer).function(
-            *operands[:-1], self.window, operands[-1]
-        )
+        window, (*given, out) = self.window, operands
+        layer = Convolution.of(operation, operands, window)
+        self.device.kernel(operation, out.dtype, layer).function(*given, window, out)
 
     def slide(self, x: Variable, weight: Variable) -> Any:
         """Apply the sliding element of this family with the same window."""
@@ -105,37 +105,17 @@ class SlidingElement(ConvElement):
         self.groups = group_count(self.name, groups)
 
     def check(self, x: Variable, weight: Variable, bias: Variable | None = None) -> None:
-        x_shape, w_shape = x.shape, weight.shape
-        if len(x_shape) != self.rank or len(w_shape) != self.rank:
-            images, filters = self.shapes
-            raise ShapeError(
-                f"{self.name}: x is {images} and weight {filters}; got x "
-                f"{x_shape} and weight {w_shape}"
-            )
-        if 0 in w_shape:
-            raise ShapeError(f"{self.name}: no size of the weight is zero; got {w_shape}")
-        if x_shape[1] % self.groups or w_shape[0] % self.groups:
-            raise ShapeError(
-                f"{self.name}: groups divides the channels of x and the filters; got groups "
-                f"{self.groups}, x {x_shape} and weight {w_shape}"
-            )
-        if x_shape[1] != w_shape[1] * self.groups:
-            groups = f" in each of {self.groups} groups" if self.groups > 1 else ""
-            raise ShapeError(
-                f"{self.name}: x has {x_shape[1]} channels but weight expects "
-                f"{w_shape[1]}{groups}; got x {x_shape} and weight {w_shape}"
-            )
-        if bias is not None and bias.shape != w_shape[:1]:
-            raise ShapeError(
-                f"{self.name}: bias has one value for each output channel; got bias "
-                f"{bias.shape} and weight {w_shape}"
-            )
-        one_float_type(self.name, *((x, weight) if bias is None else (x, weight, bias)))
-        kh, kw = as_images(w_shape)[2:]
-        self.window = sliding_window(
-            self.name, (kh, kw), self.stride, self.padding, self.dilation, self.groups
+        self.window, self.output_size = _fitted_layer(
+            self.name,
+            x.shape,
+            weight.shape,
+            None if bias is None else bias.shape,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
         )
-        self.output_size = fitted(self.name, self.window, *as_images(x_shape)[2:])
+        one_float_type(self.name, *((x, weight) if bias is None else (x, weight, bias)))
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         x, weight = self.lifted(x), self.turned(self.lifted(weight))
@@ -166,6 +146,50 @@ class SlidingElement(ConvElement):
         self, inputs: Sequence[Node], outputs: Sequence[Node]
     ) -> tuple[int, dict[str, int]]:
         return trio_work(outputs[0].shape, inputs[1].shape, ("x", "weight"))
+
+
+@lru_cache(maxsize=4096)
+def _fitted_layer(
+    name: str,
+    x: Shape,
+    weight: Shape,
+    bias: Shape | None,
+    stride: Pair,
+    padding: Margins,
+    dilation: Pair,
+    groups: int,
+) -> tuple[Window, Pair]:
+    """Return the window and the size of the output, or refuse shapes that do not fit.
+
+    An element of this name asks at every step of a training; the answer is worked out once.
+    """
+    element: Any = ELEMENTS[name]
+    if not len(x) == len(weight) == element.rank:
+        images, filters = element.shapes
+        raise ShapeError(
+            f"{name}: x is {images} and weight {filters}; got x {x} and weight {weight}"
+        )
+    if 0 in weight:
+        raise ShapeError(f"{name}: no size of the weight is zero; got {weight}")
+    if x[1] % groups or weight[0] % groups:
+        raise ShapeError(
+            f"{name}: groups divides the channels of x and the filters; got groups "
+            f"{groups}, x {x} and weight {weight}"
+        )
+    if x[1] != weight[1] * groups:
+        each = f" in each of {groups} groups" if groups > 1 else ""
+        raise ShapeError(
+            f"{name}: x has {x[1]} channels but weight expects "
+            f"{weight[1]}{each}; got x {x} and weight {weight}"
+        )
+    if bias is not None and bias != weight[:1]:
+        raise ShapeError(
+            f"{name}: bias has one value for each output channel; got bias {bias} and weight "
+            f"{weight}"
+        )
+    kh, kw = as_images(weight)[2:]
+    window = sliding_window(name, (kh, kw), stride, padding, dilation, groups)
+    return window, fitted(name, window, *as_images(x)[2:])
 
 
 class GradInputElement(ConvElement):

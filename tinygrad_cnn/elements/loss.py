@@ -120,7 +120,9 @@ class ClassLossElement(LossElement, ArrayElement):
 
     def _check_labels(self, labels: Any, classes: int) -> None:
         wrong = (labels < 0) | (labels >= classes)
-        if self.ignore_index is not None and np.count_nonzero(wrong):
+        if not np.count_nonzero(wrong):
+            return
+        if self.ignore_index is not None:
             wrong &= labels != self.ignore_index
         if np.count_nonzero(wrong):
             place = wrong.nonzero()
@@ -152,7 +154,7 @@ class ClassLossGradientElement(ArrayElement):
 
     def each(self, signal: Any, labels: Any) -> Any:
         """Return the signal of each label, as a vector."""
-        if signal.shape == labels.shape:
+        if signal.size == labels.size:
             return label_vector(signal)
         vector = self.device.empty((labels.size,), signal.dtype)
         vector[...] = signal

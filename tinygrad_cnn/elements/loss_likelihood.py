@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from tinygrad_cnn.element import Rule
-from tinygrad_cnn.elements.arithmetic import multiply
+from tinygrad_cnn.elements.arithmetic import divide, multiply
 from tinygrad_cnn.elements.loss import (
     OVER_EXAMPLES,
     ClassLossElement,
@@ -16,6 +16,7 @@ from tinygrad_cnn.elements.loss import (
 from tinygrad_cnn.elements.reduce import sum
 from tinygrad_cnn.elements.requirements import is_integer, lifted
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.kernels.stand_in import is_stand_in
 from tinygrad_cnn.variable import Variable
 
 IGNORE_INDEX = -100  # PyTorch's
@@ -29,7 +30,7 @@ class LikelihoodElement(ClassLossElement):
 
     saves = {"x": ("x", "labels")}
     spatial = True
-    divisor: Variable
+    divisor: Variable | None = None  # of the mean; a mean of one loss is not divided
 
     def __init__(self, reduction: str, ignore_index: int) -> None:
         super().__init__(reduction)
@@ -54,6 +55,8 @@ class LikelihoodElement(ClassLossElement):
         )
         if self.reduction == "none":
             return losses.reshape(labels.shape)
+        if self.reduction == "mean" and self._is_single(labels, weight):
+            return losses.reshape(())
         total = self.device.total(losses)
         if self.reduction == "sum":
             return total
@@ -61,9 +64,17 @@ class LikelihoodElement(ClassLossElement):
         self.divisor = self.device.variable(divisor)
         return self.device.elementwise("divide", total, divisor)
 
+    def _is_single(self, labels: Any, weight: Any) -> bool:
+        """Tell whether there is one loss and it counts once, so that it is the mean."""
+        return (
+            labels.size == 1
+            and weight is None
+            and (is_stand_in(labels) or labels.item() != self.ignore_index)
+        )
+
     def each(self, signal: Any) -> Any:
         """Return what of the error signal reaches each single loss, but for its weight."""
-        return signal / self.divisor if self.reduction == "mean" else signal
+        return signal if self.divisor is None else divide(signal, self.divisor)
 
     def given(self) -> list[Variable]:
         """Return the saved inputs."""

@@ -44,13 +44,14 @@ class PoolElement(ArrayElement):
 
     def check(self, x: Variable) -> None:
         """Refuse what is not a batch of images that the window fits into."""
-        called = self.called or self.name
-        if len(x.shape) != 4:
-            raise ShapeError(f"{called}: x is (N, C, H, W); got {x.shape}")
+        called, shape = self.called or self.name, x.shape
+        if len(shape) != 4:
+            raise ShapeError(f"{called}: x is (N, C, H, W); got {shape}")
         one_float_type(called, x)
+        _, _, height, width = shape
         if self.ceil_mode:
-            self.window = _rounded_up(self.window, *x.shape[2:])
-        self.output_size = _filled(called, self.window, *x.shape[2:])
+            self.window = _rounded_up(self.window, height, width)
+        self.output_size = _filled(called, self.window, height, width)
 
     def pooled(self, shape: Shape) -> Shape:
         """Return the shape after pooling."""

@@ -156,7 +156,7 @@ class CheckpointElement(FunctionElement, name="checkpoint"):
         bits.state = self._generator_state
         _set_modes(self._modes)
         try:
-            with graph.Scope(self.scope) if self.scope else nullcontext():
+            with graph.scope(self.scope) if self.scope else nullcontext():
                 yield
         finally:
             bits.state = state

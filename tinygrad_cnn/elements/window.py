@@ -22,8 +22,10 @@ def pair(operation: str, option: str, value: int | Sequence[int], least: int) ->
     # Asked at every step of a training, nearly always for what is in this form.
     if type(value) is int and value >= least:
         return value, value
-    if type(value) is tuple and _are_integers(value) and min(value) >= least:
-        return value
+    if type(value) is tuple and len(value) == 2:
+        down, across = value
+        if type(down) is int is type(across) and down >= least and across >= least:
+            return value
     both = tuple(value) if isinstance(value, (tuple, Sequence)) else (value, value)
     if len(both) != 2 or not (is_integer(both[0], least) and is_integer(both[1], least)):
         raise OptionError(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.device import is_without_memory, shape_alone
 from tinygrad_cnn.errors import CheckpointError, OptionError, TinygradCnnError
-from tinygrad_cnn.graph import Scope, current_scope, no_grad
+from tinygrad_cnn.graph import current_scope, enter_scope, leave_scope, no_grad
 from tinygrad_cnn.hooks import Handle, require_callable
 from tinygrad_cnn.nn.placement import Placed
 from tinygrad_cnn.optim.state_input import as_stored
@@ -101,8 +101,7 @@ class Module(Placed):
             self._name_parameters()
             scope = None
         else:
-            scope = Scope(self._label)
-            scope.__enter__()
+            scope = enter_scope(self._label)
         token = _innermost.set(self)
         try:
             output = self.forward(*inputs)
@@ -113,7 +112,7 @@ class Module(Placed):
         finally:
             _innermost.reset(token)
             if scope is not None:
-                scope.__exit__()
+                leave_scope(scope)
         if self._forward_hooks:
             for hook in tuple(self._forward_hooks.values()):
                 replaced = hook(self, inputs, output)

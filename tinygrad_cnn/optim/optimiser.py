@@ -77,8 +77,8 @@ class Optimiser:
         self.parameters: list[Tensor] = []
         self.steps = 0
         self.state: dict[str, dict[int, Array]] = {}
-        self._updates: list[int] = []  # of each parameter
-        self._firsts: list[int] = []  # position of the first parameter of each group
+        self._missed: list[int] = []  # steps in which a parameter was not changed
+        self._members: list[_Members] = []  # of each group
         for group in as_groups(called, parameters):
             self.add_param_group(group)
         require_something_to_train(called, self.parameters)
@@ -103,20 +103,22 @@ class Optimiser:
         called = type(self).__name__
         group = group_of(called, param_group, self.defaults, self.limits, self.parameters)
         self._require_consistent(group)
-        self._firsts.append(len(self.parameters))
+        self._members.append(_Members(len(self.parameters), group["params"]))
         self.param_groups.append(group)
         self.parameters += group["params"]
-        self._updates += [0] * len(group["params"])
-        self._remember(group, self._firsts[-1])
+        self._missed += [self.steps] * len(group["params"])
+        self._remember(group, self._members[-1])
 
-    def _remember(self, group: Group, first: int) -> None:
+    def _remember(self, group: Group, members: "_Members") -> None:
         """Make the arrays of state that a group's options ask for and that are not there yet."""
-        for slot in self._slots(group):
+        members.slots, members.state = self._slots(group), []
+        for slot in members.slots:
             arrays = self.state.setdefault(slot, {})
-            for position, zeros in enumerate(zeros_beside(group["params"]), first):
+            for position, zeros in enumerate(zeros_beside(group["params"]), members.first):
                 if position not in arrays:
                     zeros += self._initial(slot, group)
                     arrays[position] = zeros
+                members.state.append(arrays[position])
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or set those there are to zeros."""
@@ -140,47 +142,70 @@ class Optimiser:
         """
         loss = None if closure is None else closure()
         self.steps += 1
-        updates = self._updates
-        for group, first in zip(self.param_groups, self._firsts, strict=True):
-            counts = self._counts_updates(group)
-            alike: dict[tuple[np.dtype[Any], int], list[int]] = {}  # nearly always one
-            for position, parameter in enumerate(group["params"], first):
-                if parameter._grad is not None:
-                    key = parameter._value.dtype, updates[position] if counts else 0
-                    alike.setdefault(key, []).append(position)
-            for (dtype, _), positions in alike.items():
-                self._step_together(group, first, dtype, positions)
+        for group, members in zip(self.param_groups, self._members, strict=True):
+            if members.slots != self._slots(group):  # an option was changed
+                self._remember(group, members)
+            trained = [p for p in group["params"] if p._grad is not None]
+            if members.dtype is not None and len(trained) == len(group["params"]):
+                step = self.steps - self._missed[members.first]
+                self._step_together(group, step, members.dtype, trained, members.state)
+            elif trained:
+                self._step_apart(group, members)
+            else:
+                self._miss(members, range(members.first, members.stop))
         return loss
 
-    def _step_together(
-        self, group: Group, first: int, dtype: np.dtype[Any], positions: list[int]
-    ) -> None:
-        """Change the parameters of one type at some positions of a group in one pass."""
-        trained = [self.parameters[position] for position in positions]
-        trained[0]._read(type(self).__name__)  # refuses those that have a shape and no values
-        values = [parameter._value for parameter in trained]
-        gradients = [parameter._grad._value for parameter in trained]  # type: ignore[union-attr]
-        # Kernels take arrays in C order; what lies otherwise is copied, and parameters back.
-        gradients = [g if g.flags.c_contiguous else np.ascontiguousarray(g) for g in gradients]
-        ordered = [v if v.flags.c_contiguous else v.copy(order="C") for v in values]
-        state = self._state_of(group, first, positions)
-        step = self._updates[positions[0]] + 1
-        self._update(group, step, dtype, *gradients, *ordered, *state)
-        for position, parameter, value, result in zip(
-            positions, trained, values, ordered, strict=True
-        ):
-            if value is not result:
-                value[...] = result
-            parameter.version.count += 1
-            self._updates[position] += 1
+    def _step_apart(self, group: Group, members: "_Members") -> None:
+        """Change those parameters together that have a type and a number of updates in common."""
+        counts = self._counts_updates(group)
+        alike: dict[tuple[np.dtype[Any], int], list[int]] = {}
+        missed = []
+        for position in range(members.first, members.stop):
+            parameter = self.parameters[position]
+            if parameter._grad is None:
+                missed.append(position)
+            else:
+                key = parameter._value.dtype, self._missed[position] if counts else 0
+                alike.setdefault(key, []).append(position)
+        for (dtype, _), positions in alike.items():
+            trained = [self.parameters[position] for position in positions]
+            state = [self.state[slot][position] for slot in members.slots for position in positions]
+            step = self.steps - self._missed[positions[0]]
+            self._step_together(group, step, dtype, trained, state)
+        self._miss(members, missed)
 
-    def _state_of(self, group: Group, first: int, positions: list[int]) -> list[Array]:
-        slots, state = self._slots(group), self.state
-        try:
-            return [state[slot][position] for slot in slots for position in positions]
-        except KeyError:  # an option was changed, and asks for an average that was not kept
-            self._remember(group, first)
-            return self._state_of(group, first, positions)
+    def _step_together(
+        self,
+        group: Group,
+        step: int,
+        dtype: np.dtype[Any],
+        trained: list[Tensor],
+        state: list[Array],
+    ) -> None:
+        """Change parameters of one type, at the same number of updates, in one pass."""
+        trained[0]._read(type(self).__name__)  # refuses those that have a shape and no values
+        # Kernels take arrays in C order; what lies otherwise is copied, and parameters back.
+        gradients, values, copied = [], [], []
+        for parameter in trained:
+            gradient, value = parameter._grad._value, parameter._value  # type: ignore[union-attr]
+            if not gradient.flags.c_contiguous:
+                gradient = np.ascontiguousarray(gradient)
+            if not value.flags.c_contiguous:
+                value = value.copy(order="C")
+                copied.append((parameter, value))
+            gradients.append(gradient)
+            values.append(value)
+        self._update(group, step, dtype, *gradients, *values, *state)
+        for parameter, value in copied:
+            parameter._value[...] = value
+        for parameter in trained:
+            parameter.version.count += 1
+
+    def _miss(self, members: "_Members", positions: Iterable[int]) -> None:
+        """Note that parameters had no gradient, and whether the group is still in step."""
+        for position in positions:
+            self._missed[position] += 1
+        members.compare(self._missed)
 
     # -- what a kind of optimiser says -------------------------------------------------
 
@@ -226,7 +251,8 @@ class Optimiser:
         ['change.0', 'eps.0', 'lr.0', 'parameters.0', 'rho.0', 'square.0', 'steps', 'updates',
          'weight_decay.0']
         """
-        state = {"steps": np.array(self.steps), "updates": np.array(self._updates, np.int64)}
+        updates = self.steps - np.array(self._missed, np.int64)
+        state = {"steps": np.array(self.steps), "updates": updates}
         for slot, arrays in self.state.items():
             state |= {f"{slot}.{position}": array.copy() for position, array in arrays.items()}
         for k, group in enumerate(self.param_groups):
@@ -266,12 +292,44 @@ class Optimiser:
             if (values[counts] < 0).any():
                 least = values[counts].min()
                 raise OptionError(f"{called}: {counts} lies in [0, inf); got {least}")
-        self.steps, self._updates = int(values["steps"]), values["updates"].tolist()
-        for group, loaded in zip(self.param_groups, options, strict=True):
+        self.steps = int(values["steps"])
+        self._missed = (self.steps - values["updates"]).tolist()
+        for group, members, loaded in zip(self.param_groups, self._members, options, strict=True):
             group.update(loaded)
+            members.compare(self._missed)
         for slot, arrays in self.state.items():
             for position, array in arrays.items():
                 array[...] = values[f"{slot}.{position}"]
+
+
+class _Members:
+    """What a step has to know of the parameters of a group, so that it need not look.
+
+    Attributes
+    ----------
+    first, stop : int
+        Their positions among all parameters.
+    dtype : numpy.dtype, optional
+        Their type, if they have one in common and were changed equally often.
+    slots : tuple of str
+        The kinds of arrays of state that the group has.
+    state : list of ndarray
+        These arrays, as the kernel takes them: kind by kind.
+    """
+
+    __slots__ = ("dtype", "first", "own", "slots", "state", "stop")
+
+    def __init__(self, first: int, parameters: list[Tensor]) -> None:
+        self.first, self.stop = first, first + len(parameters)
+        types = {parameter.dtype for parameter in parameters}
+        self.own = self.dtype = types.pop() if len(types) == 1 else None
+        self.slots: tuple[str, ...] = ()
+        self.state: list[Array] = []
+
+    def compare(self, missed: list[int]) -> None:
+        """See whether the parameters were changed equally often."""
+        alike = len(set(missed[self.first : self.stop])) == 1
+        self.dtype = self.own if alike else None
 
 
 def _plain(value: Array) -> Any:

@@ -37,7 +37,7 @@ _COST = 4  # a value of a row costs as much as four of an addition
 X, WEIGHT, LABELS, OUT, EXTRA = (np.intp(word) for word in range(5))
 _ROWS, _CLASSES, _PER_PART, _WEIGHTS, _OPTION, _NUMBER, _WORDS = range(5, 12)
 
-_LABEL_TYPE = np.dtype(np.intp)
+_LABEL_TYPE_ID, _NONE_ID = id(np.dtype(np.intp)), id(None)
 
 
 def row_tasks(function: Any) -> Addresses:
@@ -62,19 +62,25 @@ def run_rows(
     Threads share it from `fork` values on, or as if each cost what _COST additions do. What
     is not C-contiguous, or of another type than `out` (labels: than intp), is copied.
     """
-    table = np.empty(_WORDS, np.intp)
-    code, dtype, (rows, classes) = codes[out.dtype], id(out.dtype), shape
-    facts = (rows, classes, int(option), float(number), id(table))
-    fork = tasks._FORK // _COST if fork is None else fork
-    own = (dtype, id(_LABEL_TYPE), id(None), ARRAY_TYPE, fork)
-    parts = _run(code, id(x), id(weight), id(labels), id(out), id(extra), *facts, *own)
+    table, dtype, (rows, classes) = np.empty(_WORDS, np.intp), out.dtype, shape
+    code, fork = codes[dtype], tasks._FORK // _COST if fork is None else fork
+    number = float(number)  # whole ones would be a specialisation of their own
+    parts = _run(
+        code, id(x), id(weight), id(labels), id(out), id(extra), rows, classes, option, number,
+        id(table), id(dtype), _LABEL_TYPE_ID, _NONE_ID, ARRAY_TYPE, fork,
+    )  # fmt: skip
+    if parts == 0:
+        return
     if parts < 0:
         x, weight, extra = (
-            None if array is None else np.ascontiguousarray(array, out.dtype)
+            None if array is None else np.ascontiguousarray(array, dtype)
             for array in (x, weight, extra)
         )
         labels = None if labels is None else np.ascontiguousarray(labels, np.intp)
-        parts = _run(code, id(x), id(weight), id(labels), id(out), id(extra), *facts, *own)
+        parts = _run(
+            code, id(x), id(weight), id(labels), id(out), id(extra), rows, classes, option, number,
+            id(table), id(dtype), _LABEL_TYPE_ID, _NONE_ID, ARRAY_TYPE, fork,
+        )  # fmt: skip
     if parts > 0:
         run_tasks(code, table.ctypes.data, parts)
     elif parts < 0:
