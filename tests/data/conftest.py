@@ -42,7 +42,11 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         if manner == "longer":
             content += bytes(1 << 20)
         self.send_response(200)
-        if manner != "endless":
+        if manner == "chunked":  # in pieces of seven bytes
+            self.send_header("Transfer-Encoding", "chunked")
+            pieces = [content[start : start + 7] for start in range(0, len(content), 7)]
+            content = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
+        elif manner != "endless":
             self.send_header("Content-Length", str(len(content)))
         if manner == "compressing" and "gzip" in self.headers.get("Accept-Encoding", ""):
             self.send_header("Content-Encoding", "gzip")

@@ -39,7 +39,8 @@ def animals(tmp_path):
 
 def test_classes_and_files_are_sorted_as_in_torchvision(animals):
     dataset = ImageFolder(animals)
-    assert dataset.classes == dataset.class_names == ("cat", "dog")
+    assert dataset.classes == ["cat", "dog"]
+    assert dataset.class_names == ("cat", "dog")
     assert dataset.class_to_idx == {"cat": 0, "dog": 1}
     assert [(str(path.relative_to(animals)), label) for path, label in dataset.samples] == [
         ("cat/z.bmp", 0),

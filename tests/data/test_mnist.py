@@ -206,6 +206,8 @@ def test_the_checksums_are_those_of_the_published_files(source):
         assert file.measured
         assert is_published(folder / file.name, file)
         assert is_published(folder / file.name, replace(file, checksum=f"md5:{md5}"))
+    labels = made.gzip.decompress((folder / FILE_NAMES[3]).read_bytes())
+    assert source.files[3].unpacked == made.published("", labels).checksum
 
 
 def test_a_checksum_that_nobody_here_could_measure_says_whose_it_is():

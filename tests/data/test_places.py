@@ -4,7 +4,6 @@ The files are small ones made here; a server on this machine plays the mirror.
 """
 
 import gc
-import gzip
 import logging
 import os
 import pickle
@@ -18,11 +17,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_cnn.data import FASHION_MNIST, load_idx_source
+from tinygrad_cnn.data import FASHION_MNIST, KMNIST, load_idx_source
 from tinygrad_cnn.data.places import obtain
 from tinygrad_cnn.errors import MissingDataError
 
-from .made import CONTENTS, FILE_NAMES, PARTS, TINY, assert_is_the_made_set, lay_out, published
+from .made import (
+    CONTENTS,
+    FILE_NAMES,
+    PARTS,
+    PLAIN,
+    TINY,
+    assert_is_the_made_set,
+    lay_out,
+    published,
+)
 
 SECONDS = "tinygrad_cnn.data.download._SECONDS_TO_ANSWER"
 
@@ -59,9 +67,9 @@ def test_files_are_found_under_the_variable_and_then_in_the_cache(tmp_path, cach
     assert len(load_idx_source(TINY, tmp_path / "given", download=False).train) == 9
 
 
-def test_files_without_compression_are_found_too(tmp_path):
-    plain = {name.removesuffix(".gz"): gzip.decompress(CONTENTS[name]) for name in CONTENTS}
-    lay_out(tmp_path, plain)
+@pytest.mark.parametrize("place", [".", "mnist", "MNIST/raw"])
+def test_files_without_compression_are_found_too(tmp_path, place):
+    lay_out(tmp_path / place, PLAIN)
     assert_is_the_made_set(load_idx_source(TINY, tmp_path, download=False))
 
 
@@ -72,10 +80,14 @@ def test_a_folder_with_some_of_the_files_does_not_count(tmp_path, cache):
     assert_is_the_made_set(load_idx_source(TINY, tmp_path, download=False))
 
 
-def test_mnist_right_in_the_root_is_not_taken_for_its_kin(tmp_path):
-    lay_out(tmp_path, CONTENTS)
-    with pytest.raises(MissingDataError, match="the 4 files of Fashion-MNIST are needed"):
-        load_idx_source(FASHION_MNIST, tmp_path, download=False)
+@pytest.mark.parametrize("contents", [CONTENTS, PLAIN], ids=["packed", "plain"])
+@pytest.mark.parametrize("kin", [FASHION_MNIST, KMNIST], ids=["fashion_mnist", "kmnist"])
+def test_mnist_right_in_the_root_is_not_taken_for_its_kin(tmp_path, contents, kin):
+    lay_out(tmp_path, contents)
+    with pytest.raises(MissingDataError, match=f"the 4 files of {kin.title} are needed"):
+        load_idx_source(kin, tmp_path, download=False)
+    lay_out(tmp_path / kin.name, contents)
+    assert len(load_idx_source(kin, tmp_path, download=False).test) == 3
 
 
 # Fetching.
@@ -110,8 +122,9 @@ def test_only_files_that_are_not_there_yet_are_fetched(tmp_path, mirror):
     assert mirror.asked == [f"/good/{name}" for name in FILE_NAMES[2:]]
 
 
-def test_whoever_asks_is_told_how_far_it_has_come(tmp_path, mirror):
-    source = replace(TINY, mirrors=(mirror.address + "good/",))
+@pytest.mark.parametrize("manner", ["good", "chunked"])
+def test_whoever_asks_is_told_how_far_it_has_come(tmp_path, mirror, manner):
+    source = replace(TINY, mirrors=(mirror.address + f"{manner}/",))
     told = []
     obtain((source,), tmp_path, progress=lambda *report: told.append(report))
     for file in source.files:

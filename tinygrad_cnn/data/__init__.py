@@ -11,11 +11,11 @@
 `subsets`        Subset, random_split, ConcatDataset
 `loader`         DataLoader: batches, in order or shuffled, made by `workers`
 `examples`       read one by one, and made into a batch: collate
-`catalogue`      data sets by name: load, names, describe, fetch
+`catalogue`      data sets by name: load, names, fetch; `description` says what they are
 `digits`         1,797 handwritten digits that come with the package
 `mnist`          MNIST, Fashion-MNIST and KMNIST; `emnist` with letters
 `cifar`          CIFAR-10 and CIFAR-100; `cifar_classes` names their classes
-`folder`         ImageFolder: image files, a folder for each class
+`folder`         ImageFolder: image files, a folder for each class; `own_images` by name
 `idx`            reader of the file format of MNIST and its kin
 `cifar_format`   readers of the two file formats of CIFAR
 `source`         what a published data set consists of
@@ -29,12 +29,13 @@
 ===============  ====================================================================
 """
 
-from tinygrad_cnn.data.catalogue import Description, describe, fetch, load, names
+from tinygrad_cnn.data.catalogue import fetch, load, names
 from tinygrad_cnn.data.cifar import CIFAR10, CIFAR100, CifarSource, load_cifar10, load_cifar100
 from tinygrad_cnn.data.colour import Normalise, PCAColourJitter
 from tinygrad_cnn.data.compose import Compose, Transform
 from tinygrad_cnn.data.crops import CentreCrop, Cutout, RandomCrop, RandomFlip, ten_crops
 from tinygrad_cnn.data.dataset import ArrayDataset, Dataset, Split
+from tinygrad_cnn.data.description import Description, describe
 from tinygrad_cnn.data.digits import load_digits, upsample
 from tinygrad_cnn.data.distortion import ElasticDistortion
 from tinygrad_cnn.data.draws import Draws
@@ -51,6 +52,7 @@ from tinygrad_cnn.data.mnist import (
     load_idx_source,
     load_mnist,
 )
+from tinygrad_cnn.data.own_images import load_own_images
 from tinygrad_cnn.data.resize import Resize
 from tinygrad_cnn.data.source import PublishedFile, Source
 from tinygrad_cnn.data.subsets import ConcatDataset, Subset, random_split
@@ -98,6 +100,7 @@ __all__ = [
     "load_emnist",
     "load_idx_source",
     "load_mnist",
+    "load_own_images",
     "names",
     "pad",
     "random_split",

@@ -1,4 +1,4 @@
-"""Data sets by name: loaded ready for a network, described, or fetched.
+"""Data sets by name: loaded ready for a network, or fetched.
 
 A row of the table says how a data set is read, in which arrangements it comes, and how its
 images are brought to a size.
@@ -14,22 +14,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.data import cifar, digits, emnist, mnist
+from tinygrad_cnn.data import cifar, digits, emnist, mnist, own_images
 from tinygrad_cnn.data.colour import Normalise
 from tinygrad_cnn.data.dataset import ArrayDataset, Split
 from tinygrad_cnn.data.download import Progress
-from tinygrad_cnn.data.places import DataDir, find, folders, obtain
+from tinygrad_cnn.data.places import DataDir, obtain
 from tinygrad_cnn.data.source import Source
 from tinygrad_cnn.data.transforms import Standardise, pad, to_float
 from tinygrad_cnn.errors import OptionError, unknown_name
 
-__all__ = ["Description", "describe", "fetch", "load", "names"]
+__all__ = ["fetch", "load", "names", "row_of"]
 
 _Pixels = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class Row:
     """How a data set is read, described and brought to a size.
 
     ``forms`` gives, for each split, the published forms of which one has to be here; none for
@@ -37,44 +37,51 @@ class _Recipe:
     mean and deviation are measured; without it they get a border, which does not count for them.
     """
 
-    read: Callable[[DataDir, str, bool], Split]
+    read: Callable[[DataDir, str, bool, int], Split]
     forms: Mapping[str, tuple[Source, ...]]
     largest_pixel: int = 255
     enlarge: Callable[[_Pixels, int], _Pixels] | None = None
 
 
-def _read_digits(data_dir: DataDir, split: str, download: bool) -> Split:
+def _read_digits(data_dir: DataDir, split: str, download: bool, image_size: int) -> Split:
     return digits.load_digits(split)
 
 
-def _read_idx(source: mnist.IdxSource, data_dir: DataDir, split: str, download: bool) -> Split:
+def _read_idx(
+    source: mnist.IdxSource, data_dir: DataDir, split: str, download: bool, image_size: int
+) -> Split:
     return mnist.load_idx_source(source, data_dir, download)
 
 
-def _read_emnist(data_dir: DataDir, split: str, download: bool) -> Split:
+def _read_emnist(data_dir: DataDir, split: str, download: bool, image_size: int) -> Split:
     return emnist.load_emnist(data_dir, download, split)
 
 
-def _read_cifar10(data_dir: DataDir, split: str, download: bool) -> Split:
+def _read_own_images(data_dir: DataDir, split: str, download: bool, image_size: int) -> Split:
+    return own_images.load_own_images(data_dir, image_size, split)
+
+
+def _read_cifar10(data_dir: DataDir, split: str, download: bool, image_size: int) -> Split:
     return cifar.load_cifar10(data_dir, download)
 
 
-def _read_cifar100(data_dir: DataDir, split: str, download: bool) -> Split:
+def _read_cifar100(data_dir: DataDir, split: str, download: bool, image_size: int) -> Split:
     return cifar.load_cifar100(data_dir, download, split)
 
 
-_RECIPES = {
-    "cifar10": _Recipe(_read_cifar10, {"published": cifar.CIFAR10}),
-    "cifar100": _Recipe(_read_cifar100, dict.fromkeys(cifar.CIFAR100_LABELS, cifar.CIFAR100)),
-    "digits": _Recipe(
+_ROWS = {
+    "cifar10": Row(_read_cifar10, {"published": cifar.CIFAR10}),
+    "cifar100": Row(_read_cifar100, dict.fromkeys(cifar.CIFAR100_LABELS, cifar.CIFAR100)),
+    "digits": Row(
         _read_digits,
         dict.fromkeys(digits.SPLITS, ()),
         digits.LARGEST_PIXEL,
         enlarge=digits.upsample,
     ),
-    "emnist": _Recipe(_read_emnist, {split: (source,) for split, source in emnist.EMNIST.items()}),
+    "emnist": Row(_read_emnist, {split: (source,) for split, source in emnist.EMNIST.items()}),
+    "folder": Row(_read_own_images, dict.fromkeys(own_images.MODES, ())),
     **{
-        source.name: _Recipe(partial(_read_idx, source), {"published": (source,)})
+        source.name: Row(partial(_read_idx, source), {"published": (source,)})
         for source in (mnist.FASHION_MNIST, mnist.KMNIST, mnist.MNIST)
     },
 }
@@ -86,22 +93,31 @@ def names() -> tuple[str, ...]:
     Examples
     --------
     >>> names()
-    ('cifar10', 'cifar100', 'digits', 'emnist', 'fashion_mnist', 'kmnist', 'mnist')
+    ('cifar10', 'cifar100', 'digits', 'emnist', 'fashion_mnist', 'folder', 'kmnist', 'mnist')
     """
-    return tuple(sorted(_RECIPES))
+    return tuple(sorted(_ROWS))
 
 
-def _recipe(operation: str, name: str, split: str | None) -> tuple[_Recipe, str]:
-    if name not in _RECIPES:
+def row_of(operation: str, name: str, split: str | None) -> tuple[Row, str]:
+    """Return the row of a data set, and the split that is meant where none is named.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no data set of that name.
+    OptionError
+        If there is no such split.
+    """
+    if name not in _ROWS:
         raise unknown_name(operation, name, names())
-    recipe = _RECIPES[name]
-    splits = tuple(recipe.forms)
+    row = _ROWS[name]
+    splits = tuple(row.forms)
     split = splits[0] if split is None else split
     if split not in splits:
         raise OptionError(
             f"{operation}: split of {name} is one of {', '.join(splits)}; got {split!r}"
         )
-    return recipe, split
+    return row, split
 
 
 def load(
@@ -115,9 +131,10 @@ def load(
 
     Pixels are scaled to 0..1. Digits are enlarged to `image_size` by :func:`upsample`; the
     28x28 pixels of MNIST and its kin get a border by :func:`pad`, and so do the 32x32 of CIFAR
-    where more are asked for. Then the mean is taken off and the deviation divided out, both
-    measured over the training images (before the border is added: for MNIST the well-known
-    0.1307 and 0.3081), of colour images for each channel.
+    where more are asked for; one's own images are scaled and cut, see :func:`load_own_images`.
+    Then the mean is taken off and the deviation divided out, both measured over the training
+    images (before the border is added: for MNIST the well-known 0.1307 and 0.3081), of colour
+    images for each channel.
 
     Parameters
     ----------
@@ -125,13 +142,14 @@ def load(
         One of :func:`names`.
     data_dir : str or path, optional
         Where files are looked for first and fetched to, see :func:`load_mnist`; digits
-        need none.
+        need none. Of "folder" the folder itself.
     image_size : int, in pixels
         Height and width. The size as published, 8, 28 or 32, leaves the images as they are.
     split : str, optional
         For digits "interleaved" (the default) or "writers", see :func:`load_digits`; for
         EMNIST one of its six, see :func:`load_emnist`; for CIFAR-100 which labels, "fine"
-        (the default) or "coarse". The others have the "published" one.
+        (the default) or "coarse"; for a folder "colour" (the default) or "grey". The others
+        have the "published" one.
     download : bool
         Fetch missing files.
 
@@ -158,14 +176,14 @@ def load(
     >>> train.images.shape, round(train.standardise.mean, 4)
     ((1438, 1, 8, 8), 0.3058)
     """
-    recipe, split = _recipe("data.load", name, split)
-    raw = recipe.read(data_dir, split, download)
+    row, split = row_of("data.load", name, split)
+    raw = row.read(data_dir, split, download, image_size)
     if raw.train.images.shape[1] > 1:
-        return _in_colour(raw, image_size, recipe.largest_pixel)
-    train, test = (to_float(part.images, recipe.largest_pixel) for part in raw)
+        return _in_colour(raw, image_size, row.largest_pixel)
+    train, test = (to_float(part.images, row.largest_pixel) for part in raw)
     native = train.shape[-1]
-    if recipe.enlarge is not None and image_size != native:
-        train, test = recipe.enlarge(train, image_size), recipe.enlarge(test, image_size)
+    if row.enlarge is not None and image_size != native:
+        train, test = row.enlarge(train, image_size), row.enlarge(test, image_size)
     standardise = Standardise.fit(train)
 
     def finish(images: _Pixels, part: ArrayDataset) -> ArrayDataset:
@@ -193,131 +211,6 @@ def _in_colour(raw: Split, image_size: int, largest_pixel: int) -> Split:
     return Split(finish(raw.train), finish(raw.test))
 
 
-@dataclass(frozen=True)
-class Description:
-    """What is known about a data set before it is read.
-
-    Parameters
-    ----------
-    name, title : str
-    splits : tuple of str
-        The arrangements it comes in, the default first.
-    split : str
-        The one that is described.
-    counts : tuple of int
-        Of training and of test images.
-    shape : tuple of int
-        Of an image: channels, height, width.
-    class_names : tuple of str
-    licence, citation : str
-    download_size : int, optional
-        In bytes; 0 for what comes with the package, None if nobody states it.
-    unmeasured : tuple of str
-        Names of fetched files whose checksum is somebody's word: with who states it.
-    looked_in : tuple of Path
-        The folders in which its files are looked for.
-    found_in : Path, optional
-        The folder in which they are; None if they are not here.
-    """
-
-    name: str
-    title: str
-    splits: tuple[str, ...]
-    split: str
-    counts: tuple[int, int]
-    shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
-    licence: str
-    citation: str
-    download_size: int | None = 0
-    unmeasured: tuple[str, ...] = ()
-    looked_in: tuple[Path, ...] = ()
-    found_in: Path | None = None
-
-
-def describe(
-    name: str, data_dir: str | os.PathLike[str] | None = None, split: str | None = None
-) -> Description:
-    """Say what a data set is and where its files lie; nothing is fetched or read.
-
-    Parameters
-    ----------
-    name : str
-        One of :func:`names`.
-    data_dir : str or path, optional
-        As for :func:`load`.
-    split : str, optional
-        As for :func:`load`.
-
-    Returns
-    -------
-    Description
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no data set of that name.
-    OptionError
-        If there is no such split.
-
-    Examples
-    --------
-    >>> about = describe("cifar10")
-    >>> about.title, about.counts, about.shape, about.class_names[:2]
-    ('CIFAR-10', (50000, 10000), (3, 32, 32), ('airplane', 'automobile'))
-    >>> about.download_size
-    170498071
-    """
-    recipe, split = _recipe("data.describe", name, split)
-    forms = recipe.forms[split]
-    splits = tuple(recipe.forms)
-    if not forms:
-        return _describe_digits(splits, split)
-    here = (find(form, data_dir) for form in forms)
-    paths = next((paths for paths in here if paths is not None), None)
-    looked_in = [folder for form in forms for folder in folders(form, data_dir)]
-    source = forms[0]
-    class_names = source.class_names
-    if name == "cifar100":
-        class_names = cifar.CIFAR100_LABELS[split]
-    return Description(
-        name=name,
-        title=source.title,
-        splits=splits,
-        split=split,
-        counts=source.counts,
-        shape=source.shape,
-        class_names=class_names,
-        licence=source.licence,
-        citation=source.citation,
-        download_size=source.download_size,
-        unmeasured=tuple(
-            f"{file.name}: {file.checksum}, stated by {file.stated_by}"
-            for file in source.fetched
-            if not file.measured
-        ),
-        looked_in=tuple(dict.fromkeys(looked_in)),
-        found_in=paths[0].parent if paths else None,
-    )
-
-
-def _describe_digits(splits: tuple[str, ...], split: str) -> Description:
-    train, test = digits.load_digits(split)
-    return Description(
-        name="digits",
-        title="Optical Recognition of Handwritten Digits",
-        splits=splits,
-        split=split,
-        counts=(len(train), len(test)),
-        shape=train.images.shape[1:],
-        class_names=train.class_names,
-        licence="CC BY 4.0, as others quote it; see DIGITS_ATTRIBUTION.txt",
-        citation="Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine "
-        "Learning Repository, 1998",
-        found_in=Path(digits.__file__).parent,
-    )
-
-
 def fetch(
     name: str,
     data_dir: str | os.PathLike[str] | None = None,
@@ -341,7 +234,8 @@ def fetch(
     Returns
     -------
     tuple of Path
-        The files; none for the digits, which come with the package.
+        The files; none for the digits, which come with the package, and for a folder of
+        one's own.
 
     Raises
     ------
@@ -360,6 +254,6 @@ def fetch(
     ()
     >>> fetch("cifar10", "~/data")  # doctest: +SKIP
     """
-    recipe, split = _recipe("data.fetch", name, split)
-    forms = recipe.forms[split]
+    row, split = row_of("data.fetch", name, split)
+    forms = row.forms[split]
     return obtain(forms, data_dir, progress=progress)[1] if forms else ()

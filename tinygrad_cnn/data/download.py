@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tinygrad_cnn.data.source import PublishedFile, Source
+from tinygrad_cnn.data.source import UNKNOWN, PublishedFile, Source
 
 __all__ = ["Progress", "fetch_files", "folder_of_parts", "is_published", "move_into_place"]
 
@@ -75,18 +75,24 @@ def _fetch(
     import pooch
 
     path = folder / file.name
-    if path.is_file() and is_published(path, file):
-        return "", True
     responses: list[Any] = []
-    downloader = pooch.HTTPDownloader(
+    meter = _Meter(file, progress)
+    http = pooch.HTTPDownloader(
         timeout=_SECONDS_TO_ANSWER,
         # The checksum is about the bytes as stored, not as compressed on the way.
         headers={"Accept-Encoding": "identity"},
         hooks={"response": lambda response, *_, **__: responses.append(response)},
-        progressbar=_Meter(file, progress),
+        progressbar=meter,
         chunk_size=_CHUNK,
     )
+
+    def downloader(address: str, part: str, retriever: Any) -> None:
+        meter.part = part
+        http(address, part, retriever)
+
     try:
+        if path.is_file() and is_published(path, file):
+            return "", True
         with _quiet(pooch.get_logger()), folder_of_parts(folder) as parts:
             pooch.retrieve(
                 address, file.checksum, fname=file.name, path=parts, downloader=downloader
@@ -115,27 +121,28 @@ class _TooLongError(Exception):
 
 
 class _Meter:
-    """What pooch tells how far it has come; it stops a file that has no end."""
+    """What pooch asks to show how far it has come; it also stops a file that has no end.
+
+    pooch counts every piece as a full one, also where a server sends small ones; so the part
+    that is written already is looked at instead.
+    """
+
+    part = ""
 
     def __init__(self, file: PublishedFile, progress: Progress | None) -> None:
         self.file, self.progress = file, progress
         self.total = 0  # set by pooch: what the server announces
-        self.done = 0
 
-    def update(self, count: int) -> None:
-        """Count bytes: whole chunks, so up to one too many."""
-        self.done += count
-        size = self.file.size
-        if size is not None and self.done >= size + _CHUNK:
+    def update(self, _count: int) -> None:
+        """Look how much is here."""
+        done, size = os.path.getsize(self.part), self.file.size
+        if size is not None and done > size:
             raise _TooLongError
         if self.progress is not None:
-            total = size or self.total or None
-            done = self.done if total is None else min(self.done, total)
-            self.progress(self.file.name, done, total)
+            self.progress(self.file.name, done, size or self.total or None)
 
     def reset(self) -> None:
-        """Begin again."""
-        self.done = 0
+        """Do nothing: what is here stays."""
 
     def close(self) -> None:
         """Do nothing: whoever shows the progress ends it."""
@@ -147,6 +154,8 @@ def is_published(path: Path, file: PublishedFile) -> bool:
         return False
     if file.checksum is None:
         return True
+    if file.checksum == UNKNOWN:
+        return False
     algorithm, _, digest = file.checksum.partition(":")
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest() == digest

@@ -44,8 +44,8 @@ class ImageFolder(Dataset):
 
     Attributes
     ----------
-    classes : tuple of str
-        Names of the folders, sorted; also as `class_names`.
+    classes : list of str
+        Names of the folders, sorted.
     class_to_idx : dict
         From name to number.
     samples : list of tuple of (Path, int)
@@ -95,8 +95,8 @@ class ImageFolder(Dataset):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes, by the name that other data sets have for them."""
-        return self.classes
+        """The classes, as other data sets call them."""
+        return tuple(self.classes)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -203,10 +203,10 @@ def _pillow() -> Any:
     return Image
 
 
-def _search(root: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+def _search(root: Path) -> tuple[list[str], list[tuple[Path, int]]]:
     if not root.is_dir():
         raise MissingDataError(f"ImageFolder: the folder exists; got no folder at {root}")
-    classes = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir()))
+    classes = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
     if not classes:
         raise DataError(
             f"ImageFolder: there is one folder for each class; got none in {root}. "

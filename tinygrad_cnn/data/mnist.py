@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tinygrad_cnn.data.dataset import ArrayDataset, Split
 from tinygrad_cnn.data.idx import read_idx
 from tinygrad_cnn.data.places import obtain
-from tinygrad_cnn.data.source import MEASURED, PublishedFile, Source
+from tinygrad_cnn.data.source import MEASURED, UNKNOWN, PublishedFile, Source
 from tinygrad_cnn.errors import DataError, UnknownNameError
 
 __all__ = ["FASHION_MNIST", "KMNIST", "MNIST", "IdxSource", "load_idx_source", "load_mnist"]
@@ -45,10 +45,14 @@ class IdxSource(Source):
     transposed: bool = False
 
 
-def _files(*facts: tuple[int, str], stated_by: str = MEASURED) -> tuple[PublishedFile, ...]:
+def _files(
+    *facts: tuple[int, str], stated_by: str = MEASURED, test_labels: str = UNKNOWN
+) -> tuple[PublishedFile, ...]:
+    """Make four rows of sizes and checksums, and one of the last file without compression."""
+    unpacked = (None, None, None, test_labels)
     return tuple(
-        PublishedFile(name, checksum, size, stated_by)
-        for name, (size, checksum) in zip(_FILE_NAMES, facts, strict=True)
+        PublishedFile(name, checksum, size, stated_by, plain)
+        for name, (size, checksum), plain in zip(_FILE_NAMES, facts, unpacked, strict=True)
     )
 
 
@@ -60,6 +64,7 @@ MNIST = IdxSource(
         (28881, "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
         (1648877, "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
         (4542, "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        test_labels="sha256:ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
     folders=("mnist", "MNIST/raw", "."),
     mirrors=(
@@ -82,9 +87,10 @@ FASHION_MNIST = IdxSource(
         (29515, "sha256:a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
         (4422102, "sha256:346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
         (5148, "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+        test_labels="sha256:0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
     folders=("fashion_mnist", "FashionMNIST/raw", "."),
-    # Both are the authors', as README.md of zalandoresearch/fashion-mnist lists them.
+    # The authors' bucket, and the folder data/fashion of their repository.
     mirrors=(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",

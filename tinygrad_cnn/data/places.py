@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tinygrad_cnn.data.download import Progress, fetch_files
+from tinygrad_cnn.data.download import Progress, fetch_files, is_published
 from tinygrad_cnn.data.source import PublishedFile, Source
 from tinygrad_cnn.data.unpacking import unpack
 from tinygrad_cnn.errors import MissingDataError
@@ -39,7 +39,7 @@ def find(source: Source, data_dir: DataDir = None) -> tuple[Path, ...] | None:
 
     A file named ``.gz`` is found without its compression too. Right in a root, where MNIST,
     Fashion-MNIST and KMNIST would have the same names, a file counts only if its size is the
-    published one.
+    published one, or its checksum where it has no compression.
     """
     roots = _roots(data_dir)
     for folder in folders(source, data_dir):
@@ -119,8 +119,13 @@ def _file(folder: Path, file: PublishedFile, in_root: bool) -> Path | None:
     path = folder / file.name
     if path.is_file() and not (in_root and file.size not in (None, path.stat().st_size)):
         return path
-    unpacked = folder / file.name.removesuffix(".gz")
-    return unpacked if unpacked.is_file() and unpacked != path else None
+    plain = folder / file.name.removesuffix(".gz")
+    if plain == path or not plain.is_file():
+        return None
+    if in_root and file.unpacked is not None:
+        recognised = is_published(plain, PublishedFile(plain.name, file.unpacked))
+        return plain if recognised else None
+    return plain
 
 
 def _archive(source: Source, data_dir: DataDir) -> Path | None:

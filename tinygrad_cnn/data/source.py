@@ -8,9 +8,10 @@ or somebody else states it and nobody here could compare it with the file.
 
 from dataclasses import dataclass
 
-__all__ = ["MEASURED", "PublishedFile", "Source"]
+__all__ = ["MEASURED", "UNKNOWN", "PublishedFile", "Source"]
 
 MEASURED = "measured on the file"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class PublishedFile:
         In bytes; None where nobody states it.
     stated_by : str, optional
         Who states the checksum: :data:`MEASURED`, or the place that was read.
+    unpacked : str, optional
+        The checksum without compression, where other data sets have files of the same name and
+        length; :data:`UNKNOWN` if nobody states it.
 
     Examples
     --------
@@ -39,6 +43,7 @@ class PublishedFile:
     checksum: str | None = None
     size: int | None = None
     stated_by: str = MEASURED
+    unpacked: str | None = None
 
     @property
     def measured(self) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import models
-from tinygrad_cnn.data.transforms import crop_and_flip, to_float
+from tinygrad_cnn.data import Compose, Cutout, Draws, ElasticDistortion, RandomCrop, to_float
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.gradients import grad
 from tinygrad_cnn.graph import no_grad
@@ -167,7 +167,8 @@ def _call_the_rest() -> None:
     )
     for pooled in pools:  # the second walk gathers what the first has spread
         results += grad((pooled * pooled).sum(), maps, create_graph=True)
-    crop_and_flip(to_float(np.zeros((2, 3, 4, 4), np.uint8)), 1, default_generator())
+    images = to_float(np.zeros((2, 3, 4, 4), np.uint8))
+    Compose([RandomCrop(padding=1), Cutout(2), ElasticDistortion()])(images, Draws(0, 0, [0, 1]))
     for result in results:
         if result.requires_grad:
             result.sum().backward()
