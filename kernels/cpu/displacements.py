@@ -127,17 +127,46 @@ def _warp_image(table: Any, n: int) -> None:
         if repeat:
             row = min(max(row, 0.0), height - 1.0)
             column = min(max(column, 0.0), width - 1.0)
-        for c in range(channels):
-            target[c] = like(x[0], 0.0)
         if not (-1.0 < row < height and -1.0 < column < width):
+            for c in range(channels):
+                target[c] = like(x[0], 0.0)
             continue
         top, left = math.floor(row), math.floor(column)
+        if 0 <= top < height - 1 and 0 <= left < width - 1:  # as most are
+            _between_four(
+                x,
+                target,
+                (top * width + left) * channels,
+                width * channels,
+                channels,
+                row - top,
+                column - left,
+            )
+            continue
+        for c in range(channels):
+            target[c] = like(x[0], 0.0)
         for r in range(max(top, 0), min(top + 2, height)):
             for q in range(max(left, 0), min(left + 2, width)):
                 share = like(x[0], (1.0 - abs(row - r)) * (1.0 - abs(column - q)))
                 source = values_from(x, (r * width + q) * channels)
                 for c in range(channels):
                     target[c] += share * source[c]
+
+
+@compiled(forceinline=True)
+def _between_four(
+    x: Any, target: Any, first: int, line: int, channels: int, down: float, across: float
+) -> None:
+    """Weigh a pixel, the next one, and the two below them by how near the place is."""
+    here, right = like(x[0], (1.0 - down) * (1.0 - across)), like(x[0], (1.0 - down) * across)
+    below, beyond = like(x[0], down * (1.0 - across)), like(x[0], down * across)
+    for k in range(first, first + channels):
+        target[k - first] = (
+            here * x[k]
+            + right * x[k + channels]
+            + below * x[k + line]
+            + beyond * x[k + line + channels]
+        )
 
 
 _WARP_TASK = Addresses(_warp_image, signature=lambda values: types.void(values, types.intp))

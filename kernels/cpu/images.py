@@ -126,18 +126,34 @@ def _crop_image(table: int, n: int) -> None:
             clear_run(bytes_at(target), columns * pixel)
             continue
         source = image + min(max(top + i, 0), height - 1) * width * pixel
-        if not flip:
-            inside = (end - first) * pixel
-            copy_bytes(target + first * pixel, source + (left + first) * pixel, inside)
-        for j in range(columns):
+        inside = source + (left + first) * pixel
+        if flip:
+            _mirror(target + (columns - end) * pixel, inside, end - first, pixel)
+        else:
+            copy_bytes(target + first * pixel, inside, (end - first) * pixel)
+        for k in range(columns - (end - first)):  # those outside, on both sides
+            j = k if k < first else k + end - first
             place = target + (columns - 1 - j if flip else j) * pixel
-            if first <= j < end:
-                if flip:
-                    copy_bytes(place, source + (left + j) * pixel, pixel)
-            elif repeat:
+            if repeat:
                 copy_bytes(place, source + (0 if j < first else width - 1) * pixel, pixel)
             else:
                 clear_run(bytes_at(place), pixel)
+
+
+@compiled()
+def _mirror(target: int, source: int, count: int, pixel: int) -> None:
+    """Copy a run of pixels in reverse order. Sizes that are known are a single instruction."""
+    last = target + (count - 1) * pixel
+    if pixel == 1:
+        values, mirrored = bytes_at(source), bytes_at(target)
+        for j in range(count):
+            mirrored[count - 1 - j] = values[j]
+    elif pixel == 4:
+        for j in range(count):
+            copy_bytes(last - 4 * j, source + 4 * j, 4)
+    else:
+        for j in range(count):
+            copy_bytes(last - pixel * j, source + pixel * j, pixel)
 
 
 _CROP_TASK = Code(_crop_image)

@@ -1,6 +1,7 @@
 """``tinygrad-cnn bench``: tables, files, and mistakes told in one line."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,22 @@ def test_train_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "inference" in shown
     rows = json.loads(target.read_text(encoding="utf-8"))["rows"]
     assert all(row["facts"]["images_per_second"] > 0 for row in rows)
+
+
+def test_loader_prints_epochs_and_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = partial(lab.benchmark_loader, examples=256)
+    monkeypatch.setattr(lab, "benchmark_loader", small)
+    target = tmp_path / "figures.json"
+    assert main(["bench", "loader", "--repeats", "1", "--threads", "1", "--json", str(target)]) == 0
+    shown = capsys.readouterr().out
+    assert "an epoch of batches: CIFAR-10's shape, 256 images, batch 128" in shown
+    assert "on a batch that lies ready" in shown
+    assert "2 worker threads" in shown
+    rows = json.loads(target.read_text(encoding="utf-8"))["rows"]
+    assert len(rows) == 3 + 4
+    assert [row["facts"].get("lost") for row in rows[:4]] == [None, None, None, 0.0]
 
 
 def test_without_pytorch_it_is_said(

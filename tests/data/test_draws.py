@@ -44,7 +44,10 @@ def test_the_first_words_are_those_of_the_known_answers():
 def test_numbers_are_uniform_over_examples_and_within_one(seed):
     over = Draws(seed, 3, np.arange(EXAMPLES)).uniform()
     within = Draws(seed, 3, [7]).uniform(EXAMPLES)[0]
-    for numbers in (over, within):
+    single = Draws(seed, 3, [7]).uniform(EXAMPLES, dtype=np.float32)[0]
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, within, rtol=0, atol=2.0**-23)
+    for numbers in (over, within, single):
         assert 0.0 < numbers.min() <= numbers.max() < 1.0
         assert chi_square_is_usual(np.bincount((numbers * 100).astype(int), minlength=100))
     integers = Draws(seed, 3, np.arange(EXAMPLES)).integers(-4, 5)
@@ -124,6 +127,15 @@ def test_what_an_example_gets_does_not_depend_on_its_batch(examples, seed, epoch
 def test_a_range_without_numbers_is_refused(low, high):
     with pytest.raises(OptionError, match=f"Draws.integers: .*; got low {low} and high {high}"):
         Draws(0, 0, [1]).integers(low, high)
+
+
+def test_the_smallest_and_the_largest_word_lie_inside_of_0_and_1(monkeypatch):
+    words = np.array([[0, 2**32 - 1]], np.uint32)
+    draws = Draws(0, 0, [0])
+    for dtype in (np.float32, np.float64):
+        monkeypatch.setattr(draws, "_words", lambda shape: words.copy())
+        least, most = draws.uniform(2, dtype=dtype)[0]
+        assert 0.0 < least < 1e-6 < 1.0 - 1e-6 < most < 1.0
 
 
 def test_the_ends_of_a_range_are_reached_and_not_passed():

@@ -175,6 +175,17 @@ def test_what_fails_in_a_subset_is_called_by_its_place_there_and_by_its_own():
         list(DataLoader(Subset(Broken(), [6, 5])))
 
 
+def test_where_each_example_alone_can_be_read_the_batch_is_named():
+    class Together(Squares):
+        def batch(self, indices):
+            if len(indices) > 1:
+                raise MemoryError("too many")
+            return np.zeros((len(indices), 1)), indices
+
+    with pytest.raises(DataError, match=r"batch of examples \[0, 1, 2\], which raised MemoryError"):
+        list(DataLoader(Together(), 3))
+
+
 def test_data_sets_stand_one_after_the_other():
     both = ConcatDataset([Squares(2), ArrayDataset(np.zeros((0, 1)), []), ARRAYS])
     assert len(both) == 9

@@ -71,18 +71,6 @@ CLAIMS = {
         "allcnn_c    1,369,738          ≈ 1.4M",
         "test accuracy by seed 0",
     ),
-    "16_lecture_script_by_pytorch_names.py": (
-        "[Epoch:    8] cost = ",
-        "Accuracy on pixels of 0 to 255: ",
-        "Accuracy on pixels of 0 to 1: 0.9",
-    ),
-    "17_own_pictures_by_pytorch_names.py": (
-        "Epoch 100/100",
-        "258 pictures of ('eight', 'three')",
-        "scores of three pictures: (3, 2)",
-        "the same filters after saving and loading: True",
-        "Accuracy on 99 other pictures: ",
-    ),
     "15_your_own_kernel.py": (
         "conv2d_forward: winograd, direct, ",
         "BROKEN     fills all of its result",
@@ -94,6 +82,23 @@ CLAIMS = {
         "  SGD              ",
         "  Adam             60  +0.300  -0.300 ",
         "they arrive, and rattle about",
+    ),
+    "16_augmentation.py": (
+        "PCA of the training pixels: eigenvalues [0.1296, 0.0271, 0.0018]",
+        "in another batch, beside other images: the same pictures, bit for bit",
+        "ten crops at test time: (1, 10, 3, 32, 32) of images (3, 40, 40)",
+    ),
+    "18_lecture_script_by_pytorch_names.py": (
+        "[Epoch:    8] cost = ",
+        "Accuracy on pixels of 0 to 255: ",
+        "Accuracy on pixels of 0 to 1: 0.9",
+    ),
+    "19_own_pictures_by_pytorch_names.py": (
+        "Epoch 100/100",
+        "258 pictures of ['eight', 'three']",
+        "scores of three pictures: (3, 2)",
+        "the same filters after saving and loading: True",
+        "Accuracy on 99 other pictures: ",
     ),
 }
 

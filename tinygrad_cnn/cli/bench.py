@@ -19,22 +19,34 @@ _LONG = 0.3, 5
 _LONG_STEPS = 2.0, 5
 
 _OPTIONS = (
-    click.option(
-        "--networks", metavar="NAMES", default="", help="Those of them alone, with commas."
-    ),
     click.option("--repeats", type=int, help="Timed calls; by default as many as time allows."),
     click.option("--threads", type=int, help="Of both; by default one for each core."),
     click.option("--quick", is_flag=True, help="Few calls: an impression and no measurement."),
-    click.option("--no-pytorch", is_flag=True, help="Measure our own alone."),
     click.option(
         "--json", "json_file", type=click.Path(path_type=Path), help="Write all figures here."
     ),
 )
 
 
-def _measuring(command: Callable[..., Any]) -> Callable[..., Any]:
+_OF_NETWORKS = (
+    click.option(
+        "--networks", metavar="NAMES", default="", help="Those of them alone, with commas."
+    ),
+    click.option("--no-pytorch", is_flag=True, help="Measure our own alone."),
+)
+
+
+def _measuring_ourselves(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that all measurements have."""
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _measuring(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add these, and those of measurements that set networks against PyTorch's."""
+    command = _measuring_ourselves(command)
+    for option in reversed(_OF_NETWORKS):
         command = option(command)
     return command
 
@@ -56,7 +68,7 @@ def _measuring(command: Callable[..., Any]) -> Callable[..., Any]:
 def bench(
     context: click.Context, compare: tuple[Path, Path] | None, require_faster_than: str | None
 ) -> None:
-    """Measure convolutions ("conv") or whole training steps ("train").
+    """Measure convolutions ("conv"), whole training steps ("train") or the data ("loader").
 
     Without a command: our variants against each other on three layers of ResNet-20, in a few
     seconds. Everybody's results are compared before anything is timed; then all take turns,
@@ -138,6 +150,23 @@ def train(
     _show_train(rows, machine)
 
 
+@bench.command(short_help="Batches made by the data loader, and training beside it.")
+@_measuring_ourselves
+def loader(json_file: Path | None, **asked: Any) -> None:
+    """Measure how fast the data loader makes batches, and what that costs a training step.
+
+    An epoch of 50,000 images of 3x32x32, cut out at random places, half of them mirrored, and
+    normalised, in batches of 128, with no, one and two worker threads. Then steps of ResNet-20
+    on these batches, and on one that lies ready.
+    """
+    with _session(**asked, long=_LONG_STEPS) as (effort, machine, progress):
+        from tinygrad_cnn.lab import benchmark_loader
+
+        rows = benchmark_loader(effort=effort, progress=progress)
+    _write(json_file, machine, rows)
+    _show_loader(rows, machine)
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -183,6 +212,12 @@ def _show_train(rows: list["Row"], machine: dict[str, Any]) -> None:
     from tinygrad_cnn.cli.bench_tables import train_report
 
     train_report(rows, machine)
+
+
+def _show_loader(rows: list["Row"], machine: dict[str, Any]) -> None:
+    from tinygrad_cnn.cli.bench_tables import loader_report
+
+    loader_report(rows, machine)
 
 
 def _compare(first: Path, second: Path) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from tinygrad_cnn.lab import Comparison, Row, summarise_conv, summarise_train
 from tinygrad_cnn.lab.rows import OURS
 
-__all__ = ["comparison_report", "conv_report", "train_report"]
+__all__ = ["comparison_report", "conv_report", "loader_report", "train_report"]
 
 _NUMBERS = 100  # columns that a table takes where nobody looks at a terminal
 
@@ -84,6 +84,26 @@ def train_report(rows: Sequence[Row], machine: dict[str, Any]) -> None:
     elif machine["pytorch"] is None:
         lines.append(_WITHOUT_PYTORCH)
     _say(console, lines)
+
+
+def loader_report(rows: Sequence[Row], machine: dict[str, Any]) -> None:
+    """Print the rows of :func:`tinygrad_cnn.lab.benchmark_loader`."""
+    console = _console()
+    for step in dict.fromkeys(row.step for row in rows):
+        mine = [row for row in rows if row.step == step]
+        table = _table("who", "ms", "spread", "images/s", "longer by")
+        console.print(f"{step}: {mine[0].subject}", soft_wrap=True)
+        for row in mine:
+            lost = row.facts.get("lost")
+            table.add_row(
+                row.who,
+                f"{1e3 * row.seconds:.1f}",
+                _spread(row),
+                f"{row.facts['images_per_second']:,.0f}",
+                "" if not lost else f"{100 * lost:.1f} %",
+            )
+        console.print(table)
+    _say(console, _machine_lines(machine))
 
 
 def comparison_report(

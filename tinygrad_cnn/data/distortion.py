@@ -74,7 +74,9 @@ class ElasticDistortion:
         -------
         ndarray of float32, shape (N, height, width, 2), in pixels
         """
-        noise = (draws.uniform(height, width, 2) * (2 * self.scale) - self.scale).astype(np.float32)
+        noise = draws.uniform(height, width, 2, dtype=np.float32)
+        noise *= np.float32(2 * self.scale)
+        noise -= np.float32(self.scale)
         smooth: npt.NDArray[np.float32] = np.empty_like(noise)
         lookup("smooth_images").function(noise, self._weights, smooth)
         return smooth

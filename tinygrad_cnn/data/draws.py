@@ -25,6 +25,7 @@ from tinygrad_cnn.kernels.registry import lookup
 __all__ = ["Draws"]
 
 _WORDS = 2.0**32  # how many values a random word of 32 bits has
+_SPARE_BITS, _SINGLE_WORDS = np.uint32(9), 2.0**23  # words that float32 can hold, and a half
 _OF_COUNTER = 4  # words that a counter yields
 
 
@@ -79,14 +80,24 @@ class Draws:
         """
         return Draws(self.seed, self.epoch, self.examples, (*self.path, place))
 
-    def uniform(self, *shape: int) -> npt.NDArray[np.float64]:
-        """Draw numbers between 0 and 1, both left out: (w + 1/2) / 2^32 of words of 32 bits.
+    def uniform(self, *shape: int, dtype: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
+        """Draw numbers between 0 and 1, both left out.
+
+        Of random words w of 32 bits: (w + 1/2) / 2^32; in float32, where only 24 bits have
+        room, (w + 1/2) / 2^23 of the upper 23 bits.
 
         Returns
         -------
-        ndarray of float64, shape (N, *shape)
+        ndarray of float64 or float32, shape (N, *shape)
         """
-        return (self._words(shape).astype(np.float64) + 0.5) / _WORDS
+        words, values = self._words(shape), _WORDS
+        if np.dtype(dtype) == np.float32:
+            words >>= _SPARE_BITS
+            values = _SINGLE_WORDS
+        numbers = words.astype(dtype)
+        numbers += 0.5
+        numbers /= values
+        return numbers
 
     def integers(self, low: int, high: int, *shape: int) -> npt.NDArray[np.int64]:
         """Draw whole numbers from `low` to `high` - 1.

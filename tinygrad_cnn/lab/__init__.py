@@ -3,6 +3,7 @@
 ===================  ===================================================================
 `conv_benchmark`     the three passes of convolutions; `conv_shapes`: which convolutions
 `train_benchmark`    whole steps of training and inference; `step_memory`: their memory
+`loader_benchmark`   batches of images, and training steps beside which they are made
 `trained_networks`   ours, and `pytorch_networks`: the same in PyTorch
 `contract`           what every kernel has to keep, checked for one that you wrote
 `compile_ahead`      compiling before somebody waits for it
@@ -15,6 +16,7 @@ from tinygrad_cnn.lab.compile_ahead import WarmedUp, kernels_of, warm_up
 from tinygrad_cnn.lab.contract import ContractReport, check_kernel
 from tinygrad_cnn.lab.conv_benchmark import ConvSummary, benchmark_conv, summarise_conv
 from tinygrad_cnn.lab.conv_shapes import CONV_SUBJECTS, conv_layers
+from tinygrad_cnn.lab.loader_benchmark import benchmark_loader
 from tinygrad_cnn.lab.machine import has_pytorch, machine_facts, on_threads
 from tinygrad_cnn.lab.rows import Comparison, Row, compare, read_rows, write_rows
 from tinygrad_cnn.lab.timing import Effort, Timing, take_turns
@@ -34,6 +36,7 @@ __all__ = [
     "TrainSubject",
     "WarmedUp",
     "benchmark_conv",
+    "benchmark_loader",
     "benchmark_train",
     "check_kernel",
     "compare",

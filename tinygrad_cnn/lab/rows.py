@@ -23,14 +23,14 @@ class Row:
 
     Parameters
     ----------
-    benchmark : {"conv", "train"}
+    benchmark : {"conv", "train", "loader"}
     subject : str
         The convolution, or the network with its batch.
     step : str
-        Pass of the convolution, "training" or "inference".
+        Pass of the convolution, "training" or "inference"; or what of loading is timed.
     who : str
         :data:`OURS`; "ours, <variant>" for what runs only when asked for; or "pytorch, "
-        and its layout.
+        and its layout; of loading, how many threads.
     seconds, low, high : float
         Median and quartiles.
     repeats : int
