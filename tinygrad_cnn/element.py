@@ -289,9 +289,7 @@ class FunctionElement:
         # so adding up losses over a training run keeps no chain of elements alive.
         nodes, wanted, walkable, stub = [], [], False, False
         for variable in inputs:
-            node = variable._node
-            if node is None:
-                node = variable._node = variable._new_node()
+            node = variable._node or variable.node
             needed = node.requires_grad
             if needed:
                 creator = node.creator
@@ -362,26 +360,20 @@ class FunctionElement:
         """Run :meth:`backward` and hold it to its contract."""
         incoming = self.backward(*outgoing)
         answers = incoming if isinstance(incoming, tuple) else (incoming,)
-        inputs, flags = self.inputs, self.wanted
-        if len(answers) != len(inputs):
+        if len(answers) != len(self.inputs):
             raise GraphError(
                 f"{self.name}: backward answers with one error signal for each input; got "
-                f"{len(answers)} for {len(inputs)}"
+                f"{len(answers)} for {len(self.inputs)}"
             )
-        unwanted = False
         # They are as many: `strict` would cost as much as the loop.
-        for node, wanted, signal in zip(inputs, flags, answers):  # noqa: B905
-            if signal is None:
-                continue
-            if not wanted:
-                unwanted = True
-            elif signal.shape != node.shape:
+        for node, wanted, signal in zip(self.inputs, self.wanted, answers):  # noqa: B905
+            if signal is not None and wanted and signal.shape != node.shape:
                 raise GraphError(
                     f"{self.name}: an error signal has the shape of its input; got "
                     f"{signal.shape} for {node.shape}"
                 )
-        if unwanted:
-            return tuple(s if want else None for s, want in zip(answers, flags, strict=True))
+        if False in self.wanted:
+            return tuple(s if want else None for s, want in zip(answers, self.wanted, strict=True))
         return answers
 
     @contextmanager
