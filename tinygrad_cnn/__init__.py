@@ -23,7 +23,17 @@ from numpy import float32, float64, int64
 
 from tinygrad_cnn import errors, functional, hooks, kernels, memory
 from tinygrad_cnn.anomaly import detect_anomaly
-from tinygrad_cnn.creation import arange, ones, randn, tensor, zeros
+from tinygrad_cnn.creation import (
+    arange,
+    full,
+    ones,
+    ones_like,
+    rand,
+    randn,
+    tensor,
+    zeros,
+    zeros_like,
+)
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.join import cat, concatenate, stack
 from tinygrad_cnn.elements.recompute import checkpoint, checkpoint_sequential
@@ -60,6 +70,7 @@ __all__ = [
     "explain",
     "float32",
     "float64",
+    "full",
     "functional",
     "grad",
     "gradcheck",
@@ -76,7 +87,9 @@ __all__ = [
     "nn",
     "no_grad",
     "ones",
+    "ones_like",
     "optim",
+    "rand",
     "randn",
     "saved_bytes",
     "stack",
@@ -84,6 +97,7 @@ __all__ = [
     "tensor",
     "train",
     "zeros",
+    "zeros_like",
 ]
 
 

@@ -18,7 +18,7 @@ class Winners(NamedTuple):
 
 
 class ArrayOperand(Operand):
-    """A variable with axes: the base of Tensor."""
+    """A variable with axes."""
 
     __slots__ = ()
 

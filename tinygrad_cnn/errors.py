@@ -9,6 +9,7 @@
     ├── OptionError         (ValueError)    an option outside its range
     ├── UnknownNameError    (LookupError)   a name that nobody registered
     │   └── MissingKernelError              no kernel of that name on that device
+    ├── MissingNameError    (AttributeError)  an attribute that is not there; names the nearest
     ├── GradcheckError      (AssertionError)  a gradient that differs from its differences
     ├── KernelMismatchError (AssertionError)  variants of a kernel that disagree
     ├── DivergedError       (ArithmeticError) training whose loss is no longer a number
@@ -25,7 +26,7 @@ Python programmer would expect, so ``except ValueError`` works as usual.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 __all__ = [
     "CheckpointError",
@@ -38,6 +39,7 @@ __all__ = [
     "KernelMismatchError",
     "MissingDataError",
     "MissingKernelError",
+    "MissingNameError",
     "NotFiniteError",
     "OptionError",
     "RunDirectoryError",
@@ -89,6 +91,40 @@ def unknown_name(operation: str, name: object, known: Iterable[str]) -> UnknownN
 
 class MissingKernelError(UnknownNameError):
     """No kernel of that name on that device, or none that admits the geometry."""
+
+
+class MissingNameError(TinygradCnnError, AttributeError):
+    """An attribute that is not there; the message names the nearest one that is."""
+
+
+def missing_name(
+    owner: str, name: str, known: Iterable[str], nearest: Mapping[str, str] | None = None
+) -> MissingNameError:
+    """Return the error for an attribute that is not there.
+
+    Parameters
+    ----------
+    owner : str
+        What was asked, as a reader would call it.
+    name : str
+        What it was asked for.
+    known : iterable of str
+        The names that are there.
+    nearest : mapping of str to str, optional
+        What to use for names that look like none of these.
+
+    Examples
+    --------
+    >>> print(missing_name("Tensor", "sofmax", ["softmax", "sum"]))
+    Tensor: the attribute exists; got 'sofmax'. The nearest is 'softmax'
+    >>> print(missing_name("torch.nn", "LSTM", [], {"LSTM": "recurrent layers are not built"}))
+    torch.nn: the attribute exists; got 'LSTM'. The nearest: recurrent layers are not built
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    hint = f". The nearest is {close[0]!r}" if close else ""
+    if nearest and name in nearest:
+        hint = f". The nearest: {nearest[name]}"
+    return MissingNameError(f"{owner}: the attribute exists; got {name!r}{hint}")
 
 
 class GradcheckError(TinygradCnnError, AssertionError):

@@ -20,7 +20,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
 
@@ -123,6 +123,9 @@ def is_grad_enabled() -> bool:
     return is_recording()
 
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
 class Recording(ContextDecorator):
     """Switch recording for a ``with`` block or, as a decorator, for a function."""
 
@@ -140,9 +143,20 @@ class Recording(ContextDecorator):
         return type(self)(self._on)
 
 
-def no_grad() -> Recording:
-    """Record nothing inside a ``with`` block: ``with tg.no_grad(): ...``."""
-    return Recording(False)
+@overload
+def no_grad() -> Recording: ...
+
+
+@overload
+def no_grad(function: Function) -> Function: ...
+
+
+def no_grad(function: Function | None = None) -> "Recording | Function":
+    """Record nothing inside a ``with`` block, or a function: ``with tg.no_grad(): ...``.
+
+    As a decorator it may stand with parentheses or without.
+    """
+    return Recording(False) if function is None else Recording(False)(function)
 
 
 def enable_grad() -> Recording:

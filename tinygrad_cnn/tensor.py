@@ -15,7 +15,7 @@ from tinygrad_cnn.array_input import (
     plain_key,
     target,
 )
-from tinygrad_cnn.array_methods import ArrayOperand
+from tinygrad_cnn.array_names import NamedOperand
 from tinygrad_cnn.device import ARRAY_DEVICES, CPU, SHAPES
 from tinygrad_cnn.elements import arithmetic, index, join
 from tinygrad_cnn.elements.requirements import broadcast_shape, normalise_axis
@@ -29,7 +29,7 @@ Number = float | int | bool
 Key = int | slice | EllipsisType | None | Array | list[Any] | tuple[Any, ...]
 
 
-class Tensor(ArrayOperand):
+class Tensor(NamedOperand):
     """An array that records what is computed from it.
 
     Parameters

@@ -29,3 +29,34 @@ def test_random_tensors_come_from_the_generator_that_is_named() -> None:
     tg.manual_seed(5)
     assert first.tolist() == tg.randn(4, dtype=tg.float64).tolist()
     assert (first.dtype, first.requires_grad) == (np.float64, True)
+
+
+def test_tensors_are_made_of_one_number_or_after_another_tensor() -> None:
+    assert tg.full((2, 3), 0.5).numpy().tolist() == [[0.5] * 3] * 2
+    assert (tg.full((1,), 0.5).dtype, tg.full((1,), 2).dtype) == (np.float32, np.int64)
+    assert tg.full(2, 3, dtype=tg.float64, requires_grad=True).requires_grad
+    like = tg.zeros(2, dtype=tg.float64)
+    assert (tg.ones_like(like).dtype, tg.ones_like(like).tolist()) == (np.float64, [1.0, 1.0])
+    assert tg.zeros_like(like, dtype=tg.int64).dtype == np.int64
+
+
+def test_even_numbers_lie_below_one() -> None:
+    drawn = tg.rand(1000, generator=np.random.default_rng(3))
+    assert drawn.dtype == np.float32
+    assert 0 <= drawn.min().item() < 0.01
+    assert 0.99 < drawn.max().item() < 1
+    assert abs(drawn.mean().item() - 0.5) < 0.05
+    assert tg.rand(3, dtype=tg.float64).dtype == np.float64
+
+
+def test_tensors_are_made_where_they_are_asked_for() -> None:
+    on_shapes = {"device": "shapes"}
+    for made in (
+        tg.tensor([[1.0, 2.0]], **on_shapes),
+        tg.randn(1, 2, **on_shapes),
+        tg.rand(1, 2, **on_shapes),
+        tg.full((1, 2), 3.0, **on_shapes),
+        tg.zeros_like(tg.zeros(1, 2, **on_shapes)),
+    ):
+        assert (made.device, made.shape) == ("shapes", (1, 2))
+    assert tg.arange(2, **on_shapes).device == "shapes"

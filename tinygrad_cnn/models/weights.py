@@ -33,7 +33,8 @@ def read_weights(path: str | os.PathLike[str], key: str | None = None) -> dict[s
     ----------
     path : str or path
         A ``.safetensors`` file, an ``.npz`` file, or a file of ``torch.save`` in its zip form
-        or the older one (``.pth``, ``.pt``, ``.th``, ``.bin``).
+        or the older one (``.pth``, ``.pt``, ``.th``, ``.bin``). What is safetensors inside is read
+        as that whatever it is called.
     key : str, optional
         Of files of ``torch.save``: where the state dictionary lies among other things, such as
         ``"state_dict"``; dots lead further inward. By default it is the dictionary in the file
@@ -70,7 +71,7 @@ def read_weights(path: str | os.PathLike[str], key: str | None = None) -> dict[s
     {'fc.bias': array([1., 2.])}
     """
     path = Path(path)
-    read = _READERS.get(path.suffix)
+    read = _read_safetensors if _is_safetensors(path) else _READERS.get(path.suffix)
     if read is None:
         raise CheckpointError(
             f"read_weights: the name ends in {', '.join(_READERS)}; got {path.name!r}"
@@ -184,6 +185,16 @@ _SAFETENSORS = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
     "I8": "|i1", "U8": "|u1", "BOOL": "|b1", "U16": "<u2", "U32": "<u4", "U64": "<u8",
 }  # fmt: skip
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Tell by its first bytes: the length of a header, and the brace that it begins with."""
+    try:
+        with path.open("rb") as stream:
+            begin = stream.read(9)
+    except OSError:
+        return False
+    return len(begin) == 9 and begin[8:] == b"{" and int.from_bytes(begin[:8], "little") < 1 << 32
 
 
 def _read_safetensors(path: Path, _key: str | None) -> dict[str, Array]:

@@ -1,9 +1,10 @@
 """Modules that hold others, or only move values around."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.requirements import integers
 from tinygrad_cnn.errors import DTypeError
 from tinygrad_cnn.nn.module import Module
 from tinygrad_cnn.tensor import Tensor
@@ -25,8 +26,8 @@ class Sequential(Module):
 
     Parameters
     ----------
-    *modules : Module
-        In the order they run.
+    *modules : Module, or one mapping of str to Module
+        In the order they run; in a mapping, under their names.
 
     Raises
     ------
@@ -38,14 +39,26 @@ class Sequential(Module):
     >>> from tinygrad_cnn import nn
     >>> len(nn.Sequential(nn.Linear(4, 3), nn.Sigmoid(), nn.Linear(3, 2)))
     3
+    >>> nn.Sequential({"hidden": nn.Linear(4, 3), "relu": nn.ReLU()}).hidden
+    Linear(4, 3)
     """
 
-    def __init__(self, *modules: Module) -> None:
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
         super().__init__()
-        for position, module in enumerate(modules):
+        named: Iterable[tuple[str, Any]] = ((str(k), module) for k, module in enumerate(modules))
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named = modules[0].items()
+        listed = list(named)
+        for position, (_, module) in enumerate(listed):
             require_module("Sequential", position, module)
-        for position, module in enumerate(modules):
-            setattr(self, str(position), module)
+        for name, module in listed:
+            setattr(self, name, module)
+
+    def append(self, module: Module) -> Self:
+        """Add a module at the end and return self."""
+        require_module("Sequential", len(self), module)
+        setattr(self, str(len(self)), module)
+        return self
 
     def __len__(self) -> int:
         return len(list(self.named_children()))
@@ -159,7 +172,12 @@ class Identity(Module):
 
 
 class Flatten(Module):
-    """Join all axes but the first: (N, C, H, W) to (N, C·H·W).
+    """Join axes to one, by default all but the first: (N, C, H, W) to (N, C·H·W).
+
+    Parameters
+    ----------
+    start_dim, end_dim : int
+        First and last axis to join.
 
     Examples
     --------
@@ -168,6 +186,14 @@ class Flatten(Module):
     (2, 400)
     """
 
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        super().__init__()
+        self.start_dim, self.end_dim = integers("Flatten", "axes", (start_dim, end_dim))
+
     def forward(self, x: Tensor) -> Any:
         """Join the axes."""
-        return F.flatten(x, 1)
+        return F.flatten(x, self.start_dim, self.end_dim)
+
+    def options(self) -> str:
+        usual = (self.start_dim, self.end_dim) == (1, -1)
+        return "" if usual else f"start_dim={self.start_dim}, end_dim={self.end_dim}"

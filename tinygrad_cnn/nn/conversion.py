@@ -97,7 +97,7 @@ class _Conversion:
         """Return what stands in the place of a module: one, or none."""
         if isinstance(module, Sequential):
             return (self.of(module),)
-        if isinstance(module, Flatten):
+        if isinstance(module, Flatten) and (module.start_dim, module.end_dim) == (1, -1):
             self.flat = True
             return ()
         if isinstance(module, Linear):

@@ -12,6 +12,7 @@ from tinygrad_cnn.device import is_without_memory, shape_alone
 from tinygrad_cnn.errors import CheckpointError, OptionError, TinygradCnnError
 from tinygrad_cnn.graph import current_scope, enter_scope, leave_scope, no_grad
 from tinygrad_cnn.hooks import Handle, require_callable
+from tinygrad_cnn.nn.placement import Placed
 from tinygrad_cnn.optim.state_input import as_stored
 from tinygrad_cnn.tensor import Tensor
 
@@ -38,6 +39,12 @@ class Parameter(Tensor):
     def __init__(self, data: npt.ArrayLike, requires_grad: bool = True) -> None:
         super().__init__(shape_alone(data) if is_without_memory() else data, requires_grad)
 
+    def become(self, dtype: np.dtype[Any]) -> None:
+        """Change the element type in place; the gradient and the graph so far are forgotten."""
+        if dtype != self.dtype:
+            self.version.count += 1  # a walk over what was computed from the old values is refused
+            self._start(self._value.astype(dtype), self.requires_grad, self.name)
+
 
 class ModulePath(str):
     """A parameter's name that a module gave it; one that the user gave is a plain string."""
@@ -45,7 +52,7 @@ class ModulePath(str):
     __slots__ = ()
 
 
-class Module:
+class Module(Placed):
     """Base class of layers and networks.
 
     Parameters and sub-modules are found among the attributes, in the order they were set;
@@ -163,6 +170,15 @@ class Module:
         for name, child in self.named_children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
+    def children(self) -> Iterator["Module"]:
+        """Yield direct sub-modules."""
+        for _, child in self.named_children():
+            yield child
+
+    def add_module(self, name: str, module: "Module") -> None:
+        """Make a module the attribute of that name."""
+        setattr(self, name, module)
+
     def modules(self) -> Iterator["Module"]:
         """Yield this module and all below it."""
         for _, module in self.named_modules():
@@ -237,6 +253,12 @@ class Module:
         for _, child in self.named_children():
             child.apply(function)
         function(self)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Train all parameters, or leave all as they are; return self."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
         return self
 
     def train(self, mode: bool = True) -> Self:

@@ -16,9 +16,9 @@ def unsqueeze(x: Array, dim: int) -> Array:
     return np.expand_dims(x, dim)
 
 
-def pad(x: Array, pad: Sequence[int]) -> Array:
+def pad(x: Array, pad: Sequence[int], value: float = 0.0) -> Array:
     pairs = [tuple(pad[k : k + 2]) for k in range(0, len(pad), 2)]
-    return np.pad(x, [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1])
+    return np.pad(x, [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1], constant_values=value)
 
 
 def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:

@@ -1,0 +1,171 @@
+"""Operators by name, as PyTorch's tensors have them, and what to use for names that are not there.
+
+Nothing is computed here: each method is one operator, one assignment or one conversion.
+"""
+
+import math
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from tinygrad_cnn.array_methods import ArrayOperand
+from tinygrad_cnn.errors import DTypeError, missing_name
+
+# What to use in place of methods that tensors have elsewhere.
+NEAREST = {
+    "bmm": "matmul, which takes stacks of matrices too",
+    "chunk": "slices, x[:, :k]",
+    "expand": "tinygrad_cnn.functional.broadcast_to(x, shape)",
+    "expand_as": "tinygrad_cnn.functional.broadcast_to(x, other.shape)",
+    "gather": "x[rows, columns]",
+    "half": "float(), since there are no kernels for 16 bits",
+    "nelement": "numel()",
+    "new_zeros": "tinygrad_cnn.zeros(shape, dtype=x.dtype)",
+    "norm": "(x * x).sum().sqrt()",
+    "normal_": "tinygrad_cnn.nn.init.normal_(tensor, mean, std)",
+    "repeat": "tinygrad_cnn.functional.broadcast_to(x, shape), or tinygrad_cnn.cat",
+    "scatter_": "numpy.eye(classes)[labels] for rows with a single 1",
+    "split": "slices, x[:, :k]",
+    "topk": "argmax(dim), or numpy().argsort()",
+    "type": "to(dtype), float(), long(), int()",
+    "uniform_": "tinygrad_cnn.nn.init.uniform_(tensor, a, b)",
+}
+
+
+class NamedOperand(ArrayOperand):
+    """A variable with axes whose operators can be called by name: the base of Tensor."""
+
+    __slots__ = ()
+
+    # -- shape and products ----------------------------------------------------------
+
+    def view_as(self, other: Any) -> Self:
+        """Reshape to the shape of another tensor."""
+        return self.reshape(other.shape)
+
+    def contiguous(self) -> Self:
+        """Return self: views are in (N, C, H, W) order whatever the order in memory."""
+        return self
+
+    def mm(self, other: Any) -> Self:
+        """Multiply matrices, as ``@`` does."""
+        return self.matmul(other)
+
+    def pow(self, exponent: Any) -> Self:
+        """Raise to a power, as ``**`` does."""
+        return self**exponent
+
+    # -- comparisons: no gradient ----------------------------------------------------
+
+    def eq(self, other: Any) -> Any:
+        """Tell where values are equal, as ``==`` does."""
+        return self == other
+
+    def ne(self, other: Any) -> Any:
+        """Tell where values differ, as ``!=`` does."""
+        return self != other
+
+    def lt(self, other: Any) -> Any:
+        """Tell where these values are less, as ``<`` does."""
+        return self < other
+
+    def le(self, other: Any) -> Any:
+        """Tell where these values are not greater, as ``<=`` does."""
+        return self <= other
+
+    def gt(self, other: Any) -> Any:
+        """Tell where these values are greater, as ``>`` does."""
+        return self > other
+
+    def ge(self, other: Any) -> Any:
+        """Tell where these values are not less, as ``>=`` does."""
+        return self >= other
+
+    def all(self) -> Any:
+        """Tell whether no value is zero or false."""
+        return self.ne(0).sum() == math.prod(self.shape)
+
+    def any(self) -> Any:
+        """Tell whether some value is not zero or false."""
+        return self.ne(0).sum() > 0
+
+    # -- changing values in place ----------------------------------------------------
+
+    def copy_(self, values: Any) -> Self:
+        """Put values in the place of these, and return self.
+
+        As every change in place it is refused where a gradient would get lost.
+
+        Examples
+        --------
+        >>> import tinygrad_cnn as tg
+        >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> w.data.sub_(0.5 * w.grad).tolist()
+        [0.0, 0.0]
+        """
+        self[...] = values  # type: ignore[index]
+        return self
+
+    def fill_(self, number: float) -> Self:
+        """Put one number everywhere, and return self."""
+        return self.copy_(number)
+
+    def zero_(self) -> Self:
+        """Put zero everywhere, and return self."""
+        return self.copy_(0)
+
+    def add_(self, other: Any) -> Self:
+        """Add in place, and return self."""
+        return self.copy_(self + other)
+
+    def sub_(self, other: Any) -> Self:
+        """Subtract in place, and return self."""
+        return self.copy_(self - other)
+
+    def mul_(self, other: Any) -> Self:
+        """Multiply in place, and return self."""
+        return self.copy_(self * other)
+
+    def div_(self, other: Any) -> Self:
+        """Divide in place, and return self."""
+        return self.copy_(self / other)
+
+    # -- as a position ---------------------------------------------------------------
+
+    def __index__(self) -> Any:
+        """Return a whole number that stands alone, so that ``classes[label]`` finds a name."""
+        if self.dtype.kind not in "iu" or self.shape != ():
+            raise DTypeError(
+                "index: a position is one whole number; got a tensor of "
+                f"{self.dtype} and shape {self.shape}. Use .item(), and int() for a fraction"
+            )
+        return int(self)
+
+    # -- what is not there -----------------------------------------------------------
+
+    if not TYPE_CHECKING:  # a type checker is to miss what is missing
+
+        def __getattr__(self, attribute: str) -> Any:
+            if attribute.startswith("_"):  # NumPy, copy and pickle ask what a value can do
+                raise AttributeError(attribute)
+            known = [name for name in dir(type(self)) if not name.startswith("_")]
+            raise missing_name(type(self).__name__, attribute, known, NEAREST)
+
+    # -- conversions; below them, int and bool are the methods of this class -------------
+
+    def to(self, *targets: Any, dtype: Any = None, device: str | None = None) -> Any:
+        """Return the values in another element type, or on another device."""
+        raise NotImplementedError  # abstract
+
+    def cuda(self, device: Any = None) -> Any:
+        """Refuse: tensors live on the CPU."""
+        return self.to("cuda")
+
+    def int(self) -> Any:
+        """Return the values as int32."""
+        return self.to(np.int32)
+
+    def bool(self) -> Any:
+        """Tell which values are not zero."""
+        return self.to(np.bool_)

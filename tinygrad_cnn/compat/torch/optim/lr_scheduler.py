@@ -1,0 +1,6 @@
+"""``torch.optim.lr_scheduler``: learning rates that change as training goes on."""
+
+from tinygrad_cnn.compat.namespace import Namespace
+
+NAMES = Namespace("torch.optim.lr_scheduler", same="tinygrad_cnn.optim.lr_scheduler")
+__getattr__ = NAMES.find

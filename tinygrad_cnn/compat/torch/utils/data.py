@@ -1,0 +1,28 @@
+"""``torch.utils.data``: data sets, and the batches cut from them."""
+
+from tinygrad_cnn.compat.namespace import Namespace
+
+NAMES = Namespace(
+    "torch.utils.data",
+    elsewhere={
+        "ConcatDataset": "tinygrad_cnn.data.ConcatDataset",
+        "DataLoader": "tinygrad_cnn.compat.loading.DataLoader",
+        "Dataset": "tinygrad_cnn.data.Dataset",
+        "Subset": "tinygrad_cnn.data.Subset",
+        "TensorDataset": "tinygrad_cnn.compat.loading.TensorDataset",
+        "default_collate": "tinygrad_cnn.compat.loading.default_collate",
+        "random_split": "tinygrad_cnn.data.random_split",
+    },
+    nearest={
+        "IterableDataset": "Dataset, whose examples are counted",
+        "RandomSampler": "DataLoader(shuffle=True)",
+        "SequentialSampler": "DataLoader(shuffle=False)",
+        "SubsetRandomSampler": "DataLoader(Subset(dataset, indices), shuffle=True)",
+        "WeightedRandomSampler": "Subset(dataset, indices) with repeated indices",
+    },
+)
+__getattr__ = NAMES.find
+
+
+def __dir__() -> list[str]:
+    return NAMES.names()

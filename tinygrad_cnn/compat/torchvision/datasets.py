@@ -1,0 +1,18 @@
+"""``torchvision.datasets``: published data sets, and folders of pictures."""
+
+from tinygrad_cnn.compat.namespace import Namespace, under
+
+NAMES = Namespace(
+    "torchvision.datasets",
+    elsewhere={
+        **under(
+            "tinygrad_cnn.compat.pictures", "CIFAR10 CIFAR100 EMNIST FashionMNIST KMNIST MNIST"
+        ),
+        "ImageFolder": "tinygrad_cnn.compat.picture_folder.ImageFolder",
+    },
+    nearest={
+        "FakeData": "torch.utils.data.TensorDataset(torch.rand(sizes), labels)",
+        "ImageNet": "datasets.ImageFolder",
+    },
+)
+__getattr__ = NAMES.find

@@ -1,0 +1,27 @@
+"""``torchvision.transforms``: pictures on their way to tensors."""
+
+from tinygrad_cnn.compat.namespace import Namespace, under
+
+_IN_BATCHES = "tinygrad_cnn.data.RandomCrop and its kin, for the transform= of its DataLoader"
+NAMES = Namespace(
+    "torchvision.transforms",
+    elsewhere=under(
+        "tinygrad_cnn.compat.picture_transforms",
+        "CenterCrop Compose Grayscale Lambda Normalize Resize ToPILImage ToTensor",
+    ),
+    nearest=dict.fromkeys(
+        (
+            "AutoAugment",
+            "ColorJitter",
+            "RandAugment",
+            "RandomAffine",
+            "RandomCrop",
+            "RandomErasing",
+            "RandomHorizontalFlip",
+            "RandomResizedCrop",
+            "RandomRotation",
+        ),
+        _IN_BATCHES,
+    ),
+)
+__getattr__ = NAMES.find
