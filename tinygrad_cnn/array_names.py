@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tinygrad_cnn.array_methods import ArrayOperand
+from tinygrad_cnn.elements.clamp import clamp
 from tinygrad_cnn.errors import DTypeError, missing_name
 
 # What to use in place of methods that tensors have elsewhere.
@@ -54,6 +55,10 @@ class NamedOperand(ArrayOperand):
     def pow(self, exponent: Any) -> Self:
         """Raise to a power, as ``**`` does."""
         return self**exponent
+
+    def clamp(self, min: float | None = None, max: float | None = None) -> Self:
+        """Keep values between bounds."""
+        return clamp(self, min, max)
 
     # -- comparisons: no gradient ----------------------------------------------------
 

@@ -14,9 +14,9 @@ NAMES = Namespace(
         ),
         **under(  # functions that are methods here: torch.max(x, 1) is x.max(1)
             "tinygrad_cnn.Tensor",
-            "abs all amax amin any argmax clone eq exp flatten ge gt le log log_softmax lt matmul "
-            "max mean min mm ne numel permute pow relu reshape sigmoid softmax sqrt squeeze std "
-            "sum t tanh transpose unsqueeze var",
+            "abs all amax amin any argmax clamp clone eq exp flatten ge gt le log log_softmax lt "
+            "matmul max mean min mm ne numel permute pow relu reshape sigmoid softmax sqrt squeeze "
+            "std sum t tanh transpose unsqueeze var",
         ),
         **under(
             "tinygrad_cnn.compat.values",
@@ -43,7 +43,6 @@ NAMES = Namespace(
     nearest={
         "backends": "nothing; results are equal to the bit from run to run",
         "bfloat16": "float32",
-        "clamp": "relu, or min and max",
         "compile": "nothing; kernels are compiled when they are first used",
         "einsum": "matmul, or a sum of products",
         "empty": "zeros(sizes)",
