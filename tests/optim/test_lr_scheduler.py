@@ -1,5 +1,6 @@
 """Schedules: step for step the rates of PyTorch, and those of closed formulas in any case."""
 
+import inspect
 import json
 import math
 from collections.abc import Callable
@@ -147,6 +148,19 @@ def test_rates_are_those_of_pytorch(make: Make, share) -> None:
 
 
 @pytest.mark.parity
+@pytest.mark.parametrize("name", lr_scheduler.__all__)
+def test_arguments_stand_where_pytorch_has_them(name: str) -> None:
+    torch = pytest.importorskip("torch")
+
+    def places(kind: type) -> list[tuple[str, object]]:
+        given = inspect.signature(kind).parameters.values()
+        return [(each.name.replace("optimizer", "optimiser"), each.default) for each in given]
+
+    own = places(getattr(lr_scheduler, name))
+    assert own == places(getattr(torch.optim.lr_scheduler, name))[: len(own)]
+
+
+@pytest.mark.parity
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
 def test_one_cycle_moves_momentum_as_pytorch_does(kind: str) -> None:
     torch = pytest.importorskip("torch")
@@ -237,6 +251,16 @@ def test_a_schedule_may_start_late() -> None:
         group["initial_lr"] = 1.0
     schedule = lr_scheduler.LambdaLR(optimiser, lambda t: float(t), last_epoch=4)
     assert schedule.get_last_lr() == [5.0, 5.0]
+
+
+@pytest.mark.parametrize("make", [row[1] for row in ROWS] + [PLATEAU])
+def test_a_group_that_is_added_later_is_refused(make: Make) -> None:
+    optimiser = ours()
+    schedule = make(optimiser, lr_scheduler)
+    optimiser.add_param_group({"params": tg.Tensor([1.0], requires_grad=True), "lr": 0.7})
+    with pytest.raises(OptionError, match=r"got 3 for 2\. Make it after add_param_group"):
+        schedule.step(*[1.0] * isinstance(schedule, lr_scheduler.ReduceLROnPlateau))
+    assert [group["lr"] for group in optimiser.param_groups][2] == 0.7
 
 
 def test_the_state_of_another_schedule_is_refused_and_nothing_changes() -> None:

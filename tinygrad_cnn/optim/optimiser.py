@@ -113,12 +113,11 @@ class Optimiser:
         """Make the arrays of state that a group's options ask for and that are not there yet."""
         members.slots, members.state = self._slots(group), []
         for slot in members.slots:
-            arrays = self.state.setdefault(slot, {})
-            for position, zeros in enumerate(zeros_beside(group["params"]), members.first):
-                if position not in arrays:
-                    zeros += self._initial(slot, group)
-                    arrays[position] = zeros
-                members.state.append(arrays[position])
+            arrays, initial = self.state.setdefault(slot, {}), self._initial(slot, group)
+            for position, array in enumerate(zeros_beside(group["params"]), members.first):
+                if initial:
+                    array += initial
+                members.state.append(arrays.setdefault(position, array))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or set those there are to zeros."""

@@ -126,6 +126,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         epoch : float, optional
             From 0 up; ``epoch + batch / batches`` lowers the rate with every batch.
         """
+        self._require_known_groups()
         if epoch is None and self.last_epoch < 0:
             epoch = 0.0
         if epoch is None:

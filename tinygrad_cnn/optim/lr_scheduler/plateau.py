@@ -103,7 +103,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.last_epoch = 0
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = 0
-        self._last_lr = self._rates()
+        self.base_lrs, self._last_lr = self._rates(), self._rates()
 
     def step(self, metrics: Any = None) -> None:
         """Hear of an epoch's figure, and lower the rates if there were enough without progress.
@@ -113,6 +113,7 @@ class ReduceLROnPlateau(LRScheduler):
         metrics : float
             Loss or accuracy, say, of data the network is not trained on. A NaN is no progress.
         """
+        self._require_known_groups()
         try:
             figure = float(metrics)
         except (TypeError, ValueError):

@@ -111,8 +111,17 @@ class LRScheduler:
 
     def step(self) -> None:
         """Set the rates of the next epoch, or batch; call it after ``optimiser.step()``."""
+        self._require_known_groups()
         self.last_epoch += 1
         self._set(self.get_lr())
+
+    def _require_known_groups(self) -> None:
+        known, groups = len(self.base_lrs), len(self.optimiser.param_groups)
+        if known != groups:
+            raise OptionError(
+                f"{type(self).__name__}: a schedule steps the groups that there were when it was "
+                f"made; got {groups} for {known}. Make it after add_param_group"
+            )
 
     def _set(self, rates: list[float]) -> None:
         for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
