@@ -28,7 +28,6 @@ NEAREST = {
     "scatter_": "numpy.eye(classes)[labels] for rows with a single 1",
     "split": "slices, x[:, :k]",
     "topk": "argmax(dim), or numpy().argsort()",
-    "type": "to(dtype), float(), long(), int()",
     "uniform_": "tinygrad_cnn.nn.init.uniform_(tensor, a, b)",
 }
 
@@ -166,6 +165,10 @@ class NamedOperand(ArrayOperand):
     def cuda(self, device: Any = None) -> Any:
         """Refuse: tensors live on the CPU."""
         return self.to("cuda")
+
+    def type(self, dtype: Any) -> Any:
+        """Return the values in another element type."""
+        return self.to(dtype=dtype)
 
     def int(self) -> Any:
         """Return the values as int32."""

@@ -1,7 +1,7 @@
 """``torch``: tensors, and the functions that make them and calculate with them."""
 
 from tinygrad_cnn.compat.namespace import Namespace, under
-from tinygrad_cnn.compat.torch import autograd, cuda, nn, optim, utils
+from tinygrad_cnn.compat.torch import accelerator, autograd, backends, cuda, nn, optim, utils
 from tinygrad_cnn.version import __version__ as __version__
 
 NAMES = Namespace(
@@ -41,7 +41,6 @@ NAMES = Namespace(
         "bool": "numpy.bool",
     },
     nearest={
-        "backends": "nothing; results are equal to the bit from run to run",
         "bfloat16": "float32",
         "compile": "nothing; kernels are compiled when they are first used",
         "einsum": "matmul, or a sum of products",
@@ -56,7 +55,7 @@ NAMES = Namespace(
         "where": "a product with a mask, mask.float() * x",
     },
 )
-__all__ = ["NAMES", "autograd", "cuda", "nn", "optim", "utils"]
+__all__ = ["NAMES", "accelerator", "autograd", "backends", "cuda", "nn", "optim", "utils"]
 __getattr__ = NAMES.find
 
 
