@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tinygrad_cnn.array_methods import ArrayOperand
+from tinygrad_cnn.elements.clamp import clamp
 from tinygrad_cnn.errors import DTypeError, missing_name
 
 # What to use in place of methods that tensors have elsewhere.
@@ -27,7 +28,6 @@ NEAREST = {
     "scatter_": "numpy.eye(classes)[labels] for rows with a single 1",
     "split": "slices, x[:, :k]",
     "topk": "argmax(dim), or numpy().argsort()",
-    "type": "to(dtype), float(), long(), int()",
     "uniform_": "tinygrad_cnn.nn.init.uniform_(tensor, a, b)",
 }
 
@@ -54,6 +54,10 @@ class NamedOperand(ArrayOperand):
     def pow(self, exponent: Any) -> Self:
         """Raise to a power, as ``**`` does."""
         return self**exponent
+
+    def clamp(self, min: float | None = None, max: float | None = None) -> Self:
+        """Keep values between bounds."""
+        return clamp(self, min, max)
 
     # -- comparisons: no gradient ----------------------------------------------------
 
@@ -161,6 +165,10 @@ class NamedOperand(ArrayOperand):
     def cuda(self, device: Any = None) -> Any:
         """Refuse: tensors live on the CPU."""
         return self.to("cuda")
+
+    def type(self, dtype: Any) -> Any:
+        """Return the values in another element type."""
+        return self.to(dtype=dtype)
 
     def int(self) -> Any:
         """Return the values as int32."""

@@ -7,6 +7,7 @@ from tinygrad_cnn.elements.activation_smooth import elu, softplus
 from tinygrad_cnn.elements.affine import affine, linear, matmul
 from tinygrad_cnn.elements.arithmetic import add, divide, multiply, negative, subtract
 from tinygrad_cnn.elements.batch_norm import batch_norm
+from tinygrad_cnn.elements.clamp import clamp
 from tinygrad_cnn.elements.conv import conv2d
 from tinygrad_cnn.elements.conv1d import conv1d
 from tinygrad_cnn.elements.conv_transpose import conv_transpose2d
@@ -48,6 +49,7 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy_with_logits",
     "broadcast_to",
+    "clamp",
     "clone",
     "concatenate",
     "conv1d",

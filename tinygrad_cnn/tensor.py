@@ -190,8 +190,12 @@ class Tensor(NamedOperand):
         *targets: Any,
         dtype: npt.DTypeLike | None = None,
         device: str | None = None,
+        non_blocking: bool = False,
     ) -> "Tensor":
-        """Return the values in another element type, on another device, or as another tensor's."""
+        """Return the values in another element type, on another device, or as another tensor's.
+
+        `non_blocking` stands where PyTorch has it; there is nothing to wait for.
+        """
         wanted, place = target(targets, dtype, device)
         if place == SHAPES.name != self.device:
             shape_alone = Tensor(stand_in(self.shape, self.dtype), self.requires_grad)

@@ -89,6 +89,11 @@ def test_there_is_one_device() -> None:
     assert torch.zeros(1, device=device).to(device).cpu().device == device
     assert torch.cuda.device_count() == 0
     torch.cuda.manual_seed_all(1)
+    assert not torch.accelerator.is_available()
+    assert not torch.backends.mps.is_available()
+    torch.backends.cudnn.deterministic = True
+    x = torch.tensor([1, 2]).to(device, non_blocking=True)
+    assert (x == 2).type(torch.float).sum().item() == 1.0
     with pytest.raises(DeviceError, match=r"device: tensors live on 'cpu' here.*got 'cuda:0'"):
         torch.device("cuda:0")
 

@@ -167,3 +167,9 @@ def test_penalties_on_weights_are_ordinary_sums() -> None:
     w = tg.Tensor([-2.0, 0.0, 3.0], requires_grad=True)
     (0.5 * abs(w).sum() + 0.1 * (w * w).sum()).backward()
     assert w.grad.tolist() == pytest.approx([-0.5 - 0.4, 0.0, 0.5 + 0.6])
+
+
+@pytest.mark.parametrize(("place", "slope"), [(0.0, 1.0), (1.0, 1.0), (-0.1, 0.0), (1.1, 0.0)])
+def test_at_a_bound_a_clamp_lets_the_error_signal_through(place: float, slope: float) -> None:
+    assert slope_at(lambda z: F.clamp(z, 0, 1), place, "tensor") == slope
+    assert np.isnan(F.clamp(tg.Tensor([math.nan]), 0, 1).item())

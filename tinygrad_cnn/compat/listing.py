@@ -8,7 +8,9 @@ from tinygrad_cnn.compat.namespace import Namespace
 #: The modules of PyTorch that are here, in the order they are listed.
 MODULES = (
     "torch",
+    "torch.accelerator",
     "torch.autograd",
+    "torch.backends",
     "torch.cuda",
     "torch.nn",
     "torch.nn.functional",

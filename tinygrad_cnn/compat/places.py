@@ -49,3 +49,19 @@ def manual_seed(seed: int) -> None:
 
 def manual_seed_all(seed: int) -> None:
     """Seed the generators of GPUs, of which there are none."""
+
+
+class AbsentBackend:
+    """A library that is not there; scripts may set its options, which change nothing.
+
+    Results are equal from run to run, to the bit, whatever ``deterministic`` is set to.
+    """
+
+    benchmark, deterministic, enabled = False, True, False
+
+    def is_available(self) -> bool:
+        """Tell whether it is there: never."""
+        return False
+
+
+cudnn, mps = AbsentBackend(), AbsentBackend()

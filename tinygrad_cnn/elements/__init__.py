@@ -4,13 +4,14 @@
 `arithmetic`           + − × ÷, negation, and the change of type
 `powers`               power, exp, log, sqrt
 `absolute`             the absolute value
+`clamp`                values kept between bounds
 `reduce`               sum, mean, and the broadcasting that undoes them
 `extremes`             largest and smallest value
 `variance`             variance and standard deviation
 `shape`                reshape, clone
 `index`                values picked by a key, and put where it picks
 `transpose`            axes in another order
-`pad`                  a border of zeros
+`pad`                  a border of zeros, or of another number
 `join`                 concatenate, stack, and crossing between scalars and tensors
 `affine`               matrix product and affine map
 `activation`           sigmoid, tanh, scaled tanh, hard sigmoid; `…_rectifiers` ReLU, leaky ReLU;

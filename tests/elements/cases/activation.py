@@ -33,6 +33,13 @@ WITH_OPTIONS: tuple[tuple[str, str, Any, Any, dict[str, float]], ...] = (
     ("hardsigmoid", "steep", F.hardsigmoid, oracles.hardsigmoid, {"slope": 0.5}),
 )
 
+BOUNDS = {
+    "both": {"min": -0.5, "max": 0.7},
+    "below": {"min": 0.1},
+    "above": {"max": 0.0},
+    "one-value": {"min": 0.25, "max": 0.25},
+}
+
 CASES: tuple[Case, ...] = tuple(
     case(name, id, function, (apart(*shape),), oracle, batched=(0,) if shape else ())
     for name, function, oracle in PLAIN
@@ -40,7 +47,12 @@ CASES: tuple[Case, ...] = tuple(
 ) + tuple(
     case(name, id, function, (apart(*IMAGES),), oracle, options, batched=(0,))
     for name, id, function, oracle, options in WITH_OPTIONS
-)
+) + tuple(
+    case("clamp", f"{id}-{len(shape)}", F.clamp, (apart(*shape),), oracles.clamp, options,
+         batched=(0,) if shape else ())
+    for id, options in BOUNDS.items()
+    for _, shape in POINTWISE
+)  # fmt: skip
 RECORDED_BACKWARD_OF = {
     "elu_grad": "elu",
     "hardsigmoid_grad": "hardsigmoid",
@@ -65,6 +77,7 @@ def in_torch() -> Twins:
 
     return {
         F.sigmoid: torch.sigmoid,
+        F.clamp: torch.clamp,
         F.tanh: torch.tanh,
         F.relu: lambda z, at_zero=0.0: torch.relu(z),
         F.leaky_relu: T.leaky_relu,

@@ -5,6 +5,7 @@ below is the function, also where its module is called the same.
 """
 
 from .activation import (
+    clamp,
     elu,
     hardsigmoid,
     leaky_relu,
@@ -55,6 +56,7 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy_with_logits",
     "broadcast_to",
+    "clamp",
     "conv1d",
     "conv2d",
     "conv_transpose2d",

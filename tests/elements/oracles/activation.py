@@ -35,3 +35,7 @@ def softplus(z: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
 
 def hardsigmoid(z: Array, slope: float = 1 / 6) -> Array:
     return np.clip(slope * z + 0.5, 0.0, 1.0)
+
+
+def clamp(z: Array, min: float = -np.inf, max: float = np.inf) -> Array:
+    return np.where(z < min, min, np.where(z > max, max, z))

@@ -1,7 +1,7 @@
 """``torch``: tensors, and the functions that make them and calculate with them."""
 
 from tinygrad_cnn.compat.namespace import Namespace, under
-from tinygrad_cnn.compat.torch import autograd, cuda, nn, optim, utils
+from tinygrad_cnn.compat.torch import accelerator, autograd, backends, cuda, nn, optim, utils
 from tinygrad_cnn.version import __version__ as __version__
 
 NAMES = Namespace(
@@ -14,9 +14,9 @@ NAMES = Namespace(
         ),
         **under(  # functions that are methods here: torch.max(x, 1) is x.max(1)
             "tinygrad_cnn.Tensor",
-            "abs all amax amin any argmax clone eq exp flatten ge gt le log log_softmax lt matmul "
-            "max mean min mm ne numel permute pow relu reshape sigmoid softmax sqrt squeeze std "
-            "sum t tanh transpose unsqueeze var",
+            "abs all amax amin any argmax clamp clone eq exp flatten ge gt le log log_softmax lt "
+            "matmul max mean min mm ne numel permute pow relu reshape sigmoid softmax sqrt squeeze "
+            "std sum t tanh transpose unsqueeze var",
         ),
         **under(
             "tinygrad_cnn.compat.values",
@@ -41,9 +41,7 @@ NAMES = Namespace(
         "bool": "numpy.bool",
     },
     nearest={
-        "backends": "nothing; results are equal to the bit from run to run",
         "bfloat16": "float32",
-        "clamp": "relu, or min and max",
         "compile": "nothing; kernels are compiled when they are first used",
         "einsum": "matmul, or a sum of products",
         "empty": "zeros(sizes)",
@@ -57,7 +55,7 @@ NAMES = Namespace(
         "where": "a product with a mask, mask.float() * x",
     },
 )
-__all__ = ["NAMES", "autograd", "cuda", "nn", "optim", "utils"]
+__all__ = ["NAMES", "accelerator", "autograd", "backends", "cuda", "nn", "optim", "utils"]
 __getattr__ = NAMES.find
 
 
