@@ -18,6 +18,7 @@ from numba.core.compiler import CompileResult, Flags, compile_extra
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
+from numba.core.types import unliteral
 
 Types = tuple[Any, ...]
 
@@ -45,10 +46,15 @@ class KernelDispatcher(CPUDispatcher):
         return [result.signature for result in {**parts, **self.overloads}.values()]
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        """Return what a call from compiled code looks like; the part is compiled then."""
+        """Return what a call from compiled code looks like; the part is compiled then.
+
+        Numba would compile a part anew for every number that is written out in a call. The
+        optimiser, which sees both sides, makes as much of an integer.
+        """
         signature, types = self._compiler.fold_argument_types(args, kws)
+        types = tuple(map(unliteral, types))
         with global_compiler_lock:
-            self._compile_part(tuple(types))
+            self._compile_part(types)
         name = self.py_func.__name__
         template = typing.make_concrete_template(
             f"CallTemplate({name})", key=name, signatures=self.nopython_signatures

@@ -280,7 +280,7 @@ def test_an_interrupt_at_any_line_of_an_allocation_changes_no_count(pool):
                     raise KeyboardInterrupt
             return count
 
-        kept.append(pool.empty((7000,), np.float32))
+        kept.append(pool.empty((70_000,), np.float32))
         del kept[0]  # so that there is something to take back
         before = sys.gettrace()
         sys.settrace(count)
@@ -290,7 +290,7 @@ def test_an_interrupt_at_any_line_of_an_allocation_changes_no_count(pool):
             pass
         finally:
             sys.settrace(before)
-        assert pool.in_use == sum(size for _, size, _ in pool._lent.values()) == 28_672
+        assert pool.in_use == sum(size for _, size, _ in pool._lent.values()) == 327_680
         assert pool.idle == sum(size * len(free) for size, free in pool._free.items())
     assert passed < line  # an allocation has fewer lines: all were tried
 

@@ -130,7 +130,9 @@ def _reach_of_grad(variant, marks, arguments, out):
     if variant == "winograd":
         reached = _taps_reached(marks, _ERROR_TO_POINTS, (0, 0), marks.shape)
         return np.broadcast_to(reached[:, None], out.shape)
-    few = window.groups == 1 and out.shape[1] < 8  # then the images are copied with padding
+    w = window  # images of few channels are copied with padding, where windows overlap or touch
+    touching = w.sh <= w.dh * (w.kh - 1) + 1 and w.sw <= w.dw * (w.kw - 1) + 1
+    few = w.groups == 1 and out.shape[1] < 8 and touching
     padded = variant == "im2col" or (variant == "direct" and few)
     ones, window = _with_ones_around(x.shape, window, marks.shape, padded)
     return conv2d_grad_weight(marks, ones, window, out) > 0

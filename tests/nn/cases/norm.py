@@ -65,6 +65,7 @@ CASES = (
         excited,
         "SqueezeExcitation(\n"
         "  fc1: Conv2d(3, 2, kernel 1x1, stride (1, 1), padding (0, 0))\n"
+        "  relu: ReLU()\n"
         "  fc2: Conv2d(2, 3, kernel 1x1, stride (1, 1), padding (0, 0))\n"
         ")",
     ),
