@@ -21,6 +21,7 @@ import numpy as np
 from numba import types
 from numba.core import event
 from numba.core.dispatcher import Dispatcher, OmittedArg
+from numba.np.ufunc.parallel import _launch_threads
 
 from tinygrad_cnn.kernels.cache import KernelCache, cache_folder, cache_key, cache_of
 from tinygrad_cnn.kernels.parts import KernelDispatcher
@@ -72,6 +73,10 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         if numba.config.DISABLE_JIT:
             return function
+        if options.get("parallel"):
+            # Numba starts threads when it loads such a function from the cache. A compiled
+            # function that calls this one contains it, and older releases start none for that.
+            _launch_threads()
         rules = {"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None}
         dispatcher = KernelDispatcher(function, {**rules, **options})
         if (cache := cache_of(function)) is not None:

@@ -18,7 +18,7 @@ from numba.core.compiler import CompileResult, Flags, compile_extra
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
-from numba.core.types import unliteral
+from numba.core.types.misc import unliteral
 
 Types = tuple[Any, ...]
 
