@@ -44,6 +44,9 @@ class WithNumpy:
     def numpy(self):
         return np.asarray(self.values, np.float32)
 
+    def __repr__(self):  # names the case, alike in all processes
+        return f"WithNumpy({self.values})"
+
 
 COLLATED = [
     ([1, 2], np.array([1, 2], np.int64)),
