@@ -30,16 +30,18 @@ def numbers(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
 
 
 def native(array: Array) -> Array:
-    """Return numbers in the byte order of this machine, as compiled code reads them.
+    """Return numbers in the byte order of this machine, of NumPy's one object for their type.
 
-    Files, such as those of MNIST, may hold the other one.
+    Files, such as those of MNIST, may hold the other order. Compiled code knows a type by the
+    identity of its object, and an array may have an equal one.
 
     Examples
     --------
     >>> native(np.array([1.0, 2.0], ">f4")).dtype.isnative
     True
     """
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    dtype = np.dtype(array.dtype.type)
+    return array if array.dtype is dtype else array.astype(dtype)
 
 
 def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
@@ -70,7 +72,7 @@ def as_dtype(operation: str, named: Any) -> np.dtype[Any]:
             f"{operation}: element types are those of numbers or truth values, such as "
             f"'float32'; got {named!r}"
         )
-    return dtype.newbyteorder("=")
+    return np.dtype(dtype.type)
 
 
 def target(

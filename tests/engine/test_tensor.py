@@ -359,3 +359,11 @@ def test_numbers_in_the_other_byte_order_are_turned_around_on_entry() -> None:
     assert tg.zeros(2, dtype=other.dtype).to(other.dtype).dtype == np.float32
     np.testing.assert_array_equal(y.numpy(), [[0, 0, 0], [1, 2, 3]])
     np.testing.assert_array_equal(x.grad.numpy(), [[0, 0, 0], [3, 4, 5]])
+
+
+@pytest.mark.parametrize("name", ["float32", "float64", "int64"])
+def test_an_equal_type_becomes_the_one_that_compiled_code_knows(name: str) -> None:
+    equal = np.dtype(name).newbyteorder("=")  # another object
+    given = tg.Tensor(np.ones(2, equal))
+    assert given.dtype is tg.Tensor(given, dtype=equal).dtype is given.to(equal).dtype
+    assert given.dtype is np.dtype(name)

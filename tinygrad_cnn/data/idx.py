@@ -138,7 +138,7 @@ def _parse(path: Path, stream: BinaryIO, limit: int) -> npt.NDArray[Any]:
         found = f"{len(data)} bytes" if len(data) < expected else "more"
         raise _damage(path, f"sizes {shape} take {expected} bytes of data", found)
     elements: npt.NDArray[Any] = np.frombuffer(data, dtype).reshape(shape)
-    return elements.astype(dtype.newbyteorder("="), copy=False)
+    return elements.astype(dtype.type, copy=False)
 
 
 def _damage(path: Path, rule: str, got: str) -> DataError:

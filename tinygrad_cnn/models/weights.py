@@ -169,7 +169,7 @@ def _read_npz(path: Path, _key: str | None) -> dict[str, Array]:
                 if any(size < 0 for size in shape):
                     raise RefusedError("sizes are not negative", f"{shape} in {name!r}")
                 raw = read_exactly(archive, stream, math.prod(shape) * dtype.itemsize)
-            elements = np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="), copy=False)
+            elements = np.frombuffer(raw, dtype).astype(dtype.type, copy=False)
             arrays[name.removesuffix(".npy")] = elements.reshape(
                 shape, order="F" if columns_first else "C"
             )
