@@ -50,6 +50,7 @@ _MAPPED = 256 * 1024  # bytes; the C library takes smaller buffers from its heap
 _HUGE = 4 * 1024 * 1024  # bytes; from here on large pages save time where they are first touched
 _PERIOD = 4096  # deaths after which an earlier peak is on its way to be forgotten
 _SLACK = 1.25  # what is kept, of what was in use at once: its sizes change within a step
+_SPARE = 8 * 1024 * 1024  # bytes; at least so much is kept besides: small networks have many sizes
 _LARGER_CLASSES = 3  # that an idle buffer may be of: less than twice what was asked for
 
 
@@ -190,7 +191,8 @@ class BufferPool:
 
     def _limit(self) -> int:
         """Return how many bytes may be in use and idle together."""
-        return int(_SLACK * max(self._peak, self._former_peak, self._in_use))
+        most = max(self._peak, self._former_peak, self._in_use)
+        return max(int(_SLACK * most), most + _SPARE)
 
     def _release(self, kept: int) -> None:
         """Give idle buffers back to the system, the oldest first, until `kept` bytes remain."""

@@ -127,21 +127,21 @@ def test_what_is_held_stays_near_the_most_that_was_in_use(pool):
     draw = random.Random(3)
     alive: list[np.ndarray] = []
     for _ in range(3000):
-        alive.append(pool.empty((draw.randrange(SMALLEST, 800_000),), np.uint8))
+        alive.append(pool.empty((draw.randrange(SMALLEST, 8_000_000),), np.uint8))
         if len(alive) > 20:
             del alive[draw.randrange(len(alive))]
-        assert pool.in_use + pool.idle <= 1.25 * pool.peak
+        assert pool.in_use + pool.idle <= max(1.25 * pool.peak, pool.peak + (8 << 20))
         assert sum(array.nbytes for array in alive) <= pool.in_use
 
 
 def test_memory_of_a_peak_long_ago_is_given_back(pool):
-    large = [pool.empty((1_000_000,), np.uint8) for _ in range(5)]
+    large = [pool.empty((10_000_000,), np.uint8) for _ in range(5)]
     del large
-    assert pool.idle > 5_000_000
+    assert pool.idle > 50_000_000
     for _ in range(10_000):
         pool.empty(SHAPE, np.float32)
-    assert pool.in_use + pool.idle < 400_000
-    assert pool.peak > 5_000_000  # the report remembers
+    assert pool.in_use + pool.idle < 10_000_000
+    assert pool.peak > 50_000_000  # the report remembers
 
 
 def test_a_training_loop_of_sizes_settles_and_allocates_nothing_new(pool, monkeypatch):
