@@ -35,6 +35,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "tinygrad_cnn.cli.models:list_models",
         "List the networks, or describe one layer by layer.",
     ),
+    "predict": (
+        "tinygrad_cnn.cli.predict:predict",
+        "Say what a trained network sees in image files.",
+    ),
     "rules": (
         "tinygrad_cnn.cli.rules:list_rules",
         "List every function element: rule, error signals, convention.",

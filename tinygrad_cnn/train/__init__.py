@@ -14,6 +14,8 @@
 `threads`            how many threads the kernels use meanwhile
 `interrupts`         Ctrl-C and termination, acted on between steps
 `progress`           bars and tables for people, plain lines for logs
+`trained`            the network of a run, and the probabilities it gives
+`metrics`            top-k, confusion matrix, precision and recall
 `plots`              loss and accuracy by epoch
 ===================  ================================================================
 """
