@@ -16,7 +16,7 @@
 `progress`           bars and tables for people, plain lines for logs
 `trained`            the network of a run, and the probabilities it gives
 `metrics`            top-k, confusion matrix, precision and recall
-`plots`              loss and accuracy by epoch
+`plots`              pictures: curves, confusion, mistakes, filters, feature maps
 ===================  ================================================================
 """
 
