@@ -23,9 +23,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "tinygrad_cnn.cli.bench:bench",
         "Measure kernels and training steps, here and against PyTorch.",
     ),
+    "data": ("tinygrad_cnn.cli.data:data", "List, describe, fetch and show data sets."),
     "doctor": (
         "tinygrad_cnn.cli.doctor:doctor",
         "Look at versions, threads, caches and CUDA, and try some kernels.",
+    ),
+    "ensemble": (
+        "tinygrad_cnn.cli.ensemble:ensemble",
+        "Average the probabilities of trained networks, and of several views.",
     ),
     "explain": (
         "tinygrad_cnn.cli.explain:explain",

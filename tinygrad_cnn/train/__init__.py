@@ -15,6 +15,7 @@
 `interrupts`         Ctrl-C and termination, acted on between steps
 `progress`           bars and tables for people, plain lines for logs
 `trained`            the network of a run, and the probabilities it gives
+`ensemble`           several networks and several views, averaged
 `metrics`            top-k, confusion matrix, precision and recall
 `plots`              pictures: curves, confusion, mistakes, filters, feature maps
 ===================  ================================================================
