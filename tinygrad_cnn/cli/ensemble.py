@@ -124,12 +124,17 @@ def _facts(
         "images": result.average.total,
         "accuracy": result.average.accuracy,
         "loss": result.average.loss,
+        "mean_loss": _loss(plain),
         "improvement": result.average.accuracy - _mean(plain),
     }
 
 
 def _mean(result: "EnsembleResult") -> float:
     return sum(member.accuracy for member in result.members) / len(result.members)
+
+
+def _loss(result: "EnsembleResult") -> float:
+    return sum(member.loss for member in result.members) / len(result.members)
 
 
 def _table(
@@ -153,6 +158,6 @@ def _table(
     lines.append(
         f"{len(runs)} {many}, {crops} view{'s' * (crops > 1)}: {100 * after.accuracy:.2f} %, "
         f"{100 * (after.accuracy - before):+.2f} points; {wrong} of {after.total:,} wrong in place "
-        f"of {mean_wrong:.1f}"
+        f"of {mean_wrong:.1f}; cross entropy {after.loss:.4f} in place of {_loss(plain):.4f}"
     )
     return "\n".join(lines)
