@@ -319,7 +319,7 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(
         assert code == 2
         assert told.count("\n") == 1
         assert "No space left on device" in told
-        assert f"Continue with: tinygrad-cnn train --resume {run}" in told
+        assert f"Continue with: tinygrad-cnn resume {run}" in told
     assert main(["train", "--resume", str(run), "--quiet"]) == 0
     assert_same_weights(run, finished)
     assert untimed_log(run) == untimed_log(finished)
@@ -343,4 +343,4 @@ def test_an_interruption_before_the_first_step_says_so(
 
 def test_the_resume_command_can_be_pasted() -> None:
     command = resume_command(Path("my runs/first"))
-    assert command == "tinygrad-cnn train --resume 'my runs/first'"
+    assert command == "tinygrad-cnn resume 'my runs/first'"

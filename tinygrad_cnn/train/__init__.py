@@ -23,6 +23,8 @@
 `threads`            how many threads the kernels use meanwhile
 `interrupts`         Ctrl-C and termination, acted on between steps
 `progress`           bars and tables for people, plain lines for logs
+`overview`           what runs there are in a folder
+`trained`            a trained network, taken out of its run
 `tensorboard`        event files, beside the lines of JSON
 `plots`              loss and accuracy by epoch
 ===================  ================================================================

@@ -72,6 +72,7 @@ def forecast(
     train: ArrayDataset,
     test: ArrayDataset,
     recipe: Recipe,
+    held_out: int = 0,
     check: Callable[[], None] = lambda: None,
 ) -> Forecast:
     """Time a few steps after the warm-up, and leave no trace in what is trained.
@@ -80,6 +81,8 @@ def forecast(
     ----------
     model, optimiser, train, test, recipe
         As for :func:`~tinygrad_cnn.train.fit`.
+    held_out : int, in images
+        How many are evaluated beside those of the test.
     check : callable, optional
         Called between steps; what it raises ends the matter.
 
@@ -117,7 +120,7 @@ def forecast(
         evaluate(model, few)
         last = time.perf_counter()
         evaluate(model, few)
-        evaluation = (time.perf_counter() - last) * len(test) / len(few)
+        evaluation = (time.perf_counter() - last) * (len(test) + held_out) / len(few)
     model.train(was_training)
     # The first step waits for the first batch, and touches memory that the others find warm.
     step = statistics.mean(times[1:] or times)

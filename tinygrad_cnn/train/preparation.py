@@ -110,11 +110,15 @@ def new_run(
     models.find(model)  # an unknown name is told before a missing recipe is
     recipe = recipe_for(model, data) if recipe is None else recipe
     recipe = recipe.with_options(**(recipe_options or {}))
-    random.manual_seed(seed)
     options = dict(model_options or {})
+    models.build(model, allocate=False, **options)  # refuses what it does not take
     configuration = RunConfiguration(model, data, recipe, seed, options, split, data_dir)
-    network = models.build(model, **options)
     images = load_images(configuration, display)
+    classes = len(images.class_names)
+    if "num_classes" not in options and classes not in (0, models.find(model).num_classes):
+        options["num_classes"] = classes
+    random.manual_seed(seed)
+    network = models.build(model, **options)
     require_fitting(configuration, network, images)
     learnt = len(hold_out(images.train, recipe.share_held_out, seed)[0])
     if recipe.batch_size > learnt:

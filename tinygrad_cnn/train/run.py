@@ -184,7 +184,8 @@ class Run:
         foreseen = None
         if not self.display.quiet:
             parts = (self.network, self.optimiser, self.learnt, self.split.test, recipe)
-            foreseen = forecast(*parts, interruption.check)
+            unlearnt = 0 if self.held_out is None else len(self.held_out)
+            foreseen = forecast(*parts, unlearnt, interruption.check)
             self.display.line(str(foreseen))
         self.display.line(epoch_heading())
         for record in self.state.history:
