@@ -7,7 +7,7 @@ import pytest
 
 from tinygrad_cnn import data
 from tinygrad_cnn.cli import main
-from tinygrad_cnn.train.trained import load_trained, probabilities
+from tinygrad_cnn.train.answers import open_run, probabilities
 
 EPOCHS = "3"
 
@@ -28,7 +28,7 @@ def test_networks_together(runs: list[str], capsys: pytest.CaptureFixture[str]) 
     assert main(["ensemble", *runs]) == 0
     *table, last = capsys.readouterr().out.splitlines()
     test = data.load("digits").test
-    shares = [probabilities(load_trained(run).network, test.images) for run in runs]
+    shares = [probabilities(open_run(run).network, test.images) for run in runs]
     right = [np.count_nonzero(own.argmax(1) == test.labels) for own in shares]
     for run, line, count in zip(runs, table[2:], right, strict=False):
         assert run in line

@@ -7,7 +7,7 @@ import pytest
 
 from tinygrad_cnn import data
 from tinygrad_cnn.cli import main
-from tinygrad_cnn.train.trained import load_trained, probabilities
+from tinygrad_cnn.train.answers import open_run, probabilities
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -42,7 +42,7 @@ def test_answers_are_those_of_the_network(
     told = capsys.readouterr()
     assert told.err == ""
     answers = json.loads(told.out)
-    expected = probabilities(load_trained(run).network, data.load("digits").test.images[:6])
+    expected = probabilities(open_run(run).network, data.load("digits").test.images[:6])
     assert [Path(answer["file"]).name for answer in answers] == [f"{i}.png" for i in range(6)]
     for answer, row in zip(answers, expected, strict=True):
         best = row.argsort()[::-1]

@@ -72,7 +72,7 @@ def stop_and_resume(
     else:
         assert process.returncode == 128 + number, (out, err)
         assert f"interrupted by {number.name}" in err
-        assert f"tinygrad-cnn train --resume {run}" in err
+        assert f"tinygrad-cnn resume {run}" in err
         assert "Traceback" not in err
     state = load_checkpoint(run / "checkpoint.safetensors").state
     assert state.epoch < EPOCHS

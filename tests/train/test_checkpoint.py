@@ -92,7 +92,7 @@ def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
 def test_a_file_of_somebody_else_is_refused(path: Path) -> None:
     numpy_writer = pytest.importorskip("safetensors.numpy")
     path.write_bytes(numpy_writer.save({"weight": np.zeros(3, np.float32)}))
-    with pytest.raises(CheckpointError, match=r"format is 'tinygrad_cnn checkpoint 1'; got None"):
+    with pytest.raises(CheckpointError, match=r"format is 'tinygrad_cnn checkpoint 2'; got None"):
         load_checkpoint(path)
 
 

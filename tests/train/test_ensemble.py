@@ -11,8 +11,8 @@ from tinygrad_cnn import nn
 from tinygrad_cnn.data import ArrayDataset, Split
 from tinygrad_cnn.errors import TinygradCnnError
 from tinygrad_cnn.train import evaluate
+from tinygrad_cnn.train.answers import probabilities, softmax
 from tinygrad_cnn.train.ensemble import ensemble, judged, viewed_probabilities, views
-from tinygrad_cnn.train.trained import probabilities, softmax
 
 Build = Callable[[], nn.Module]
 

@@ -122,6 +122,13 @@ def test_long_class_names_and_empty_rows(tmp_path: Path) -> None:
     assert is_drawn(tmp_path / "confusion.png")
 
 
+def test_outputs_without_a_class_have_numbers(tmp_path: Path) -> None:
+    dataset = images()
+    wide = np.hstack([np.zeros((30, 3)), np.ones((30, 1))])  # the answer is always class 3
+    draw_report(tmp_path, network(), Split(dataset, dataset), probabilities=wide)
+    assert is_drawn(tmp_path / "confusion.png")
+
+
 def test_mistakes_are_counted(tmp_path: Path) -> None:
     dataset, shares = images(), some_probabilities()
     path = tmp_path / "mistakes.png"

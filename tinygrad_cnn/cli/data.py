@@ -131,7 +131,7 @@ def show(
 
 
 def _list(data_dir: str | None) -> str:
-    from tinygrad_cnn.cli.text_table import text_table
+    from tinygrad_cnn.cli.tables import plain_table
     from tinygrad_cnn.data import describe, names
 
     rows = []
@@ -151,7 +151,7 @@ def _list(data_dir: str | None) -> str:
             )
         )
     columns = ("name", "title", "images", "size", "classes", "licence", "to fetch", "here")
-    return text_table(columns, rows, ("images", "classes", "to fetch"))
+    return plain_table(columns, rows, right="images,classes,to fetch")
 
 
 def _description(of: "Description") -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from tinygrad_cnn.train.answers import TrainedRun
     from tinygrad_cnn.train.ensemble import EnsembleResult
-    from tinygrad_cnn.train.trained import Trained
 
 __all__ = ["ensemble"]
 
@@ -50,18 +50,21 @@ def ensemble(
     Examples: "tinygrad-cnn ensemble runs/seed0 runs/seed1 runs/seed2",
     "tinygrad-cnn ensemble runs/mine --crops 10".
     """
+    from tinygrad_cnn.train.answers import open_run
     from tinygrad_cnn.train.ensemble import ensemble as judge
     from tinygrad_cnn.train.ensemble import views
     from tinygrad_cnn.train.progress import Display
-    from tinygrad_cnn.train.trained import load_trained
+    from tinygrad_cnn.train.threads import kernel_threads
 
-    members = [load_trained(run) for run in runs]
+    members = [open_run(run) for run in runs]
     _require_same_data(members)
-    split = members[0].load_data(data_dir)
+    split = members[0].load_images(data_dir)
     networks = [member.network for member in members]
     views(split.test.images[:1], crops, moved)  # a mistake in the options is told at once
     display = Display(quiet=as_json)
-    with display.steps("asking", total=len(networks) * (1 if crops == 1 else 2)) as advance:
+    total = len(networks) * (1 if crops == 1 else 2)
+    threads = members[0].configuration.recipe.threads
+    with kernel_threads(threads), display.steps("asking", total=total) as advance:
         plain = judge(networks, split.test, after_member=lambda n: advance(n, "one view"))
         result = plain
         if crops > 1:
@@ -81,7 +84,7 @@ def ensemble(
 
         first = members[0].configuration
         title = f"{first.model} on {first.data}" if len(members) == 1 else f"{len(runs)} networks"
-        history = members[0].history if len(members) == 1 else ()
+        history = members[0].checkpoint.state.history if len(members) == 1 else ()
         draw_report(
             plots, networks[0], split,
             history=history, probabilities=result.probabilities, title=title,
@@ -89,7 +92,7 @@ def ensemble(
     return 0
 
 
-def _require_same_data(members: "list[Trained]") -> None:
+def _require_same_data(members: "list[TrainedRun]") -> None:
     """Refuse networks of different data: a class of one would be another one's."""
     from tinygrad_cnn.errors import OptionError
 
@@ -140,7 +143,7 @@ def _loss(result: "EnsembleResult") -> float:
 def _table(
     runs: tuple[str, ...], plain: "EnsembleResult", result: "EnsembleResult", crops: int
 ) -> str:
-    from tinygrad_cnn.cli.text_table import text_table
+    from tinygrad_cnn.cli.tables import plain_table
 
     columns = ["network", "one view", *([f"{crops} views"] if crops > 1 else [])]
     both = (plain, result) if crops > 1 else (plain,)
@@ -150,14 +153,14 @@ def _table(
     if len(runs) > 1:
         rows.append(["mean of them", *(f"{100 * _mean(of):.2f} %" for of in both)])
         rows.append(["together", *(str(of.average) for of in both)])
-    lines = [text_table(columns, rows, columns[1:])]
+    lines = [plain_table(columns, rows, right=",".join(columns[1:]))]
     before, after = _mean(plain), result.average
-    wrong = after.total - after.correct
-    mean_wrong = (1 - before) * after.total
-    many = "networks together" if len(runs) > 1 else "network"
+    asked = "1 network" if len(runs) == 1 else f"{len(runs)} networks together"
+    seen = "1 view" if crops == 1 else f"{crops} views"
     lines.append(
-        f"{len(runs)} {many}, {crops} view{'s' * (crops > 1)}: {100 * after.accuracy:.2f} %, "
-        f"{100 * (after.accuracy - before):+.2f} points; {wrong} of {after.total:,} wrong in place "
-        f"of {mean_wrong:.1f}; cross entropy {after.loss:.4f} in place of {_loss(plain):.4f}"
+        f"{asked}, {seen}: {100 * after.accuracy:.2f} %; against one network and one view "
+        f"{100 * (after.accuracy - before):+.2f} points; {after.total - after.correct} of "
+        f"{after.total:,} wrong in place of {(1 - before) * after.total:.1f}; cross entropy "
+        f"{after.loss:.4f} in place of {_loss(plain):.4f}"
     )
     return "\n".join(lines)

@@ -41,16 +41,17 @@ def predict(
     """
     from tinygrad_cnn.data.pictures import Picture, find_pictures, read_picture
     from tinygrad_cnn.errors import DataError, MissingDataError
-    from tinygrad_cnn.train.trained import load_trained, probabilities
+    from tinygrad_cnn.train.answers import open_run, probabilities
+    from tinygrad_cnn.train.threads import kernel_threads
 
-    trained = load_trained(run)
+    trained = open_run(run)
     paths, mistakes = find_pictures(images)
     seen: dict[Path, Picture] = {}
     answers: list[_Answer] = []
     if paths:
         import numpy as np
 
-        train, _ = trained.load_data(data_dir)
+        train, _ = trained.load_images(data_dir)
         for path in paths:
             try:
                 seen[path] = read_picture(
@@ -64,7 +65,8 @@ def predict(
                 mistakes.append(unreadable)
         if seen:
             pixels = np.stack([picture.pixels for picture in seen.values()])
-            rows = probabilities(trained.network, pixels)
+            with kernel_threads(trained.configuration.recipe.threads):
+                rows = probabilities(trained.network, pixels)
             answers = [
                 _answer(path, row, train.class_names) for path, row in zip(seen, rows, strict=True)
             ]
@@ -85,21 +87,23 @@ def predict(
 
 
 def _answer(path: Path, row: Any, class_names: tuple[str, ...]) -> _Answer:
-    names = class_names or tuple(map(str, range(len(row))))
+    from tinygrad_cnn.train.metrics import names_of_classes
+
+    names = names_of_classes(class_names, len(row))
     first, *others = (-row).argsort(kind="stable")
     second = others[0] if others else first
     return _Answer(str(path), names[first], float(row[first]), names[second], float(row[second]))
 
 
 def _table(answers: list[_Answer]) -> str:
-    from tinygrad_cnn.cli.text_table import text_table
+    from tinygrad_cnn.cli.tables import plain_table
 
     rows = [
         (file, first, f"{100 * share:.1f} %", second, f"{100 * other:.1f} %")
         for file, first, share, second, other in answers
     ]
     columns = ("file", "answer", "probability", "second answer", "its probability")
-    return text_table(columns, rows, ("probability", "its probability"))
+    return plain_table(columns, rows, right="probability,its probability")
 
 
 def _tell(text: str) -> None:

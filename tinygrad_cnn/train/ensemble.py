@@ -24,8 +24,9 @@ import numpy.typing as npt
 from tinygrad_cnn.data import ArrayDataset, ten_crops
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.nn import Module
+from tinygrad_cnn.train.answers import Probabilities, probabilities
+from tinygrad_cnn.train.evaluation import EVALUATION_BATCH
 from tinygrad_cnn.train.state import Evaluation
-from tinygrad_cnn.train.trained import BATCH, Probabilities, probabilities
 
 __all__ = ["CROPS", "EnsembleResult", "ensemble", "judged", "viewed_probabilities", "views"]
 
@@ -189,7 +190,10 @@ def viewed_probabilities(
 
 
 def _parts(images: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
-    return (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    return (
+        images[start : start + EVALUATION_BATCH]
+        for start in range(0, len(images), EVALUATION_BATCH)
+    )
 
 
 def _of_views(model: Module, seen: npt.NDArray[Any]) -> Probabilities:

@@ -4,6 +4,7 @@ A network gives each of N images K scores, one for each class; the highest is it
 scores are equal the class with the smaller number comes first, as in ``argmax``.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.errors import DataError, DTypeError, NotFiniteError, OptionError, ShapeError
 
-__all__ = ["confusion_matrix", "precision", "recall", "top_k"]
+__all__ = ["confusion_matrix", "names_of_classes", "precision", "recall", "top_k"]
 
 Counts = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
@@ -173,6 +174,18 @@ def recall(matrix: npt.ArrayLike) -> Shares:
     """
     counts = _square("recall", matrix)
     return _shares(counts.diagonal(), counts.sum(1))
+
+
+def names_of_classes(class_names: Sequence[str], classes: int) -> tuple[str, ...]:
+    """Return a name for each output of a network; those that nobody named have their number.
+
+    Examples
+    --------
+    >>> names_of_classes(["cat", "dog"], 4)
+    ('cat', 'dog', '2', '3')
+    """
+    numbers = tuple(str(number) for number in range(len(class_names), classes))
+    return (*class_names, *numbers)[:classes]
 
 
 def _labels(operation: str, what: str, given: npt.ArrayLike, classes: int) -> Counts:

@@ -1,155 +1,97 @@
-"""A trained network taken from its run, and the probabilities it gives."""
+"""A trained network, taken out of the directory of its run."""
 
-import os
+import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from tinygrad_cnn import data as data_sets
 from tinygrad_cnn import models
-from tinygrad_cnn.errors import CheckpointError, OptionError
-from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import Module
-from tinygrad_cnn.tensor import Tensor
-from tinygrad_cnn.train.checkpoint import load_checkpoint
-from tinygrad_cnn.train.configuration import RunConfiguration
+from tinygrad_cnn.train.checkpoint import Checkpoint, load_checkpoint
+from tinygrad_cnn.train.evaluation import evaluate
+from tinygrad_cnn.train.progress import Display
+from tinygrad_cnn.train.run_data import load_images, require_fitting
 from tinygrad_cnn.train.run_directory import RunDirectory
-from tinygrad_cnn.train.state import EpochRecord
+from tinygrad_cnn.train.state import Evaluation
+from tinygrad_cnn.train.threads import kernel_threads, require_threads
 
-__all__ = ["Trained", "load_trained", "probabilities", "softmax"]
-
-Probabilities = npt.NDArray[np.float64]
-BATCH = 256  # images; bounds the memory
+__all__ = ["evaluate_checkpoint", "load_trained"]
 
 
-class Trained(NamedTuple):
-    """A network as its run left it.
-
-    Attributes
-    ----------
-    path : Path
-        The run's directory.
-    configuration : RunConfiguration
-    network : Module
-        With the weights of the run's checkpoint, in evaluation mode.
-    history : list of EpochRecord
-        The finished epochs.
-    """
-
-    path: Path
-    configuration: RunConfiguration
-    network: Module
-    history: list[EpochRecord]
-
-    def load_data(self, data_dir: str | None = None) -> data_sets.Split:
-        """Return the images the run was made with, sized and standardised.
-
-        Parameters
-        ----------
-        data_dir : str, optional
-            Where the files lie, if they were moved.
-        """
-        configuration = self.configuration
-        folder = configuration.data_dir if data_dir is None else data_dir
-        return data_sets.load(configuration.data, folder, split=configuration.split)
-
-
-def load_trained(run_dir: str | os.PathLike[str]) -> Trained:
-    """Take the network from a run's directory; nothing in it is changed.
+def load_trained(path: Path) -> tuple[Module, Checkpoint]:
+    """Return the network that a run trained, with the weights that it answers with.
 
     Parameters
     ----------
-    run_dir : path
+    path : Path
+        The directory of a run, or a checkpoint file.
 
     Returns
     -------
-    Trained
+    network : Module
+        In evaluation mode.
+    checkpoint : Checkpoint
 
     Raises
     ------
     CheckpointError
-        If there is no run, its checkpoint is damaged, or no step was made yet.
-
-    Examples
-    --------
-    >>> trained = load_trained("runs/lenet5-mnist")  # doctest: +SKIP
+        If there is no checkpoint, or it is damaged.
     """
-    directory = RunDirectory(Path(run_dir))
-    checkpoint = load_checkpoint(directory.checkpoint)
-    state, configuration = checkpoint.state, checkpoint.configuration
-    if not state.epoch and not state.step:
-        raise CheckpointError(
-            f"run: a network is trained before it is used; got a run without a step in {run_dir}. "
-            "Continue the run first."
-        )
+    checkpoint = load_checkpoint(path if path.is_file() else RunDirectory(path).checkpoint)
+    configuration = checkpoint.configuration
     network = models.build(configuration.model, **configuration.model_options)
-    weights = {
-        name.removeprefix("model."): array
-        for name, array in checkpoint.arrays.items()
-        if name.startswith("model.")
-    }
-    network.load_state_dict(weights)
+    checkpoint.load_into(network)
     network.eval()
-    return Trained(directory.path, configuration, network, state.history)
+    return network, checkpoint
 
 
-def probabilities(
-    model: Module, images: npt.NDArray[Any], batch_size: int = BATCH
-) -> Probabilities:
-    """Return what a network thinks of images: a probability for each class.
+def evaluate_checkpoint(
+    path: Path,
+    data: str | None = None,
+    data_dir: str | None = None,
+    split: str | None = None,
+    part: str = "test",
+    threads: int | None = None,
+    display: Display | None = None,
+) -> tuple[str, Evaluation]:
+    """Evaluate the network of a run on its data set, or on another one.
 
     Parameters
     ----------
-    model : Module
-        Maps images to scores; in evaluation mode meanwhile.
-    images : ndarray, shape (N, C, H, W) or (N, features)
-    batch_size : int, in images
+    path : Path
+        The directory of a run, or a checkpoint file.
+    data, data_dir, split : str, optional
+        By default those of the run. Another data set is standardised by its own training
+        images.
+    part : {"test", "train"}
+    threads : int, optional
+    display : Display, optional
 
     Returns
     -------
-    ndarray of float64, shape (N, K)
-        Each row adds up to one.
+    heading : str
+        What is evaluated.
+    Evaluation
 
     Raises
     ------
-    OptionError
-        If there are no images.
-
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> model = tg.nn.Linear(2, 2)
-    >>> model.load_state_dict({"weight": np.eye(2), "bias": np.zeros(2)})
-    >>> probabilities(model, np.array([[0, 0], [1, 0]], np.float32)).round(3)
-    array([[0.5  , 0.5  ],
-           [0.731, 0.269]])
+    TinygradCnnError
+        If network, images and labels do not go together, or cannot be loaded.
     """
-    if not len(images):
-        raise OptionError("probabilities: there are images to look at; got none")
-    was_training = model.training
-    model.eval()
-    try:
-        with no_grad():
-            parts = [
-                softmax(model(Tensor(images[start : start + batch_size])).numpy())
-                for start in range(0, len(images), batch_size)
-            ]
-    finally:
-        model.train(was_training)
-    return np.concatenate(parts)
-
-
-def softmax(scores: npt.NDArray[Any]) -> Probabilities:
-    """Return ``p(k) = exp(z(k) - max z) / Σ_j exp(z(j) - max z)`` of each row, in float64.
-
-    Examples
-    --------
-    >>> softmax(np.array([[1000.0, 1000.0]]))
-    array([[0.5, 0.5]])
-    """
-    values = scores.astype(np.float64)
-    powers = np.exp(values - values.max(1, keepdims=True))
-    result: Probabilities = powers / powers.sum(1, keepdims=True)
-    return result
+    if threads is not None:
+        require_threads(threads)
+    network, checkpoint = load_trained(path)
+    former = checkpoint.configuration
+    configuration = dataclasses.replace(
+        former,
+        data=former.data if data is None else data,
+        data_dir=former.data_dir if data_dir is None else data_dir,
+        split=split if split is not None or data not in (None, former.data) else former.split,
+    )
+    images = load_images(configuration, Display(quiet=True) if display is None else display)
+    require_fitting(configuration, network, images)
+    chosen = images.train if part == "train" else images.test
+    heading = (
+        f"{former.model} of {path}, after {checkpoint.state.epoch} epochs on {former.data}: "
+        f"{len(chosen):,} {part} images of {configuration.data}"
+    )
+    with kernel_threads(former.recipe.threads if threads is None else threads):
+        return heading, evaluate(network, chosen)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.train.metrics import precision, recall
+from tinygrad_cnn.train.metrics import names_of_classes, precision, recall
 from tinygrad_cnn.train.plots.canvas import new_figure, write_figure
 
 __all__ = ["draw_confusion"]
@@ -40,7 +40,7 @@ def draw_confusion(
         If the file cannot be written.
     """
     classes = len(matrix)
-    names = list(class_names) or [str(number) for number in range(classes)]
+    names = names_of_classes(class_names, classes)
     shares = np.sqrt(matrix / np.maximum(matrix.sum(1, keepdims=True), 1))
     counted = classes <= _COUNTS_UP_TO
     side = 2.6 + 0.55 * classes if counted else 9.0

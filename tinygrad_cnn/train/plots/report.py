@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.data import Split
 from tinygrad_cnn.nn import Module
+from tinygrad_cnn.train.answers import probabilities as of_network
 from tinygrad_cnn.train.atomic import plain_writing
 from tinygrad_cnn.train.metrics import confusion_matrix
 from tinygrad_cnn.train.plots.confusion import draw_confusion
@@ -25,7 +26,6 @@ from tinygrad_cnn.train.plots.curves import draw_curves
 from tinygrad_cnn.train.plots.filters import draw_feature_maps, draw_filters
 from tinygrad_cnn.train.plots.samples import draw_mistakes
 from tinygrad_cnn.train.state import EpochRecord
-from tinygrad_cnn.train.trained import probabilities as of_network
 
 __all__ = ["draw_report"]
 

@@ -1,6 +1,5 @@
 """Images with a line below each: examples of a data set, and what a network got wrong."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.data import ArrayDataset
 from tinygrad_cnn.errors import OptionError, ShapeError
+from tinygrad_cnn.train.metrics import names_of_classes
 from tinygrad_cnn.train.plots.canvas import as_shown, new_figure, write_figure
 
 __all__ = ["draw_examples", "draw_mistakes"]
@@ -56,10 +56,11 @@ def draw_examples(path: Path, dataset: ArrayDataset, most: int = 60, title: str 
         of_class = labels == label
         turn[of_class] = np.arange(np.count_nonzero(of_class))
     chosen = np.lexsort((labels, turn))[:most]
-    names = [_name(dataset.class_names, label) for label in labels[chosen]]
+    names = names_of_classes(dataset.class_names, int(labels.max()) + 1)
+    captions = [names[label] for label in labels[chosen]]
     classes = len(np.unique(labels))
     columns = classes if 5 <= classes <= 12 else _COLUMNS
-    _draw(path, as_shown(dataset.images[chosen], dataset.standardise), names, title, columns)
+    _draw(path, as_shown(dataset.images[chosen], dataset.standardise), captions, title, columns)
     return len(chosen)
 
 
@@ -81,7 +82,7 @@ def draw_mistakes(
     dataset : ArrayDataset
         Of images, shape (N, C, H, W).
     probabilities : ndarray, shape (N, K)
-        See :func:`~tinygrad_cnn.train.trained.probabilities`.
+        See :func:`~tinygrad_cnn.train.answers.probabilities`.
     most : int
         Images at the most.
     title : str
@@ -108,9 +109,9 @@ def draw_mistakes(
     sureness = probabilities[np.arange(len(answers)), answers]
     wrong = np.flatnonzero(answers != dataset.labels)
     shown = wrong[np.argsort(-sureness[wrong], kind="stable")][:most]
+    names = names_of_classes(dataset.class_names, probabilities.shape[1])
     captions = [
-        f"is {_name(dataset.class_names, dataset.labels[n])}\n"
-        f"said {_name(dataset.class_names, answers[n])}, {100 * sureness[n]:.0f} %"
+        f"is {names[dataset.labels[n]]}\nsaid {names[answers[n]]}, {100 * sureness[n]:.0f} %"
         for n in shown
     ]
     words = f"{len(wrong):,} of {len(dataset):,} wrong"
@@ -119,10 +120,6 @@ def draw_mistakes(
     pixels = as_shown(dataset.images[shown], dataset.standardise)
     _draw(path, pixels, captions, words, _COLUMNS)
     return len(wrong)
-
-
-def _name(class_names: Sequence[str], label: int) -> str:
-    return class_names[label] if class_names else str(label)
 
 
 def _draw(
