@@ -120,6 +120,8 @@ def test_large_scores_and_probabilities_of_nothing() -> None:
     result = judged(np.array([[1.0, 0.0]]), np.array([1]))
     assert np.isfinite(result.loss)
     assert result.loss > 700
+    many = judged(np.arange(70.0).reshape(10, 7), np.arange(10) % 7)  # class 6 is likeliest
+    assert (many.correct, many.top5) == (1, 6)
 
 
 def two_classes() -> nn.Module:

@@ -25,7 +25,7 @@ from tinygrad_cnn.data import ArrayDataset, ten_crops
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.train.answers import Probabilities, probabilities
-from tinygrad_cnn.train.evaluation import EVALUATION_BATCH
+from tinygrad_cnn.train.evaluation import EVALUATION_BATCH, hits
 from tinygrad_cnn.train.state import Evaluation
 
 __all__ = ["CROPS", "EnsembleResult", "ensemble", "judged", "viewed_probabilities", "views"]
@@ -151,12 +151,12 @@ def judged(shares: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> Evaluatio
     Examples
     --------
     >>> judged(np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([1, 1]))
-    Evaluation(loss=0.34657359027997264, correct=1, total=2)
+    Evaluation(loss=0.34657359027997264, correct=1, total=2, top5=None)
     """
     own = shares[np.arange(len(labels)), labels]
     loss = float(-np.log(np.maximum(own, np.finfo(np.float64).tiny)).mean())
-    correct = int(np.count_nonzero(shares.argmax(1) == labels))
-    return Evaluation(loss, correct, len(labels))
+    correct, among_five = hits(shares, labels)
+    return Evaluation(loss, correct, len(labels), among_five)
 
 
 def viewed_probabilities(
