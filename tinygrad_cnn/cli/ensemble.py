@@ -45,7 +45,8 @@ def ensemble(
 
     Together they answer with the average of their probabilities. All have to have been made
     with the same data. With --crops each network is asked for several views of an image too;
-    what that changes is shown.
+    what that changes is shown. Mirror images, of 2 and 10, help networks that were trained on
+    such, and harm others.
 
     Examples: "tinygrad-cnn ensemble runs/seed0 runs/seed1 runs/seed2",
     "tinygrad-cnn ensemble runs/mine --crops 10".

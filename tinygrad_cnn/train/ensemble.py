@@ -216,7 +216,8 @@ def views(images: npt.NDArray[Any], crops: int, moved: int = _MOVED) -> npt.NDAr
     ======  ==================================================================
 
     Where an image is moved, its outermost row and column are repeated, as in training
-    (:func:`~tinygrad_cnn.train.shift.shifted`). Digits and letters have no mirror image: take 5.
+    (:func:`~tinygrad_cnn.train.shift.shifted`). Views help a network that was trained on such;
+    one that never saw a mirror image errs on it: take 5 then, as for digits and letters.
 
     Parameters
     ----------

@@ -134,7 +134,9 @@ def _draw(
         axes.set_axis_off()
     for axes, image, caption in zip(grid, pixels, captions, strict=False):
         axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.text(
-            0.5, -0.06, caption, transform=axes.transAxes, ha="center", va="top", fontsize=7.5
+        axes.set_anchor("N")
+        text = axes.text(
+            0.5, -0.06, caption, transform=axes.transAxes, ha="center", va="top", fontsize=7
         )
+        text.set_in_layout(False)  # else a long one would make its image smaller than the others
     write_figure(path, figure)
