@@ -67,7 +67,7 @@ _OPTIONS = (
         metavar="SHARE",
         help="Of the training images, for --patience; 0.1 by default.",
     ),
-    click.option("--workers", type=int, help="Threads that make batches; results do not depend."),
+    click.option("--workers", type=int, help="Threads that make batches; it changes no result."),
 )
 
 

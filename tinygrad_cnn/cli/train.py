@@ -29,6 +29,10 @@ _watch = click.option(
     help="Look at every value of every step, and stop at the first that is no finite number.",
 )
 
+_tensorboard = click.option(
+    "--tensorboard", is_flag=True, help="Write TensorBoard's event files too."
+)
+
 
 @click.command(short_help="Train a network and write a run directory.")
 @click.argument("model", required=False)
@@ -49,7 +53,7 @@ _watch = click.option(
 )
 @click.option("--resume", metavar="RUN", help="Continue the run in this directory, bit for bit.")
 @_threads
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's event files too.")
+@_tensorboard
 @_watch
 @_quiet
 def train(
@@ -110,6 +114,7 @@ def train(
             threads=threads,
             display=display,
             watch=watch,
+            tensorboard=tensorboard,
             accept=lambda checkpoint: _require_same(
                 checkpoint, model, of_the_run, fields, for_model
             ),
@@ -122,9 +127,17 @@ def train(
 @click.argument("run", metavar="RUN")
 @click.option("--data-dir", metavar="DIR", help="Where the files lie, if they were moved.")
 @_threads
+@_tensorboard
 @_watch
 @_quiet
-def resume(run: str, data_dir: str | None, threads: int | None, watch: bool, quiet: bool) -> int:
+def resume(
+    run: str,
+    data_dir: str | None,
+    threads: int | None,
+    tensorboard: bool,
+    watch: bool,
+    quiet: bool,
+) -> int:
     """Continue the run in the directory RUN, to the weights of a run that never stopped.
 
     Example: "tinygrad-cnn resume runs/lenet5-digits-20260131-120000".
@@ -134,7 +147,12 @@ def resume(run: str, data_dir: str | None, threads: int | None, watch: bool, qui
     display = Display(quiet=quiet)
     return _carry_out(
         lambda: continued_run(
-            run, data_dir=data_dir, threads=threads, display=display, watch=watch
+            run,
+            data_dir=data_dir,
+            threads=threads,
+            display=display,
+            watch=watch,
+            tensorboard=tensorboard,
         ),
         display,
     )

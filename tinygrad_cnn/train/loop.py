@@ -140,7 +140,7 @@ def fit(
                 with detect_anomaly() if watch else nullcontext():
                     scores, loss = train_step(model, optimiser, moved, labels, recipe)
             except NotFiniteError as found:
-                raise _diverged("a value that is none", state, recipe, str(found)) from found
+                raise _diverged("one that is not", state, recipe, str(found)) from found
             if not math.isfinite(loss):
                 default_generator().bit_generator.state = drawn
                 moved = shifted(images, recipe.shift, default_generator())

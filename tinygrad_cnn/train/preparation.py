@@ -148,6 +148,7 @@ def continued_run(
     threads: int | None = None,
     display: Display | None = None,
     watch: bool = False,
+    tensorboard: bool = False,
     accept: Callable[[Checkpoint], None] | None = None,
 ) -> Run:
     """Prepare the continuation of a run from its checkpoint, bit for bit.
@@ -158,8 +159,8 @@ def continued_run(
         The run's directory.
     data_dir : str, optional
         Where the files lie, if they were moved.
-    threads, display, watch
-        As for :func:`new_run`. Event files are written if they were before.
+    threads, display, watch, tensorboard
+        As for :func:`new_run`. Event files are written if they were before, too.
     accept : callable, optional
         Called with the checkpoint before anything is loaded or changed; what it raises
         ends the matter.
@@ -177,6 +178,8 @@ def continued_run(
     """
     if threads is not None:
         require_threads(threads)
+    if tensorboard:
+        require_writer()
     display = Display(quiet=True) if display is None else display
     directory = RunDirectory(Path(run_dir))
     with ExitStack() as unless_ready:
@@ -197,6 +200,8 @@ def continued_run(
             )
         run = Run(configuration, directory, network, images, checkpoint.state, display, threads)
         run.watch = watch
+        if tensorboard:
+            directory.make_tensorboard()
         checkpoint.restore(network, run.optimiser, run.average, run.best)
         directory.mend(checkpoint.state.history)
         directory.write_config(configuration)  # the checkpoint is what is true

@@ -194,7 +194,7 @@ class Run:
         done = self.state.epoch * self.steps_per_epoch + self.state.step
         with ExitStack() as stack:
             advance = stack.enter_context(self.display.steps("training", total, done))
-            events = self.directory.open_tensorboard(self.state.epoch)
+            events = self.directory.open_tensorboard(self.state.history)
             if events is not None:
                 stack.callback(events.close)
             fit(

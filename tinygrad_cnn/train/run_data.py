@@ -13,6 +13,8 @@ from tinygrad_cnn.train.progress import Display
 
 __all__ = ["load_images", "require_fitting"]
 
+_REMEDY = "Take another network; a folder of images is read in grey with --split grey."
+
 
 def load_images(configuration: RunConfiguration, display: Display) -> data_sets.Split:
     """Load the data set of a run, in the size that its network was made for.
@@ -63,7 +65,7 @@ def require_fitting(configuration: RunConfiguration, network: Module, split: Any
         wanted = "x".join(map(str, models.find(model).input_shape))
         raise OptionError(
             f"run: {model} takes images of {wanted} (channels, height, width); got "
-            f"{'x'.join(map(str, shape))} of {data} ({reason})"
+            f"{'x'.join(map(str, shape))} of {data} ({reason}). {_REMEDY}"
         ) from reason
     finally:
         network.train(was_training)

@@ -88,11 +88,11 @@ class RunDirectory:
     def make_tensorboard(self) -> None:
         """Make the folder of event files: where there is one, they are written."""
         with plain_writing(self.tensorboard):
-            self.tensorboard.mkdir()
+            self.tensorboard.mkdir(exist_ok=True)
 
-    def open_tensorboard(self, done: int) -> EventLog | None:
-        """Return the log of event files after so many epochs, where they were asked for."""
-        return EventLog(self.tensorboard, done) if self.tensorboard.is_dir() else None
+    def open_tensorboard(self, history: list[EpochRecord]) -> EventLog | None:
+        """Return the log of event files after these epochs, where they were asked for."""
+        return EventLog(self.tensorboard, history) if self.tensorboard.is_dir() else None
 
     def append_log(self, record: EpochRecord) -> None:
         """Add the line of a finished epoch."""

@@ -4,6 +4,7 @@ The writer is tensorboardX, which needs NumPy, protobuf and packaging and no Ten
 ``pip install 'tinygrad_cnn[tensorboard]'``. Look at them with ``tensorboard --logdir runs``.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,18 @@ class EventLog:
     Parameters
     ----------
     folder : Path
-    done : int
-        Epochs that were logged before: what a killed run wrote after them is marked as void.
+    history : sequence of EpochRecord
+        Finished epochs of a run that goes on. They are written again, and what is there of them
+        or later is marked as void: a killed run may have written too little or too much.
     """
 
-    def __init__(self, folder: Path, done: int = 0) -> None:
+    def __init__(self, folder: Path, history: Sequence[EpochRecord] = ()) -> None:
         writer = require_writer()
         self.folder = folder
         with plain_writing(folder):
-            self._writer = writer(str(folder), purge_step=done + 1 if done else None)
+            self._writer = writer(str(folder), purge_step=1 if history else None)
+        for record in history:
+            self.add(record)
 
     def add(self, record: EpochRecord) -> None:
         """Add the figures of a finished epoch."""
