@@ -55,7 +55,10 @@ def test_a_run_shows_epochs_a_story_and_last_the_accuracy(
     assert f"run directory {run}" in lines
     assert "compiling kernels …" in lines
     table = lines.index(next(line for line in lines if line.startswith("epoch ")))
-    assert [line.split()[0] for line in lines[table + 1 : table + 4]] == ["1", "2", "3"]
+    first, error, *others = lines[table + 1 : table + 5]
+    assert [line.split()[0] for line in (first, *others)] == ["1", "2", "3"]
+    assert re.fullmatch(r"forecast: [\d.]+ s for an epoch, [\d.]+ MB for .*", lines[table - 1])
+    assert re.fullmatch(r"the epoch took .* s, \d+ % (more|less) than forecast, and .*", error)
     assert any(line.startswith("One backward pass") for line in lines[table:])
     assert "C3.conv2d" in told.out
     assert re.fullmatch(LAST_LINE, lines[-1])
@@ -115,13 +118,13 @@ REFUSED = [
     ("train lenet5 --variant new", r"variant is one of taught, original; got 'new'"),
     ("train lenet5 --variant original --pool max", r"'original' fixes .* got pool=max"),
     ("train lenet5 --split random", r"split of digits is one of interleaved, writers"),
-    ("train lenet5 --optimiser adagrad", r"one of adam, sgd; got 'adagrad'"),
+    ("train lenet5 --optimiser adamm", r"optimiser: .* got 'adamm'. Did you mean 'adam'"),
     ("train lenet5 --epochs 0", r"number of epochs is a whole number from 1 up; got 0"),
     ("train lenet5 --lr -1", r"learning rate is a number above 0; got -1"),
     ("train lenet5 --lr nan", r"learning rate is a number above 0; got nan"),
     ("train lenet5 --batch-size 0", r"batch size is a whole number from 1 up; got 0"),
     ("train lenet5 --batch-size 5000", r"at most the 1438 training images of digits; got 5000"),
-    ("train lenet5 --momentum 0.9", r"momentum belongs to sgd"),
+    ("train lenet5 --momentum 0.9", r"momentum belongs to sgd and rmsprop"),
     ("train lenet5 --optimiser sgd --momentum 1", r"momentum lies in \[0, 1\); got 1"),
     ("train lenet5 --seed -1", r"a seed is a whole number from 0 up; got -1"),
     ("train lenet5 --threads 0", r"there are 1 to \d+ threads here; got 0"),
@@ -316,7 +319,7 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(
         assert code == 2
         assert told.count("\n") == 1
         assert "No space left on device" in told
-        assert f"Continue with: tinygrad-cnn train --resume {run}" in told
+        assert f"Continue with: tinygrad-cnn resume {run}" in told
     assert main(["train", "--resume", str(run), "--quiet"]) == 0
     assert_same_weights(run, finished)
     assert untimed_log(run) == untimed_log(finished)
@@ -340,4 +343,4 @@ def test_an_interruption_before_the_first_step_says_so(
 
 def test_the_resume_command_can_be_pasted() -> None:
     command = resume_command(Path("my runs/first"))
-    assert command == "tinygrad-cnn train --resume 'my runs/first'"
+    assert command == "tinygrad-cnn resume 'my runs/first'"

@@ -66,7 +66,7 @@ def test_what_a_network_needs_is_listed_and_nothing_is_left_changed() -> None:
 WARM_UP = """
 import numpy as np
 import tinygrad_cnn as tg
-from tinygrad_cnn.train.loop import warm_up
+from tinygrad_cnn.train.warm_up import warm_up
 class Scale(tg.nn.Module):
     def __init__(self):
         super().__init__()

@@ -92,7 +92,7 @@ def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
 def test_a_file_of_somebody_else_is_refused(path: Path) -> None:
     numpy_writer = pytest.importorskip("safetensors.numpy")
     path.write_bytes(numpy_writer.save({"weight": np.zeros(3, np.float32)}))
-    with pytest.raises(CheckpointError, match=r"format is 'tinygrad_cnn checkpoint 1'; got None"):
+    with pytest.raises(CheckpointError, match=r"format is 'tinygrad_cnn checkpoint 2'; got None"):
         load_checkpoint(path)
 
 
@@ -112,14 +112,23 @@ def test_another_model_is_refused(checkpoint: Checkpoint, recipe: Recipe) -> Non
     np.testing.assert_array_equal(before["weight"], other.state_dict()["weight"])
 
 
+REFUSALS = [(errno.ENOSPC, "No space left on device"), (errno.EACCES, "Permission denied")]
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-def test_a_full_disk_leaves_the_checkpoint_before(
-    call: str, path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("number", "told"), REFUSALS)
+def test_a_full_disk_or_a_closed_folder_leaves_the_checkpoint_before(
+    call: str,
+    number: int,
+    told: str,
+    path: Path,
+    checkpoint: Checkpoint,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = path.read_bytes()
 
     def full(*arguments: object, **options: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(number, os.strerror(number))
 
     if call == "write":
         monkeypatch.setattr(Path, "open", full)
@@ -127,7 +136,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
         monkeypatch.setattr(Path, "replace", full)
     else:
         monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunDirectoryError, match=r"No space left on device\. Make room"):
+    with pytest.raises(RunDirectoryError, match=rf"{told}\. Make room"):
         save_checkpoint(path, checkpoint)
     monkeypatch.undo()
     assert path.read_bytes() == before

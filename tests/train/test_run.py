@@ -38,7 +38,7 @@ from tinygrad_cnn.train import run as run_module
 def few(split: Split, build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Train a network of a few weights on forty images, whatever names are given."""
 
-    def load(name: str, folder: str | None = None, *, split: str | None = None) -> Split:
+    def load(name: str, folder: str | None = None, **options: Any) -> Split:
         return few_images
 
     def small(name: str, **options: Any) -> Module:
@@ -139,9 +139,9 @@ def test_threads_are_those_of_the_recipe_or_as_asked(
     )
     fit = run_module.fit
 
-    def note(*arguments: Any) -> TrainingState:
+    def note(*arguments: Any, **options: Any) -> TrainingState:
         seen.append(numba.get_num_threads())
-        return fit(*arguments)
+        return fit(*arguments, **options)
 
     monkeypatch.setattr(run_module, "fit", note)
     run.train()
@@ -193,7 +193,7 @@ def test_other_images_are_refused(
 ) -> None:
     new_run("lenet5", recipe=recipe, run_dir=tmp_path).train()
     other = Split(split.train, split.train)
-    monkeypatch.setattr(data, "load", lambda name, folder, split: other)
+    monkeypatch.setattr(data, "load", lambda name, folder, **options: other)
     with pytest.raises(CheckpointError, match="the images it began with; got other images of digi"):
         continued_run(tmp_path)
 

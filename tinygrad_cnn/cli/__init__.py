@@ -23,9 +23,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "tinygrad_cnn.cli.bench:bench",
         "Measure kernels and training steps, here and against PyTorch.",
     ),
+    "data": ("tinygrad_cnn.cli.data:data", "List, describe, fetch and show data sets."),
     "doctor": (
         "tinygrad_cnn.cli.doctor:doctor",
         "Look at versions, threads, caches and CUDA, and try some kernels.",
+    ),
+    "ensemble": (
+        "tinygrad_cnn.cli.ensemble:ensemble",
+        "Average the probabilities of trained networks, and of several views.",
+    ),
+    "eval": (
+        "tinygrad_cnn.cli.evaluate:evaluate_run",
+        "Evaluate a trained network on a data set.",
     ),
     "explain": (
         "tinygrad_cnn.cli.explain:explain",
@@ -35,9 +44,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "tinygrad_cnn.cli.models:list_models",
         "List the networks, or describe one layer by layer.",
     ),
+    "predict": (
+        "tinygrad_cnn.cli.predict:predict",
+        "Say what a trained network sees in image files.",
+    ),
+    "recipes": (
+        "tinygrad_cnn.cli.recipes:list_recipes",
+        "List how networks are trained, and what to expect.",
+    ),
+    "resume": ("tinygrad_cnn.cli.train:resume", "Continue an interrupted run, bit for bit."),
     "rules": (
         "tinygrad_cnn.cli.rules:list_rules",
         "List every function element: rule, error signals, convention.",
+    ),
+    "runs": (
+        "tinygrad_cnn.cli.runs:list_runs",
+        "List the runs in a folder, and how far they came.",
     ),
     "train": ("tinygrad_cnn.cli.train:train", "Train a network and write a run directory."),
     "warmup": (

@@ -10,7 +10,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 MODEL_OPTIONS = ("variant", "activation", "pool", "sigmoid_after")
 
 _OPTIONS = (
-    click.option("--data", metavar="NAME", help="digits (the default), mnist or fashion_mnist."),
+    click.option("--data", metavar="NAME", help="digits (the default), mnist, cifar10, folder, …"),
     click.option(
         "--data-dir", metavar="DIR", help="Where the files of --data lie or are fetched to."
     ),

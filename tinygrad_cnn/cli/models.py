@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinygrad_cnn.cli.key_values import key_values
+
 if TYPE_CHECKING:
     from tinygrad_cnn.nn import Module
 
@@ -37,32 +39,12 @@ def list_models(name: str | None, twin: bool, batch: int | None, given: tuple[st
     "tinygrad-cnn models resnet1202 --batch 128 --option recompute=14".
     """
     if name is not None:
-        click.echo(_description(name, twin, batch, _options(given)))
+        click.echo(_description(name, twin, batch, key_values(given, "--option")))
     elif twin or batch or given:
         raise click.UsageError("Name the network that is meant.", click.get_current_context())
     else:
         click.echo(_table())
     return 0
-
-
-def _options(given: tuple[str, ...]) -> dict[str, Any]:
-    """Return KEY=VALUE words as options; what reads as a number, True or False is one."""
-    import ast
-
-    options = {}
-    for word in given:
-        key, equals, value = word.partition("=")
-        if not key or not equals:
-            raise click.BadParameter(
-                f"An option is written KEY=VALUE; got {word!r}.",
-                click.get_current_context(),
-                param_hint="--option",
-            )
-        try:
-            options[key] = ast.literal_eval(value)
-        except (SyntaxError, ValueError):
-            options[key] = value
-    return options
 
 
 def _description(name: str, twin: bool, batch: int | None, options: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@
 `mnist`          MNIST, Fashion-MNIST and KMNIST; `emnist` with letters
 `cifar`          CIFAR-10 and CIFAR-100; `cifar_classes` names their classes
 `folder`         ImageFolder: image files, a folder for each class; `own_images` by name
+`pictures`       image files that somebody brings, made what a network takes
 `idx`            reader of the file format of MNIST and its kin
 `cifar_format`   readers of the two file formats of CIFAR
 `source`         what a published data set consists of
@@ -53,6 +54,7 @@ from tinygrad_cnn.data.mnist import (
     load_mnist,
 )
 from tinygrad_cnn.data.own_images import load_own_images
+from tinygrad_cnn.data.pictures import Picture, find_pictures, read_picture
 from tinygrad_cnn.data.resize import Resize
 from tinygrad_cnn.data.source import PublishedFile, Source
 from tinygrad_cnn.data.subsets import ConcatDataset, Subset, random_split
@@ -80,6 +82,7 @@ __all__ = [
     "ImageFolder",
     "Normalise",
     "PCAColourJitter",
+    "Picture",
     "PublishedFile",
     "RandomCrop",
     "RandomFlip",
@@ -93,6 +96,7 @@ __all__ = [
     "crop_and_flip",
     "describe",
     "fetch",
+    "find_pictures",
     "load",
     "load_cifar10",
     "load_cifar100",
@@ -105,6 +109,7 @@ __all__ = [
     "pad",
     "random_split",
     "read_idx",
+    "read_picture",
     "ten_crops",
     "to_float",
     "upsample",

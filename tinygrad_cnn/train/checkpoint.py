@@ -1,6 +1,7 @@
 """Checkpoints: one safetensors file from which a run goes on as if it had never stopped.
 
-The arrays are named ``model.<path>`` and ``optimiser.<slot>``. The header's metadata holds,
+The arrays are named ``model.<path>`` and ``optimiser.<slot>``; with an average of the weights
+``average.<slot>``, with early stopping ``best.<path>``. The header's metadata holds,
 as JSON texts, what the run was asked to do, where it stands and the state of the random
 generator; and a SHA-256 sum over everything, so that damage is noticed. Nothing in the file
 is ever executed.
@@ -19,14 +20,21 @@ import numpy.typing as npt
 from tinygrad_cnn import random
 from tinygrad_cnn.errors import CheckpointError, TinygradCnnError
 from tinygrad_cnn.nn import Module
-from tinygrad_cnn.optim import Optimiser
+from tinygrad_cnn.optim import EMA, Optimiser
 from tinygrad_cnn.train.atomic import write_atomically
 from tinygrad_cnn.train.configuration import RunConfiguration
 from tinygrad_cnn.train.state import TrainingState
+from tinygrad_cnn.train.stopping import BestWeights, settle
 
-__all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint", "take_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "load_checkpoint",
+    "peek_checkpoint",
+    "save_checkpoint",
+    "take_checkpoint",
+]
 
-FORMAT = "tinygrad_cnn checkpoint 1"
+FORMAT = "tinygrad_cnn checkpoint 2"
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -41,7 +49,8 @@ class Checkpoint:
     generator_state : dict
         Of the default random generator's bit generator.
     arrays : dict of ndarray
-        Weights as ``model.…``, what the optimiser remembers as ``optimiser.…``.
+        Weights as ``model.…``, what the optimiser remembers as ``optimiser.…``, and where
+        there are such, running averages as ``average.…`` and the best weights as ``best.…``.
     """
 
     configuration: RunConfiguration
@@ -64,7 +73,13 @@ class Checkpoint:
                 f"{self.configuration.model!r}."
             )
 
-    def restore(self, model: Module, optimiser: Optimiser) -> None:
+    def restore(
+        self,
+        model: Module,
+        optimiser: Optimiser,
+        average: EMA | None = None,
+        best: BestWeights | None = None,
+    ) -> None:
         """Put weights, optimiser and random generator back to where they were.
 
         Raises
@@ -74,8 +89,30 @@ class Checkpoint:
         """
         model.load_state_dict(_under("model.", self.arrays))
         optimiser.load_state_dict(_under("optimiser.", self.arrays))
+        if average is not None:
+            average.load_state_dict(_under("average.", self.arrays))
+        if best is not None:
+            best.load_state_dict(_under("best.", self.arrays))
         random.manual_seed(self.configuration.seed)
         random.default_generator().bit_generator.state = self.generator_state
+
+    def load_into(self, model: Module) -> None:
+        """Give a network the weights that the run answers with: its best, or their average.
+
+        Raises
+        ------
+        CheckpointError, ShapeError
+            If it is another network.
+        """
+        model.load_state_dict(_under("model.", self.arrays))
+        recipe, average, best = self.configuration.recipe, None, None
+        if recipe.average is not None:
+            average = EMA(model, recipe.average)
+            average.load_state_dict(_under("average.", self.arrays))
+        if recipe.patience is not None and self.state.best_epoch:
+            best = BestWeights(model)
+            best.load_state_dict(_under("best.", self.arrays))
+        settle(model, average, best)
 
 
 def _under(prefix: str, arrays: Arrays) -> Arrays:
@@ -83,7 +120,12 @@ def _under(prefix: str, arrays: Arrays) -> Arrays:
 
 
 def take_checkpoint(
-    configuration: RunConfiguration, state: TrainingState, model: Module, optimiser: Optimiser
+    configuration: RunConfiguration,
+    state: TrainingState,
+    model: Module,
+    optimiser: Optimiser,
+    average: EMA | None = None,
+    best: BestWeights | None = None,
 ) -> Checkpoint:
     """Note where a run stands.
 
@@ -91,7 +133,7 @@ def take_checkpoint(
     ----------
     configuration : RunConfiguration
     state : TrainingState
-    model, optimiser
+    model, optimiser, average, best
         As they are after ``state.step`` steps of the epoch under way.
 
     Returns
@@ -99,8 +141,18 @@ def take_checkpoint(
     Checkpoint
         With copies of the weights; `state` itself is not copied.
     """
-    arrays = {f"model.{name}": array for name, array in model.state_dict().items()}
-    arrays |= {f"optimiser.{name}": array for name, array in optimiser.state_dict().items()}
+    parts: dict[str, Any] = {
+        "model": model,
+        "optimiser": optimiser,
+        "average": average,
+        "best": best,
+    }
+    arrays = {
+        f"{part}.{name}": array
+        for part, owner in parts.items()
+        if owner is not None
+        for name, array in owner.state_dict().items()
+    }
     generator_state = dict(random.default_generator().bit_generator.state)
     return Checkpoint(configuration, state, generator_state, arrays)
 
@@ -136,16 +188,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
         If there is none, or it is damaged, or something else.
     """
     metadata, arrays = _read(path)
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(
-            f"checkpoint: the file's format is {FORMAT!r}; got {metadata.get('format')!r} in "
-            f"{path}. It was written by another program or version."
-        )
     if metadata.pop("sha256", None) != _digest(metadata, arrays):
         raise CheckpointError(
             f"checkpoint: the content agrees with its SHA-256 sum; got another sum for {path}. "
             "The file is damaged: start a new run."
         )
+    return _checkpoint(path, metadata, arrays)
+
+
+def peek_checkpoint(path: Path) -> Checkpoint:
+    """Read what a checkpoint says of its run, without its arrays and without checking the sum.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or its beginning is damaged, or something else.
+    """
+    return _checkpoint(path, *_read(path, arrays=False))
+
+
+def _checkpoint(path: Path, metadata: dict[str, str], arrays: Arrays) -> Checkpoint:
     try:
         return Checkpoint(
             RunConfiguration.from_json(json.loads(metadata["configuration"])),
@@ -160,7 +222,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ) from reason
 
 
-def _read(path: Path) -> tuple[dict[str, str], Arrays]:
+def _read(path: Path, arrays: bool = True) -> tuple[dict[str, str], Arrays]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -171,12 +233,19 @@ def _read(path: Path) -> tuple[dict[str, str], Arrays]:
     try:
         with safe_open(path, framework="numpy") as opened:
             metadata = dict(opened.metadata() or {})
-            return metadata, {name: opened.get_tensor(name) for name in sorted(opened.keys())}
+            names = sorted(opened.keys()) if arrays else []
+            found = {name: opened.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError, TypeError) as reason:
         raise CheckpointError(
             f"checkpoint: the file is whole safetensors; got {reason} for {path}. It is damaged: "
             "start a new run."
         ) from reason
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"checkpoint: the file's format is {FORMAT!r}; got {metadata.get('format')!r} in "
+            f"{path}. It was written by another program or version."
+        )
+    return metadata, found
 
 
 def _digest(metadata: dict[str, str], arrays: Arrays) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.data import Split
-from tinygrad_cnn.train.recipes import Recipe
+from tinygrad_cnn.train.recipe import Recipe
 from tinygrad_cnn.version import __version__
 
 __all__ = ["RunConfiguration", "fingerprint"]

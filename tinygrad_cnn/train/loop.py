@@ -1,37 +1,40 @@
-"""The training loop, and what surrounds it: evaluation, warm-up, continuing in mid-epoch."""
+"""The training loop, in plain sight; and continuing in mid-epoch."""
 
-import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.anomaly import detect_anomaly
 from tinygrad_cnn.data import ArrayDataset, DataLoader
-from tinygrad_cnn.errors import DivergedError, OptionError
+from tinygrad_cnn.errors import DivergedError, NotFiniteError, OptionError
 from tinygrad_cnn.functional import cross_entropy
-from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import Module
-from tinygrad_cnn.optim import Optimiser
+from tinygrad_cnn.optim import EMA, Optimiser, clip_grad_norm_
 from tinygrad_cnn.optim.schedules import named
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.tensor import Tensor
-from tinygrad_cnn.train.recipes import Recipe
+from tinygrad_cnn.train.augmentation import compose
+from tinygrad_cnn.train.evaluation import evaluate, hits
+from tinygrad_cnn.train.recipe import Recipe
 from tinygrad_cnn.train.shift import shifted
-from tinygrad_cnn.train.state import Evaluation, TrainingState
+from tinygrad_cnn.train.state import TrainingState
+from tinygrad_cnn.train.stopping import BestWeights, settle
 
-__all__ = ["WarmUp", "Watcher", "evaluate", "fit", "warm_up"]
+__all__ = ["Watcher", "fit", "loader_of", "train_step"]
 
-EVALUATION_BATCH = 256  # images; bounds the memory, changes no result but the last bits
+Array = npt.NDArray[Any]
 
 
 class Watcher:
     """Is told how training goes; what a method raises ends it. This one does nothing.
 
-    Whenever a method is called the state is whole: weights, optimiser, random generator and
-    ``state`` belong together, so a checkpoint may be written then.
+    After a step and after an epoch the state is whole: weights, optimiser, random generator
+    and ``state`` belong together, so a checkpoint may be written then. During an evaluation
+    the network may hold the average of its weights.
     """
 
     def after_step(self, state: TrainingState, loss: float) -> None:
@@ -52,6 +55,11 @@ def fit(
     recipe: Recipe,
     state: TrainingState | None = None,
     watcher: Watcher | None = None,
+    *,
+    held_out: ArrayDataset | None = None,
+    average: EMA | None = None,
+    best: BestWeights | None = None,
+    watch: bool = False,
 ) -> TrainingState:
     """Train a network: for each batch forward, backward, update; each epoch ends with a test.
 
@@ -62,16 +70,24 @@ def fit(
     model : Module
         Maps images (N, C, H, W) to scores (N, classes); changed in place.
     optimiser : Optimiser
-        Over the parameters of `model`.
+        Over the parameters of `model`. Where it has several groups of them, the schedule goes
+        from the learning rate of each; where there is one, from the recipe's.
     train, test : ArrayDataset
         The images to learn from, and to report on.
     recipe : Recipe
-        Batch size, epochs, learning rate and its schedule.
     state : TrainingState, optional
         Where to go on; weights, optimiser and the default generator are as they were then.
         The run then does bit for bit what one without a stop does.
     watcher : Watcher, optional
         Told after each step and epoch.
+    held_out : ArrayDataset, optional
+        Images that decide when to stop; see :func:`~tinygrad_cnn.train.hold_out`.
+    average : EMA, optional
+        By default one of the recipe's decay, if it has one. A run that goes on has to give it.
+    best : BestWeights, optional
+        Likewise, where the recipe has patience.
+    watch : bool
+        Look at every value of every step, and stop at the first that is no finite number.
 
     Returns
     -------
@@ -81,9 +97,9 @@ def fit(
     Raises
     ------
     OptionError
-        If a batch is larger than the training set.
+        If a batch is larger than the training set, or there is nothing to wait for.
     DivergedError
-        If the loss is no longer a number.
+        If the loss is no longer a number; it names the first value that was none.
 
     Examples
     --------
@@ -97,218 +113,142 @@ def fit(
     >>> str(state.history[-1].test)
     '100.0 % (4 of 4)'
     """
+    _check(recipe, train, held_out)
+    state = TrainingState() if state is None else state
+    watcher = Watcher() if watcher is None else watcher
+    if average is None and recipe.average is not None:
+        average = EMA(model, recipe.average)
+    if best is None and recipe.patience is not None:
+        best = BestWeights(model)
+    loader, schedule = loader_of(train, recipe), named(recipe.schedule)
+    steps, groups = recipe.epochs * len(loader), optimiser.param_groups
+    state.rates = state.rates or [group["lr"] for group in groups]
+    if len(groups) == 1:
+        state.rates = [recipe.lr]
+    if state.loader is not None:
+        loader.load_state(state.loader)
+    while not state.ends(recipe.epochs):
+        model.train()
+        begin = time.perf_counter()
+        for images, labels in loader:
+            done = state.epoch * len(loader) + state.step
+            for group, rate in zip(groups, state.rates, strict=True):
+                group["lr"] = schedule(rate, done, steps)
+            drawn = default_generator().bit_generator.state
+            moved = shifted(images, recipe.shift, default_generator())
+            try:
+                with detect_anomaly() if watch else nullcontext():
+                    scores, loss = train_step(model, optimiser, moved, labels, recipe)
+            except NotFiniteError as found:
+                raise _diverged("one that is not", state, recipe, str(found)) from found
+            if not math.isfinite(loss):
+                default_generator().bit_generator.state = drawn
+                moved = shifted(images, recipe.shift, default_generator())
+                origin = _origin(model, moved, labels, recipe.accumulate)
+                raise _diverged(str(loss), state, recipe, origin)
+            if average is not None:
+                average.update()
+            first, among_five = hits(scores, labels)
+            state.count(loss, first, len(labels), among_five)
+            state.seconds, begin = state.seconds + time.perf_counter() - begin, time.perf_counter()
+            state.loader = loader.state()
+            watcher.after_step(state, loss)
+        with nullcontext() if average is None else average.swapped_in():
+            result = evaluate(model, test, after_batch=watcher.after_evaluated_batch)
+            unlearnt = None
+            if held_out is not None:
+                unlearnt = evaluate(model, held_out, after_batch=watcher.after_evaluated_batch)
+            state.seconds += time.perf_counter() - begin
+            state.finish_epoch(groups[0]["lr"], result, unlearnt)
+            if best is not None and unlearnt is not None:
+                best.offer(unlearnt.loss, state)
+        state.loader = loader.state()
+        if recipe.patience is not None:
+            state.stopped = state.epoch - state.best_epoch >= recipe.patience
+        watcher.after_epoch(state)
+    settle(model, average, best)
+    return state
+
+
+def loader_of(train: ArrayDataset, recipe: Recipe) -> DataLoader:
+    """Return the loader of a recipe's batches: shuffled, and transformed as it says."""
+    return DataLoader(
+        train,
+        recipe.batch_size,
+        shuffle=True,
+        num_workers=recipe.workers,
+        transform=compose(recipe.augment),
+    )
+
+
+def train_step(
+    model: Module,
+    optimiser: Optimiser,
+    images: Array,
+    labels: npt.NDArray[np.int64],
+    recipe: Recipe,
+) -> tuple[Array, float]:
+    """Forward, backward, update; return the scores and the mean loss, both before the update.
+
+    The batch is taken in as many parts as the recipe says. The loss is the mean over the whole
+    batch, ``L = Σ_p (n_p / n) L_p`` with L_p the mean over the n_p images of part p, so the
+    gradients of the parts add up to that of the batch. Where the loss is no finite number,
+    nothing is updated.
+    """
+    optimiser.zero_grad()
+    scores, mean = [], 0.0
+    for part, wanted in _parts(images, labels, recipe.accumulate):
+        answers = model(Tensor(part))
+        loss = cross_entropy(answers, wanted)
+        if len(wanted) < len(labels):
+            loss = loss * (len(wanted) / len(labels))
+        scores.append(answers.numpy())
+        mean += float(loss.item())
+        if not math.isfinite(mean):
+            return np.concatenate(scores), mean
+        loss.backward()
+    if recipe.clip is not None:
+        clip_grad_norm_(optimiser.parameters, recipe.clip)
+    optimiser.step()
+    return scores[0] if len(scores) == 1 else np.concatenate(scores), mean
+
+
+def _parts(images: Array, labels: Array, count: int) -> list[tuple[Array, Array]]:
+    if count == 1:
+        return [(images, labels)]
+    count = min(count, len(labels))
+    cut = (np.array_split(images, count), np.array_split(labels, count))
+    return [(np.ascontiguousarray(part), wanted) for part, wanted in zip(*cut, strict=True)]
+
+
+def _origin(model: Module, images: Array, labels: Array, parts: int) -> str:
+    """Run a batch forward and backward once more, and name the first value that went bad."""
+    model.zero_grad()
+    try:
+        with detect_anomaly():
+            for part, wanted in _parts(images, labels, parts):
+                cross_entropy(model(Tensor(part)), wanted).backward()
+    except NotFiniteError as found:
+        return str(found)
+    return ""  # nothing in between was bad: the mean itself overflowed
+
+
+def _diverged(what: str, state: TrainingState, recipe: Recipe, origin: str) -> DivergedError:
+    began = f"It began here: {origin}. " if origin else ""
+    return DivergedError(
+        f"fit: the loss stays a finite number; got {what} in step {state.step + 1} of epoch "
+        f"{state.epoch + 1} with learning rate {recipe.lr:g}. {began}Train anew with a smaller lr."
+    )
+
+
+def _check(recipe: Recipe, train: ArrayDataset, held_out: ArrayDataset | None) -> None:
     if recipe.batch_size > len(train):
         raise OptionError(
             "fit: a batch holds no more images than there are to learn from; got a batch size "
             f"of {recipe.batch_size} for {len(train)} images. Take a smaller batch_size."
         )
-    state = TrainingState() if state is None else state
-    watcher = Watcher() if watcher is None else watcher
-    loader = DataLoader(train, recipe.batch_size, shuffle=True)
-    schedule = named(recipe.schedule)
-    steps = recipe.epochs * len(loader)
-    while state.epoch < recipe.epochs:
-        model.train()
-        begin = time.perf_counter()
-        for images, labels in _batches(loader, state):
-            optimiser.lr = schedule(recipe.lr, state.epoch * len(loader) + state.step, steps)
-            moved = shifted(images, recipe.shift, default_generator())
-            scores, loss = _train_step(model, optimiser, moved, labels)
-            _require_finite(loss, state, recipe)
-            state.count(loss, _hits(scores, labels), len(labels))
-            state.seconds, begin = state.seconds + time.perf_counter() - begin, time.perf_counter()
-            watcher.after_step(state, loss)
-        result = evaluate(model, test, after_batch=watcher.after_evaluated_batch)
-        state.seconds += time.perf_counter() - begin
-        state.finish_epoch(optimiser.lr, result)
-        watcher.after_epoch(state)
-    return state
-
-
-def _train_step(
-    model: Module, optimiser: Optimiser, images: npt.NDArray[Any], labels: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[Any], float]:
-    """Forward, backward, update; return the scores and the mean loss, both before the update."""
-    optimiser.zero_grad()
-    scores = model(Tensor(images))
-    loss = cross_entropy(scores, labels)
-    loss.backward()
-    optimiser.step()
-    return scores.numpy(), float(loss.item())
-
-
-def _batches(
-    loader: DataLoader, state: TrainingState
-) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.int64]]]:
-    """Start an epoch, or go on in the middle of one, in the order it was started with."""
-    generator = default_generator().bit_generator
-    if state.order_state is None:
-        state.order_state = dict(generator.state)
-        return iter(loader)
-    now = generator.state
-    generator.state = state.order_state
-    batches = iter(loader)  # draws the order
-    generator.state = now
-    return itertools.islice(batches, state.step, None)
-
-
-def _hits(scores: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> int:
-    return int(np.count_nonzero(scores.argmax(axis=1) == labels))
-
-
-def _require_finite(loss: float, state: TrainingState, recipe: Recipe) -> None:
-    if not math.isfinite(loss):
-        raise DivergedError(
-            f"fit: the loss stays a finite number; got {loss} in step {state.step + 1} of epoch "
-            f"{state.epoch + 1} with learning rate {recipe.lr:g}. Train anew with a smaller lr."
+    if recipe.patience is not None and held_out is None:
+        raise OptionError(
+            f"fit: patience, {recipe.patience} epochs here, waits for held-out images; got none. "
+            "Take some off with hold_out(train, share, seed)."
         )
-
-
-def evaluate(
-    model: Module,
-    dataset: ArrayDataset,
-    batch_size: int = EVALUATION_BATCH,
-    after_batch: Callable[[int, int], None] | None = None,
-) -> Evaluation:
-    """Compare a network's answers with the labels, without recording a graph.
-
-    Parameters
-    ----------
-    model : Module
-        Maps images to scores; in evaluation mode meanwhile.
-    dataset : ArrayDataset
-        At least one example.
-    batch_size : int, in images
-    after_batch : callable, optional
-        Called with the number of images done and their total.
-
-    Returns
-    -------
-    Evaluation
-        Mean loss, and how many answers were right.
-
-    Raises
-    ------
-    OptionError
-        If there is nothing to evaluate on.
-
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> model = tg.nn.Linear(2, 2)
-    >>> model.load_state_dict({"weight": 9 * np.eye(2), "bias": np.zeros(2)})
-    >>> images = np.array([[1, 0], [0, 1], [1, 0]], np.float32)
-    >>> str(evaluate(model, tg.data.ArrayDataset(images, [0, 1, 1])))
-    '66.7 % (2 of 3)'
-    """
-    if not len(dataset):
-        raise OptionError("evaluate: there are examples to evaluate on; got an empty data set")
-    loss_sum, correct, done = 0.0, 0, 0
-    was_training = model.training
-    model.eval()
-    try:
-        with no_grad():
-            for images, labels in DataLoader(dataset, batch_size):
-                scores = model(Tensor(images))
-                loss_sum += float(cross_entropy(scores, labels).item()) * len(labels)
-                correct += _hits(scores.numpy(), labels)
-                done += len(labels)
-                if after_batch is not None:
-                    after_batch(done, len(dataset))
-    finally:
-        model.train(was_training)
-    return Evaluation(loss_sum / done, correct, done)
-
-
-class WarmUp(NamedTuple):
-    """What the first step cost before any counted one.
-
-    Attributes
-    ----------
-    seconds : float
-        The whole warm-up: loading kernels, compiling, running each of them once.
-    compile_seconds : float
-        Of these, until all was compiled; next to none where the kernels were on disk.
-    functions : int
-        How many functions were compiled.
-    """
-
-    seconds: float
-    compile_seconds: float
-    functions: int
-
-
-def warm_up(
-    model: Module,
-    optimiser: Optimiser,
-    dataset: ArrayDataset,
-    batch_size: int,
-    check: Callable[[], None] = lambda: None,
-    say: Callable[[str], None] = lambda text: None,
-) -> WarmUp:
-    """Compile every kernel that training needs, and leave no trace in what is trained.
-
-    One step of training and one of evaluation run on the first batch: once to see what there
-    is to compile, then, when that is done, in earnest. Where there is much to compile a second
-    process helps. Weights, optimiser and random generator are put back to what they were.
-
-    Parameters
-    ----------
-    model, optimiser
-        As for :func:`fit`.
-    dataset : ArrayDataset
-        Gives one batch of the right shape.
-    batch_size : int, in images
-    check : callable, optional
-        Called between the kernels' first calls; what it raises ends the warm-up.
-    say : callable, optional
-        Called with a line whenever something is going to be compiled; not always by the same
-        thread.
-
-    Examples
-    --------
-    >>> import tinygrad_cnn as tg
-    >>> model = tg.nn.Linear(4, 2)
-    >>> dataset = tg.data.ArrayDataset(np.eye(4, dtype=np.float32), [0, 1, 0, 1])
-    >>> warm_up(model, tg.optim.Adam(model.parameters()), dataset, 2).functions >= 0
-    True
-    """
-    from tinygrad_cnn.kernels.ahead import compile_all, processes_worth
-    from tinygrad_cnn.kernels.jit import listed, timed_compilation
-
-    weights, memory = model.state_dict(), optimiser.state_dict()
-    bits = default_generator().bit_generator
-    drawn = bits.state
-    images, labels = dataset.batch(np.arange(min(batch_size, len(dataset))))
-    images = shifted(images.astype(np.float32, copy=False), 0, default_generator())
-
-    def step() -> None:
-        optimiser.zero_grad()
-        loss = cross_entropy(model(Tensor(images)), labels)
-        check()
-        loss.backward()
-        check()
-        optimiser.step()
-        evaluate(model, dataset.subset(range(len(labels))))
-
-    def tell(names: str, done: int, total: int) -> None:
-        say(f"compiling {names} … ({done} of {total} done)")
-
-    begin = time.perf_counter()
-    try:
-        with listed() as needed:
-            step()
-        missing = [kernel for kernel in needed if not kernel.is_stored()]
-        compiling = time.perf_counter()
-        compile_all(missing, processes_worth(missing), tell, check)
-        waited = time.perf_counter() - compiling
-        with timed_compilation() as timer:
-            step()
-    finally:
-        model.load_state_dict(weights)
-        optimiser.load_state_dict(memory)
-        optimiser.zero_grad()
-        bits.state = drawn
-    check()
-    functions = len(missing) + timer.functions
-    return WarmUp(time.perf_counter() - begin, waited + timer.seconds, functions)

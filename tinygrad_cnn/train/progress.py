@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from tinygrad_cnn.train.state import EpochRecord
+from tinygrad_cnn.train.state import EpochRecord, TrainingState
 
-__all__ = ["Display", "epoch_heading", "epoch_line"]
+__all__ = ["Display", "epoch_heading", "epoch_line", "step_line"]
 
 # Heading, and how the number below it is written; columns are as wide as their heading.
 _COLUMNS: tuple[tuple[str, Callable[[EpochRecord], str]], ...] = (
@@ -45,6 +45,21 @@ def epoch_line(record: EpochRecord) -> str:
     '    7      0.2510         90.40 %     0.2000        94.71 %          0.004     0.31'
     """
     return "  ".join(write(record).rjust(len(heading)) for heading, write in _COLUMNS)
+
+
+def step_line(state: TrainingState, epochs: int) -> str:
+    """Return what stands beside the bar: means over the epoch under way, and the pace.
+
+    Examples
+    --------
+    >>> step_line(TrainingState(epoch=2, step=5, loss_sum=80, correct=120, seen=160, seconds=2), 9)
+    'epoch 3 of 9  loss 0.500  accuracy 75.0 %  80 images/s'
+    """
+    seen = max(state.seen, 1)
+    return (
+        f"epoch {state.epoch + 1} of {epochs}  loss {state.loss_sum / seen:.3f}  accuracy "
+        f"{100 * state.correct / seen:.1f} %  {state.seen / max(state.seconds, 1e-9):,.0f} images/s"
+    )
 
 
 class Display:

@@ -1,205 +1,37 @@
-"""A whole training run: prepared, trained, told, and safe to stop.
+"""A whole training run: trained, told, and safe to stop.
 
-:func:`new_run` and :func:`continued_run` return a :class:`Run`; its ``train()`` does the rest.
+:func:`~tinygrad_cnn.train.new_run` and :func:`~tinygrad_cnn.train.continued_run` return a
+:class:`Run`; its ``train()`` does the rest.
 """
 
-import dataclasses
-import os
 import threading
-import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, nullcontext
-from pathlib import Path
-from typing import Any
+from contextlib import ExitStack
 
 from tinygrad_cnn import data as data_sets
-from tinygrad_cnn import models, random
-from tinygrad_cnn.errors import CheckpointError, OptionError
 from tinygrad_cnn.functional import cross_entropy
 from tinygrad_cnn.nn import Module
+from tinygrad_cnn.optim import EMA
 from tinygrad_cnn.tensor import Tensor
 from tinygrad_cnn.train.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
     save_checkpoint,
     take_checkpoint,
 )
-from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
+from tinygrad_cnn.train.configuration import RunConfiguration
+from tinygrad_cnn.train.forecast import duration, forecast
 from tinygrad_cnn.train.interrupts import Interrupted, Interruption, noted_interrupts
-from tinygrad_cnn.train.loop import Watcher, fit, warm_up
+from tinygrad_cnn.train.keeper import Keeper
+from tinygrad_cnn.train.loop import fit
 from tinygrad_cnn.train.plots import draw_curves
 from tinygrad_cnn.train.progress import Display, epoch_heading, epoch_line
-from tinygrad_cnn.train.recipes import Recipe, recipe_for
 from tinygrad_cnn.train.run_directory import RunDirectory
 from tinygrad_cnn.train.state import Evaluation, TrainingState
-from tinygrad_cnn.train.threads import kernel_threads, require_threads
+from tinygrad_cnn.train.stopping import BestWeights, hold_out, settle
+from tinygrad_cnn.train.threads import kernel_threads
+from tinygrad_cnn.train.warm_up import warm_up
 
-__all__ = ["Run", "continued_run", "new_run"]
+__all__ = ["Run"]
 
-_SECONDS_BETWEEN_CHECKPOINTS = 30.0  # within an epoch; each epoch ends with one anyway
 _IMAGES_OF_THE_STORY = 4
-
-
-def new_run(
-    model: str,
-    data: str = "digits",
-    *,
-    recipe: Recipe | None = None,
-    recipe_options: Mapping[str, Any] | None = None,
-    model_options: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    split: str | None = None,
-    data_dir: str | None = None,
-    run_dir: str | os.PathLike[str] | None = None,
-    threads: int | None = None,
-    display: Display | None = None,
-) -> "Run":
-    """Prepare a run: network, images, run directory, and the checkpoint it starts from.
-
-    Parameters
-    ----------
-    model : str
-        Name of the network; see :func:`tinygrad_cnn.models.names`.
-    data : str
-        Name of the data set; see :func:`tinygrad_cnn.data.names`.
-    recipe : Recipe, optional
-        How to train; by default :func:`recipe_for` model and data.
-    recipe_options : mapping, optional
-        Fields of the recipe that are to be other than it says, such as ``{"epochs": 5}``;
-        see :meth:`Recipe.with_options`.
-    model_options : mapping, optional
-        What the network's builder is given besides.
-    seed : int
-        Starts the default random generator: weights, order of the images, shifts.
-    split : str, optional
-        Which images are for the test, where there is a choice.
-    data_dir : str, optional
-        Where the files lie or are fetched to.
-    run_dir : path, optional
-        A new or empty folder; see :meth:`RunDirectory.create`.
-    threads : int, optional
-        Of the kernels; by default what the recipe finds worth its while. Results do not
-        depend on it.
-    display : Display, optional
-        Shows the run; by default nothing is shown.
-
-    Returns
-    -------
-    Run
-
-    Raises
-    ------
-    TinygradCnnError
-        If anything of it makes no sense; nothing was written then.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> run = new_run("lenet5", recipe_options={"epochs": 1}, run_dir=folder.name)
-    >>> run.train().total
-    359
-    >>> continued_run(folder.name).train() == run.state.history[-1].test  # nothing is left to do
-    True
-    >>> folder.cleanup()
-    """
-    if threads is not None:
-        require_threads(threads)
-    if seed < 0:
-        raise OptionError(f"run: a seed is a whole number from 0 up; got {seed}")
-    display = Display(quiet=True) if display is None else display
-    models.find(model)  # an unknown name is told before a missing recipe is
-    recipe = recipe_for(model, data) if recipe is None else recipe
-    recipe = recipe.with_options(**(recipe_options or {}))
-    random.manual_seed(seed)
-    network = models.build(model, **(model_options or {}))
-    configuration = RunConfiguration(
-        model, data, recipe, seed, dict(model_options or {}), split, data_dir
-    )
-    images = _load(configuration, display)
-    if recipe.batch_size > len(images.train):
-        raise OptionError(
-            f"run: batch_size is at most the {len(images.train)} training images of {data}; got "
-            f"{recipe.batch_size}"
-        )
-    configuration = dataclasses.replace(configuration, data_fingerprint=fingerprint(images))
-    directory = RunDirectory.create(run_dir, model, data)
-    with ExitStack() as unless_ready:
-        directory.lock.acquire()
-        unless_ready.callback(directory.lock.release)
-        directory.write_config(configuration)
-        run = Run(configuration, directory, network, images, TrainingState(), display, threads)
-        run.save()  # from now on there is something to continue
-        unless_ready.pop_all()
-    return run
-
-
-def continued_run(
-    run_dir: str | os.PathLike[str],
-    *,
-    data_dir: str | None = None,
-    threads: int | None = None,
-    display: Display | None = None,
-    accept: Callable[[Checkpoint], None] | None = None,
-) -> "Run":
-    """Prepare the continuation of a run from its checkpoint, bit for bit.
-
-    Parameters
-    ----------
-    run_dir : path
-        The run's directory.
-    data_dir : str, optional
-        Where the files lie, if they were moved.
-    threads, display
-        As for :func:`new_run`.
-    accept : callable, optional
-        Called with the checkpoint before anything is loaded or changed; what it raises
-        ends the matter.
-
-    Returns
-    -------
-    Run
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such run, or its images changed.
-    RunDirectoryError
-        If another process is at work on it.
-    """
-    if threads is not None:
-        require_threads(threads)
-    display = Display(quiet=True) if display is None else display
-    directory = RunDirectory(Path(run_dir))
-    with ExitStack() as unless_ready:
-        directory.lock.acquire()
-        unless_ready.callback(directory.lock.release)
-        checkpoint = load_checkpoint(directory.checkpoint)
-        if accept is not None:
-            accept(checkpoint)
-        configuration = checkpoint.configuration
-        if data_dir is not None:
-            configuration = dataclasses.replace(configuration, data_dir=data_dir)
-        network = models.build(configuration.model, **configuration.model_options)
-        images = _load(configuration, display)
-        if fingerprint(images) != configuration.data_fingerprint:
-            raise CheckpointError(
-                "run: a run goes on with the images it began with; got other images of "
-                f"{configuration.data}. Say where the former files lie, or start a new run."
-            )
-        run = Run(configuration, directory, network, images, checkpoint.state, display, threads)
-        checkpoint.restore(network, run.optimiser)
-        directory.mend(checkpoint.state.history)
-        directory.write_config(configuration)  # the checkpoint is what is true
-        unless_ready.pop_all()
-    return run
-
-
-def _load(configuration: RunConfiguration, display: Display) -> data_sets.Split:
-    name, folder = configuration.data, configuration.data_dir
-    quick = name == "digits"  # a tenth of a second: nothing to announce
-    with nullcontext() if quick else display.waiting(f"loading {name}"):
-        return data_sets.load(name, folder, split=configuration.split)
 
 
 class Run:
@@ -235,16 +67,27 @@ class Run:
         self.split = split
         self.state = state
         self.display = display
-        self.threads = configuration.recipe.threads if threads is None else threads
-        self.optimiser = configuration.recipe.make_optimiser(network.parameters())
-        self.steps_per_epoch = -(-len(split.train) // configuration.recipe.batch_size)
+        recipe = configuration.recipe
+        self.threads = recipe.threads if threads is None else threads
+        self.watch = False
+        self.optimiser = recipe.make_optimiser(network.parameters())
+        self.average = None if recipe.average is None else EMA(network, recipe.average)
+        self.best = None if recipe.patience is None else BestWeights(network)
+        self.learnt, self.held_out = hold_out(
+            split.train, recipe.share_held_out, configuration.seed
+        )
+        self.steps_per_epoch = -(-len(self.learnt) // recipe.batch_size)
 
     def save(self) -> None:
         """Write the checkpoint of where the run stands."""
-        save_checkpoint(
-            self.directory.checkpoint,
-            take_checkpoint(self.configuration, self.state, self.network, self.optimiser),
-        )
+        trained = (self.network, self.optimiser, self.average, self.best)
+        checkpoint = take_checkpoint(self.configuration, self.state, *trained)
+        save_checkpoint(self.directory.checkpoint, checkpoint)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.state.ends(self.configuration.recipe.epochs)
 
     def train(self) -> Evaluation:
         """Train to the end, draw the curves, and tell the story of one backward pass.
@@ -255,7 +98,8 @@ class Run:
         Returns
         -------
         Evaluation
-            Of the test images, after the last epoch.
+            Of the test images, by the weights that the run ends with: those of the last epoch,
+            or with early stopping those of the best one.
 
         Raises
         ------
@@ -276,13 +120,16 @@ class Run:
             try:
                 self._train(interruption)
             except Interrupted:
-                self.save()
+                if not self.finished:  # else the checkpoint is written, and the weights settled
+                    self.save()
                 raise
-        return self.state.history[-1].test
+        return self.state.result
 
     def _train(self, interruption: Interruption) -> None:
         self._introduce()
-        if self.state.epoch < self.configuration.recipe.epochs:
+        if self.finished:
+            settle(self.network, self.average, self.best)
+        else:
             self._compile(interruption)
             self._fit(interruption)
         title = f"{self.configuration.model} on {self.configuration.data}"
@@ -294,6 +141,8 @@ class Run:
     def place(self) -> str:
         """Where the run stands, in words."""
         epochs = self.configuration.recipe.epochs
+        if self.state.stopped:
+            return f"stopped early after {self.state.epoch} of at most {epochs} epochs"
         if self.state.epoch == epochs:
             return f"after the last of {epochs} epochs"
         return (
@@ -307,7 +156,8 @@ class Run:
         self.display.line(
             f"{self.configuration.model}{f' ({options})' if options else ''}: "
             f"{self.network.count_parameters():,} parameters; {self.configuration.data}: "
-            f"{len(self.split.train):,} training and {len(self.split.test):,} test images"
+            f"{len(self.learnt):,} training and {len(self.split.test):,} test images"
+            f"{f', {len(self.held_out):,} held out' if self.held_out is not None else ''}"
         )
         self.display.line(
             f"{recipe.optimiser}, learning rate {recipe.lr:g} ({recipe.schedule}), {recipe.epochs} "
@@ -320,7 +170,7 @@ class Run:
 
     def _compile(self, interruption: Interruption) -> None:
         batch_size = self.configuration.recipe.batch_size
-        images, check = self.split.train, interruption.check
+        images, check = self.learnt, interruption.check
         with self.display.waiting("compiling kernels") as say:
             cost = warm_up(self.network, self.optimiser, images, batch_size, check, say)
         if cost.functions:
@@ -331,16 +181,41 @@ class Run:
 
     def _fit(self, interruption: Interruption) -> None:
         recipe = self.configuration.recipe
+        foreseen = None
+        if not self.display.quiet:
+            parts = (self.network, self.optimiser, self.learnt, self.split.test, recipe)
+            unlearnt = 0 if self.held_out is None else len(self.held_out)
+            foreseen = forecast(*parts, unlearnt, interruption.check)
+            self.display.line(str(foreseen))
         self.display.line(epoch_heading())
         for record in self.state.history:
             self.display.line(epoch_line(record))
         total = recipe.epochs * self.steps_per_epoch
         done = self.state.epoch * self.steps_per_epoch + self.state.step
-        with self.display.steps("training", total, done) as advance:
-            keeper = _Keeper(self, interruption, advance)
-            fit(self.network, self.optimiser, *self.split, recipe, self.state, keeper)
+        with ExitStack() as stack:
+            advance = stack.enter_context(self.display.steps("training", total, done))
+            events = self.directory.open_tensorboard(self.state.history)
+            if events is not None:
+                stack.callback(events.close)
+            fit(
+                self.network,
+                self.optimiser,
+                self.learnt,
+                self.split.test,
+                recipe,
+                self.state,
+                Keeper(self, interruption, advance, foreseen, events),
+                held_out=self.held_out,
+                average=self.average,
+                best=self.best,
+                watch=self.watch,
+            )
         seconds = sum(record.seconds for record in self.state.history)
-        self.display.line(f"trained {recipe.epochs} epochs in {seconds:.1f} s")
+        self.display.line(f"trained {self.state.epoch} epochs in {duration(seconds)}")
+        if self.state.stopped:
+            self.display.line(
+                f"stopped early: the held-out loss was lowest after epoch {self.state.best_epoch}"
+            )
 
     def _tell_backward_pass(self) -> None:
         """Run a few test images forward and backward, and let the graph tell about it."""
@@ -358,39 +233,3 @@ class Run:
         self.network.zero_grad()
         self.directory.write_story(story)
         self.display.line(f"\nOne backward pass, over {len(labels)} test images\n\n{story}\n")
-
-
-class _Keeper(Watcher):
-    """Keeps the checkpoint, the log and the display up with the training."""
-
-    def __init__(
-        self, run: Run, interruption: Interruption, advance: Callable[[int, str], None]
-    ) -> None:
-        self.run = run
-        self.interruption = interruption
-        self.advance = advance
-        self.saved = time.monotonic()
-
-    def after_step(self, state: TrainingState, loss: float) -> None:
-        """Move the bar; now and then write a checkpoint."""
-        done = state.epoch * self.run.steps_per_epoch + state.step
-        epochs = self.run.configuration.recipe.epochs
-        self.advance(done, f"epoch {state.epoch + 1} of {epochs}  loss {loss:.3f}")
-        if time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS:
-            self._save()
-        self.interruption.check()
-
-    def after_evaluated_batch(self, done: int, total: int) -> None:
-        """Let a signal end the evaluation; it is made anew when the run goes on."""
-        self.interruption.check()
-
-    def after_epoch(self, state: TrainingState) -> None:
-        """Write checkpoint and log, in this order: a log is mended from a checkpoint."""
-        self._save()
-        self.run.directory.append_log(state.history[-1])
-        self.run.display.line(epoch_line(state.history[-1]))
-        self.interruption.check()
-
-    def _save(self) -> None:
-        self.run.save()
-        self.saved = time.monotonic()

@@ -6,6 +6,7 @@
 ``curves.png``              loss and accuracy by epoch
 ``checkpoint.safetensors``  from where the run goes on
 ``backward.txt``            the story of one backward pass
+``tensorboard/``            event files, where they were asked for
 ==========================  =====================================================
 """
 
@@ -20,6 +21,7 @@ from tinygrad_cnn.train.atomic import plain_writing, remove_leftovers, write_ato
 from tinygrad_cnn.train.configuration import RunConfiguration
 from tinygrad_cnn.train.lock import FolderLock
 from tinygrad_cnn.train.state import EpochRecord
+from tinygrad_cnn.train.tensorboard import EventLog
 
 __all__ = ["RunDirectory"]
 
@@ -46,6 +48,7 @@ class RunDirectory:
         self.curves = path / "curves.png"
         self.checkpoint = path / "checkpoint.safetensors"
         self.story = path / "backward.txt"
+        self.tensorboard = path / "tensorboard"
 
     @classmethod
     def create(cls, path: str | os.PathLike[str] | None, model: str, data: str) -> "RunDirectory":
@@ -81,6 +84,15 @@ class RunDirectory:
     def write_story(self, story: str) -> None:
         """Write down the story of a backward pass."""
         write_atomically(self.story, f"{story}\n".encode())
+
+    def make_tensorboard(self) -> None:
+        """Make the folder of event files: where there is one, they are written."""
+        with plain_writing(self.tensorboard):
+            self.tensorboard.mkdir(exist_ok=True)
+
+    def open_tensorboard(self, history: list[EpochRecord]) -> EventLog | None:
+        """Return the log of event files after these epochs, where they were asked for."""
+        return EventLog(self.tensorboard, history) if self.tensorboard.is_dir() else None
 
     def append_log(self, record: EpochRecord) -> None:
         """Add the line of a finished epoch."""

@@ -1,10 +1,9 @@
 """Curves of a run: loss and accuracy by epoch, drawn into a PNG file."""
 
-import io
 from pathlib import Path
 from typing import Any
 
-from tinygrad_cnn.train.atomic import write_atomically
+from tinygrad_cnn.train.plots.canvas import new_figure, write_figure
 from tinygrad_cnn.train.state import EpochRecord
 
 __all__ = ["draw_curves"]
@@ -31,13 +30,9 @@ def draw_curves(path: Path, history: list[EpochRecord], title: str) -> None:
     RunDirectoryError
         If the file cannot be written.
     """
-    # Without pyplot: no window system is asked for, no global state is left behind.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-    figure = Figure(figsize=(11, 4.5), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 4.5)
     figure.suptitle(title)
     left, right = figure.subplots(1, 2)
     epochs = [record.epoch for record in history]
@@ -58,7 +53,4 @@ def draw_curves(path: Path, history: list[EpochRecord], title: str) -> None:
         axes.grid(alpha=0.3, which="both", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
-    stream = io.BytesIO()
-    # No date and no version of the program inside: the same run gives the same file.
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    write_atomically(path, stream.getvalue())
+    write_figure(path, figure)

@@ -1,0 +1,110 @@
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinygrad_cnn import data
+from tinygrad_cnn.cli import main
+from tinygrad_cnn.train.answers import open_run, probabilities
+
+EPOCHS = "3"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Name three runs over the digits that differ by their seed."""
+    folder = tmp_path_factory.mktemp("runs")
+    paths = [str(folder / f"seed{seed}") for seed in range(3)]
+    for seed, path in enumerate(paths):
+        options = ["--epochs", EPOCHS, "--seed", str(seed), "--run-dir", path, "--quiet"]
+        assert main(["train", "lenet5", *options]) == 0
+    return paths
+
+
+def test_networks_together(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["ensemble", *runs]) == 0
+    *table, last = capsys.readouterr().out.splitlines()
+    test = data.load("digits").test
+    shares = [probabilities(open_run(run).network, test.images) for run in runs]
+    right = [np.count_nonzero(own.argmax(1) == test.labels) for own in shares]
+    for run, line, count in zip(runs, table[2:], right, strict=False):
+        assert run in line
+        assert f"({count} of 359)" in line
+    together = np.count_nonzero(np.mean(shares, 0).argmax(1) == test.labels)
+    assert re.search(rf"together +\d+\.\d % \({together} of 359\)", table[-1])
+    points = 100 * (together - np.mean(right)) / 359
+    assert f"{points:+.2f} points; {359 - together} of 359 wrong" in last
+
+
+def test_json_and_views(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["ensemble", *runs[:2], "--crops", "5", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [member["run"] for member in told["members"]] == runs[:2]
+    mean = np.mean([member["accuracy"] for member in told["members"]])
+    assert told["improvement"] == pytest.approx(told["accuracy"] - mean)
+    assert (told["crops"], told["images"]) == (5, 359)
+
+
+def test_one_network_and_its_views(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["ensemble", runs[0], "--crops", "10", "--moved", "2"]) == 0
+    heading, _, row, last = capsys.readouterr().out.splitlines()
+    assert re.split(r"  +", heading.strip()) == ["network", "one view", "10 views"]
+    assert row.count("of 359") == 2
+    assert last.startswith("1 network, 10 views: ")
+
+
+def test_pictures(runs: list[str], tmp_path: Path) -> None:
+    assert main(["ensemble", runs[0], "--plots", str(tmp_path / "one")]) == 0
+    assert main(["ensemble", *runs, "--plots", str(tmp_path / "all")]) == 0
+    names = ["confusion.png", "curves.png", "feature_maps.png", "filters.png", "mistakes.png"]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == names
+    names.remove("curves.png")
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == names
+
+
+REFUSED = [
+    (["--crops", "3"], r"crops is one of 1, 2, 5, 10; got 3"),
+    (["--crops", "5", "--moved", "0"], r"moved by 1 pixel or more; got 0"),
+    (["nowhere"], r"holds checkpoint.safetensors; got none in nowhere"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED)
+def test_refusals_are_one_line(
+    options: list[str], message: str, runs: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["ensemble", runs[0], *options]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert re.search(message, told.err)
+
+
+def test_networks_of_other_images_are_refused(
+    runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = str(tmp_path / "other")
+    options = ["--epochs", "1", "--split", "writers", "--run-dir", other, "--quiet"]
+    assert main(["train", "lenet5", *options]) == 0
+    capsys.readouterr()
+    assert main(["ensemble", runs[0], other]) == 2
+    assert re.search(
+        r"made with the same images; got digits \w+ in .* digits \(writers\) \w+ in ",
+        capsys.readouterr().err,
+    )
+
+
+def test_a_run_without_a_step_is_no_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tinygrad_cnn.train import new_run
+
+    new_run("lenet5", run_dir=tmp_path / "begun").directory.lock.release()
+    assert main(["ensemble", str(tmp_path / "begun")]) == 2
+    assert "got a run without a step" in capsys.readouterr().err

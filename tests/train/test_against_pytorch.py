@@ -1,0 +1,103 @@
+"""The first steps of recipes beside PyTorch: the same weights, batches and rates, the same loss."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_cnn import data, models, random
+from tinygrad_cnn.lab.pytorch_networks import build_in_pytorch
+from tinygrad_cnn.train import Recipe, TrainingState, Watcher, fit, recipe_for
+from tinygrad_cnn.train.loop import loader_of
+
+STEPS = 50
+NO_DROPOUT = {"input_dropout": 0.0, "dropout": 0.0}  # its numbers would be others
+
+
+class StopError(Exception):
+    """Ends the run when there is enough to compare."""
+
+
+class Note(Watcher):
+    """Writes down the loss and the rate of each step."""
+
+    def __init__(self, optimiser: Any) -> None:
+        self.optimiser = optimiser
+        self.losses: list[float] = []
+        self.rates: list[float] = []
+
+    def after_step(self, state: TrainingState, loss: float) -> None:
+        self.losses.append(loss)
+        self.rates.append(self.optimiser.lr)
+        if len(self.losses) == STEPS:
+            raise StopError
+
+
+def in_pytorch(
+    network: str, weights: dict[str, np.ndarray], recipe: Recipe, batches: Any, rates: list[float]
+) -> list[float]:
+    import torch
+
+    torch.set_num_threads(1)
+    model = build_in_pytorch(network)
+    state = {name: torch.from_numpy(array) for name, array in weights.items()}
+    model.load_state_dict(state, strict=False)
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Dropout):
+            layer.p = 0.0
+    kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[recipe.optimiser]
+    options = {"momentum": recipe.momentum} if recipe.momentum else {}
+    decay = recipe.weight_decay or 0.0
+    optimiser = kind(model.parameters(), lr=recipe.lr, weight_decay=decay, **options)
+    losses = []
+    for (images, labels), rate in zip(batches, rates, strict=True):
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.zero_grad()
+        scores = model(torch.from_numpy(images))
+        loss = torch.nn.functional.cross_entropy(scores, torch.from_numpy(labels))
+        loss.backward()
+        if recipe.clip is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+        optimiser.step()
+        losses.append(float(loss))
+    return losses
+
+
+CIFAR = (pytest.mark.full, pytest.mark.data)
+ROWS = [
+    pytest.param("lab11_cnn2", "digits", recipe_for("lab11_cnn2", "mnist"), {}, id="lab11_cnn2"),
+    pytest.param(
+        "resnet20", "cifar10", recipe_for("resnet20", "cifar10"), {}, id="resnet20", marks=CIFAR
+    ),
+    pytest.param(
+        "allcnn_c", "cifar10", recipe_for("allcnn_c", "cifar10"), NO_DROPOUT, id="allcnn_c",
+        marks=CIFAR,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(("network", "data_name", "recipe", "options"), ROWS)
+def test_the_first_steps_have_the_loss_of_pytorch(
+    network: str, data_name: str, recipe: Recipe, options: dict[str, Any]
+) -> None:
+    side = models.find(network).input_shape[1]
+    train, test = data.load(data_name, image_size=side, download=False)
+    recipe = recipe.with_options(batch_size=32)
+    random.manual_seed(5)
+    model = models.build(network, **options)
+    weights = model.state_dict()
+    random.manual_seed(6)
+    pairs = zip(range(STEPS * 2), loader_of(train, recipe), strict=False)
+    batches = [batch for _, batch in pairs]
+    optimiser = recipe.make_optimiser(model.parameters())
+    note = Note(optimiser)
+    random.manual_seed(6)
+    with pytest.raises(StopError):
+        fit(model, optimiser, train, test, recipe, watcher=note)
+    if len(batches) < STEPS:  # a small set begins its second epoch, in another order
+        note.losses, note.rates = note.losses[: len(batches)], note.rates[: len(batches)]
+    expected = in_pytorch(network, weights, recipe, batches[:STEPS], note.rates)
+    assert len(expected) >= 40
+    np.testing.assert_allclose(note.losses, expected, rtol=0, atol=1e-3)

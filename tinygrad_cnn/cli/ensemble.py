@@ -1,0 +1,167 @@
+"""``tinygrad-cnn ensemble``: several trained networks, several views: their average judged."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tinygrad_cnn.train.answers import TrainedRun
+    from tinygrad_cnn.train.ensemble import EnsembleResult
+
+__all__ = ["ensemble"]
+
+
+@click.command(short_help="Average the probabilities of trained networks, and of several views.")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "--crops",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Views of each image: 2 with its mirror image, 5 moved, 10 moved and mirrored.",
+)
+@click.option(
+    "--moved", type=int, default=1, show_default=True, help="So many pixels, of --crops 5 and 10."
+)
+@click.option("--data-dir", metavar="DIR", help="Where the runs' data lie, if they were moved.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Draw confusion matrix, mistakes, and the first network's filters and maps there.",
+)
+def ensemble(
+    runs: tuple[str, ...],
+    crops: int,
+    moved: int,
+    data_dir: str | None,
+    as_json: bool,
+    plots: Path | None,
+) -> int:
+    """Judge the networks of the run directories RUN, one by one and together.
+
+    Together they answer with the average of their probabilities. All have to have been made
+    with the same data. With --crops each network is asked for several views of an image too;
+    what that changes is shown. Mirror images, of 2 and 10, help networks that were trained on
+    such, and harm others.
+
+    Examples: "tinygrad-cnn ensemble runs/seed0 runs/seed1 runs/seed2",
+    "tinygrad-cnn ensemble runs/mine --crops 10".
+    """
+    from tinygrad_cnn.train.answers import open_run
+    from tinygrad_cnn.train.ensemble import ensemble as judge
+    from tinygrad_cnn.train.ensemble import views
+    from tinygrad_cnn.train.progress import Display
+    from tinygrad_cnn.train.threads import kernel_threads
+
+    members = [open_run(run) for run in runs]
+    _require_same_data(members)
+    split = members[0].load_images(data_dir)
+    networks = [member.network for member in members]
+    views(split.test.images[:1], crops, moved)  # a mistake in the options is told at once
+    display = Display(quiet=as_json)
+    total = len(networks) * (1 if crops == 1 else 2)
+    threads = members[0].configuration.recipe.threads
+    with kernel_threads(threads), display.steps("asking", total=total) as advance:
+        plain = judge(networks, split.test, after_member=lambda n: advance(n, "one view"))
+        result = plain
+        if crops > 1:
+            result = judge(
+                networks,
+                split.test,
+                crops,
+                moved,
+                lambda n: advance(len(networks) + n, f"{crops} views"),
+            )
+    if as_json:
+        click.echo(json.dumps(_facts(runs, plain, result, crops), indent=2))
+    else:
+        click.echo(_table(runs, plain, result, crops))
+    if plots is not None:
+        from tinygrad_cnn.train.plots import draw_report
+
+        first = members[0].configuration
+        title = f"{first.model} on {first.data}" if len(members) == 1 else f"{len(runs)} networks"
+        history = members[0].checkpoint.state.history if len(members) == 1 else ()
+        draw_report(
+            plots, networks[0], split,
+            history=history, probabilities=result.probabilities, title=title,
+        )  # fmt: skip
+    return 0
+
+
+def _require_same_data(members: "list[TrainedRun]") -> None:
+    """Refuse networks of different data: a class of one would be another one's."""
+    from tinygrad_cnn.errors import OptionError
+
+    first = members[0].configuration
+    for member in members[1:]:
+        other = member.configuration
+        if (other.data, other.split, other.data_fingerprint) != (
+            first.data,
+            first.split,
+            first.data_fingerprint,
+        ):
+            raise OptionError(
+                "ensemble: all runs were made with the same images; got "
+                f"{_named(first)} in {members[0].path} and {_named(other)} in {member.path}"
+            )
+
+
+def _named(configuration: Any) -> str:
+    split = f" ({configuration.split})" if configuration.split else ""
+    return f"{configuration.data}{split} {configuration.data_fingerprint}"
+
+
+def _facts(
+    runs: tuple[str, ...], plain: "EnsembleResult", result: "EnsembleResult", crops: int
+) -> dict[str, Any]:
+    return {
+        "members": [
+            {"run": run, "accuracy": one.accuracy, "accuracy_with_views": all_of_them.accuracy}
+            for run, one, all_of_them in zip(runs, plain.members, result.members, strict=True)
+        ],
+        "crops": crops,
+        "images": result.average.total,
+        "accuracy": result.average.accuracy,
+        "loss": result.average.loss,
+        "mean_loss": _loss(plain),
+        "improvement": result.average.accuracy - _mean(plain),
+    }
+
+
+def _mean(result: "EnsembleResult") -> float:
+    return sum(member.accuracy for member in result.members) / len(result.members)
+
+
+def _loss(result: "EnsembleResult") -> float:
+    return sum(member.loss for member in result.members) / len(result.members)
+
+
+def _table(
+    runs: tuple[str, ...], plain: "EnsembleResult", result: "EnsembleResult", crops: int
+) -> str:
+    from tinygrad_cnn.cli.tables import plain_table
+
+    columns = ["network", "one view", *([f"{crops} views"] if crops > 1 else [])]
+    both = (plain, result) if crops > 1 else (plain,)
+    rows = [
+        [run, *(str(of.members[place]) for of in both)] for place, run in enumerate(runs)
+    ]  # fmt: skip
+    if len(runs) > 1:
+        rows.append(["mean of them", *(f"{100 * _mean(of):.2f} %" for of in both)])
+        rows.append(["together", *(str(of.average) for of in both)])
+    lines = [plain_table(columns, rows, right=",".join(columns[1:]))]
+    before, after = _mean(plain), result.average
+    asked = "1 network" if len(runs) == 1 else f"{len(runs)} networks together"
+    seen = "1 view" if crops == 1 else f"{crops} views"
+    lines.append(
+        f"{asked}, {seen}: {100 * after.accuracy:.2f} %; against one network and one view "
+        f"{100 * (after.accuracy - before):+.2f} points; {after.total - after.correct} of "
+        f"{after.total:,} wrong in place of {(1 - before) * after.total:.1f}; cross entropy "
+        f"{after.loss:.4f} in place of {_loss(plain):.4f}"
+    )
+    return "\n".join(lines)

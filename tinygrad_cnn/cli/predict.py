@@ -1,0 +1,110 @@
+"""``tinygrad-cnn predict``: what a trained network says to image files."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+__all__ = ["predict"]
+
+
+class _Answer(NamedTuple):
+    """The two likeliest classes of an image file."""
+
+    file: str
+    answer: str
+    probability: float
+    second: str
+    second_probability: float
+
+
+@click.command(short_help="Say what a trained network sees in image files.")
+@click.argument("run")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--invert", is_flag=True, help="Exchange light and dark: for ink on paper.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--data-dir", metavar="DIR", help="Where the run's data lie, if they were moved.")
+def predict(
+    run: str, images: tuple[str, ...], invert: bool, as_json: bool, data_dir: str | None
+) -> int:
+    """Show image files, or all those in a folder, to the network of the run directory RUN.
+
+    Each image is made what the network was trained on: grey or in colour, scaled and centred.
+    Digits, letters and clothes of MNIST and its kin are light on a dark ground; for dark ones
+    on a light ground there is --invert. A file that cannot be read is told in one line, the
+    others are answered, and the exit code is 2 then.
+
+    Examples: "tinygrad-cnn predict runs/mine seven.png",
+    "tinygrad-cnn predict runs/mine scans --invert --json".
+    """
+    from tinygrad_cnn.data.pictures import Picture, find_pictures, read_picture
+    from tinygrad_cnn.errors import DataError, MissingDataError
+    from tinygrad_cnn.train.answers import open_run, probabilities
+    from tinygrad_cnn.train.threads import kernel_threads
+
+    trained = open_run(run)
+    paths, mistakes = find_pictures(images)
+    seen: dict[Path, Picture] = {}
+    answers: list[_Answer] = []
+    if paths:
+        import numpy as np
+
+        train, _ = trained.load_images(data_dir)
+        for path in paths:
+            try:
+                seen[path] = read_picture(
+                    path,
+                    trained.configuration.data,
+                    train.images.shape[1:],
+                    train.standardise,
+                    invert,
+                )
+            except (DataError, MissingDataError) as unreadable:
+                mistakes.append(unreadable)
+        if seen:
+            pixels = np.stack([picture.pixels for picture in seen.values()])
+            with kernel_threads(trained.configuration.recipe.threads):
+                rows = probabilities(trained.network, pixels)
+            answers = [
+                _answer(path, row, train.class_names) for path, row in zip(seen, rows, strict=True)
+            ]
+    if as_json:
+        click.echo(json.dumps([answer._asdict() for answer in answers], indent=2))
+    elif answers:
+        click.echo(_table(answers))
+    inverted = sum(picture.looks_inverted for picture in seen.values())
+    if inverted:
+        _tell(
+            f"{inverted} of {len(seen)} images have a light border, where the images of "
+            f"{trained.configuration.data} are light on a dark ground: "
+            f"{'leave out' if invert else 'try'} --invert"
+        )
+    for mistake in mistakes:
+        _tell(str(mistake))
+    return 2 if mistakes else 0
+
+
+def _answer(path: Path, row: Any, class_names: tuple[str, ...]) -> _Answer:
+    from tinygrad_cnn.train.metrics import names_of_classes
+
+    names = names_of_classes(class_names, len(row))
+    first, *others = (-row).argsort(kind="stable")
+    second = others[0] if others else first
+    return _Answer(str(path), names[first], float(row[first]), names[second], float(row[second]))
+
+
+def _table(answers: list[_Answer]) -> str:
+    from tinygrad_cnn.cli.tables import plain_table
+
+    rows = [
+        (file, first, f"{100 * share:.1f} %", second, f"{100 * other:.1f} %")
+        for file, first, share, second, other in answers
+    ]
+    columns = ("file", "answer", "probability", "second answer", "its probability")
+    return plain_table(columns, rows, right="probability,its probability")
+
+
+def _tell(text: str) -> None:
+    print(f"tinygrad-cnn: {' '.join(text.split())}", file=sys.stderr)
