@@ -39,7 +39,7 @@ def native(array: Array) -> Array:
     >>> native(np.array([1.0, 2.0], ">f4")).dtype.isnative
     True
     """
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return array if array.dtype.isnative else array.astype(array.dtype.type)
 
 
 def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
@@ -70,7 +70,7 @@ def as_dtype(operation: str, named: Any) -> np.dtype[Any]:
             f"{operation}: element types are those of numbers or truth values, such as "
             f"'float32'; got {named!r}"
         )
-    return dtype.newbyteorder("=")
+    return np.dtype(dtype.type)  # the one object that NumPy has for it; newbyteorder makes another
 
 
 def target(

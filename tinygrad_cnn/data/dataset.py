@@ -95,7 +95,7 @@ class ArrayDataset(Dataset):
         self.standardise = standardise
         _check(image_array, label_array, self.class_names)
         # In this machine's byte order, as compiled code reads numbers; files may have the other.
-        native = image_array.dtype.newbyteorder("=")
+        native = np.dtype(image_array.dtype.type)
         self.images: Images = image_array.astype(native, copy=False)
         self.labels: Labels = label_array.astype(np.int64)
 
