@@ -76,3 +76,19 @@ def test_children_are_the_modules_directly_inside() -> None:
     model.add_module("last", nn.Tanh())
     assert len(model.append(nn.ReLU())) == 4
     assert [name for name, _ in model.named_children()] == ["0", "1", "last", "3"]
+
+
+@pytest.mark.parametrize("kind", [tg.optim.SGD, tg.optim.Adam])
+@pytest.mark.parametrize("named", ["float64", ">f8", np.float64])
+def test_a_module_of_another_type_can_be_trained(
+    kind: type[tg.optim.Optimiser], named: object
+) -> None:
+    model = tg.nn.Linear(3, 2).to(named)
+    assert model.weight.dtype is np.dtype(np.float64)  # kernels compare the objects
+    before = model.weight.numpy().copy()
+    optimiser = kind(model.parameters(), lr=0.1)
+    tg.functional.cross_entropy(
+        model(tg.Tensor(np.ones((4, 3)))), np.array([0, 1, 1, 1])
+    ).backward()
+    optimiser.step()
+    assert (model.weight.numpy() != before).any()

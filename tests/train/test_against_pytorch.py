@@ -1,4 +1,9 @@
-"""The first steps of recipes beside PyTorch: the same weights, batches and rates, the same loss."""
+"""The first steps of recipes beside PyTorch: the same weights, batches and rates, the same loss.
+
+In float32 the two add in other orders, and at the rates of these recipes such differences grow:
+after five steps of ResNet-20 they have reached 1e-3. So the deep networks are compared in
+float64, where the growth ends far below.
+"""
 
 from typing import Any
 
@@ -39,9 +44,11 @@ def in_pytorch(
     import torch
 
     torch.set_num_threads(1)
-    model = build_in_pytorch(network)
+    model = build_in_pytorch(network).to(torch.from_numpy(batches[0][0]).dtype)
     state = {name: torch.from_numpy(array) for name, array in weights.items()}
-    model.load_state_dict(state, strict=False)
+    missing, unknown = model.load_state_dict(state, strict=False)
+    assert not unknown
+    assert all("num_batches" in name for name in missing)
     for layer in model.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
@@ -60,44 +67,41 @@ def in_pytorch(
         if recipe.clip is not None:
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     return losses
 
 
 CIFAR = (pytest.mark.full, pytest.mark.data)
 ROWS = [
-    pytest.param("lab11_cnn2", "digits", recipe_for("lab11_cnn2", "mnist"), {}, id="lab11_cnn2"),
+    pytest.param("lab11_cnn2", "digits", "mnist", np.float32, {}, id="lab11_cnn2"),
+    pytest.param("resnet20", "cifar10", "cifar10", np.float64, {}, id="resnet20", marks=CIFAR),
     pytest.param(
-        "resnet20", "cifar10", recipe_for("resnet20", "cifar10"), {}, id="resnet20", marks=CIFAR
+        "allcnn_c", "cifar10", "cifar10", np.float64, NO_DROPOUT, id="allcnn_c", marks=CIFAR
     ),
-    pytest.param(
-        "allcnn_c", "cifar10", recipe_for("allcnn_c", "cifar10"), NO_DROPOUT, id="allcnn_c",
-        marks=CIFAR,
-    ),
-]  # fmt: skip
+]
+BATCH = 28  # of 50 batches the digits have enough
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize(("network", "data_name", "recipe", "options"), ROWS)
+@pytest.mark.parametrize(("network", "data_name", "recipe_of", "dtype", "options"), ROWS)
 def test_the_first_steps_have_the_loss_of_pytorch(
-    network: str, data_name: str, recipe: Recipe, options: dict[str, Any]
+    network: str, data_name: str, recipe_of: str, dtype: Any, options: dict[str, Any]
 ) -> None:
     side = models.find(network).input_shape[1]
     train, test = data.load(data_name, image_size=side, download=False)
-    recipe = recipe.with_options(batch_size=32)
+    train = train.subset(range(STEPS * BATCH))
+    train.images = train.images.astype(dtype)
+    recipe = recipe_for(network, recipe_of).with_options(batch_size=BATCH)
     random.manual_seed(5)
-    model = models.build(network, **options)
+    model = models.build(network, **options).to(dtype)
     weights = model.state_dict()
     random.manual_seed(6)
-    pairs = zip(range(STEPS * 2), loader_of(train, recipe), strict=False)
-    batches = [batch for _, batch in pairs]
+    batches = list(loader_of(train, recipe))
     optimiser = recipe.make_optimiser(model.parameters())
     note = Note(optimiser)
     random.manual_seed(6)
     with pytest.raises(StopError):
         fit(model, optimiser, train, test, recipe, watcher=note)
-    if len(batches) < STEPS:  # a small set begins its second epoch, in another order
-        note.losses, note.rates = note.losses[: len(batches)], note.rates[: len(batches)]
-    expected = in_pytorch(network, weights, recipe, batches[:STEPS], note.rates)
-    assert len(expected) >= 40
+    expected = in_pytorch(network, weights, recipe, batches, note.rates)
+    assert len(expected) == STEPS
     np.testing.assert_allclose(note.losses, expected, rtol=0, atol=1e-3)
