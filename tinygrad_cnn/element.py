@@ -251,26 +251,26 @@ class FunctionElement:
         result = self.forward(*values)
         device = self.destination or device
         version = inputs[0].version if self.shares_memory else None
-        if type(result) is not tuple:
-            if type(result) is device.value_class:
-                output = device.wrap(result, None, version)
-            else:
-                output = device.variable(result, version)
-            if wanted and graph.is_recording():
-                self._record(inputs, (output,))
-            return output
-        outputs = tuple([device.variable(value, version) for value in result])
+        if type(result) is tuple:
+            outputs = self._wrap(result, version)
+        elif type(result) is device.value_class:
+            outputs = (device.wrap(result, None, version),)
+        else:
+            outputs = (device.variable(result, version),)
         if wanted and graph.is_recording():
             self._record(inputs, outputs)
-        return outputs
+        return outputs if type(result) is tuple else outputs[0]
+
+    def _wrap(self, values: tuple[Any, ...], version: Version | None) -> tuple[Variable, ...]:
+        """Return several outputs as variables; all live where the element says."""
+        device = self.destination or self.device
+        return tuple([device.variable(value, version) for value in values])
 
     def _run_observed(self, inputs: tuple[Variable, ...], values: list[Any], wanted: bool) -> Any:
         """Compute and record as ever, and tell those who look on."""
         result, effort = hooks.measured(lambda: self.forward(*values))
-        device = self.destination or self.device
         version = inputs[0].version if self.shares_memory else None
-        results = result if isinstance(result, tuple) else (result,)
-        outputs = tuple([device.variable(value, version) for value in results])
+        outputs = self._wrap(result if isinstance(result, tuple) else (result,), version)
         if wanted and graph.is_recording():
             self._record(inputs, outputs)
         else:

@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -224,3 +225,19 @@ def test_no_cycle_keeps_a_segment_alive() -> None:
             assert alive() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("observed", [False, True])
+def test_tensors_and_scalars_may_come_out_of_one_function(observed: bool) -> None:
+    def both(x: tg.Tensor) -> tuple[tg.Tensor, tg.Scalar]:
+        doubled = x * 2.0
+        first, second, _ = doubled.scalars()
+        return doubled, first * second
+
+    x = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    with tg.hooks.on_forward(lambda *facts: None) if observed else nullcontext():
+        tensor, scalar = tg.checkpoint(both, x)
+    assert (tensor.device, scalar.device) == ("cpu", "scalar")
+    scalar.backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [8.0, 4.0, 0.0]
