@@ -14,10 +14,10 @@ from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.tensor import Tensor
 from tinygrad_cnn.train.checkpoint import Checkpoint
-from tinygrad_cnn.train.configuration import RunConfiguration
+from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
 from tinygrad_cnn.train.evaluation import EVALUATION_BATCH
 from tinygrad_cnn.train.progress import Display
-from tinygrad_cnn.train.run_data import load_images
+from tinygrad_cnn.train.run_data import load_images, require_fitting
 from tinygrad_cnn.train.trained import load_trained
 
 __all__ = ["TrainedRun", "open_run", "probabilities", "softmax"]
@@ -47,9 +47,15 @@ class TrainedRun(NamedTuple):
         return self.checkpoint.configuration
 
     def load_images(
-        self, data_dir: str | None = None, data: str | None = None, split: str | None = None
+        self,
+        data_dir: str | None = None,
+        data: str | None = None,
+        split: str | None = None,
+        display: Display | None = None,
     ) -> Split:
         """Return images of the size that the network takes, standardised.
+
+        Another data set is standardised by its own training images.
 
         Parameters
         ----------
@@ -57,6 +63,13 @@ class TrainedRun(NamedTuple):
             Where the files lie, if they were moved.
         data, split : str, optional
             By default those that the run was made with.
+        display : Display, optional
+            Says what is being loaded.
+
+        Raises
+        ------
+        TinygradCnnError
+            If images, labels and network do not go together, or cannot be loaded.
         """
         own = self.configuration
         configuration = dataclasses.replace(
@@ -65,7 +78,24 @@ class TrainedRun(NamedTuple):
             data_dir=own.data_dir if data_dir is None else data_dir,
             split=split if split is not None or data not in (None, own.data) else own.split,
         )
-        return load_images(configuration, Display(quiet=True))
+        images = load_images(configuration, Display(quiet=True) if display is None else display)
+        require_fitting(configuration, self.network, images)
+        return images
+
+    def other_images(self, images: Split) -> str | None:
+        """Say in one sentence that images are not those of the run; None if they are.
+
+        Parameters
+        ----------
+        images : Split
+        """
+        own, found = self.configuration.data_fingerprint, fingerprint(images)
+        if own in ("", found):  # a run that a program made may have none
+            return None
+        return (
+            f"these are not the images of {self.configuration.data} that {self.path} was made with "
+            f"(fingerprint {found}, not {own})"
+        )
 
 
 def open_run(run_dir: str | os.PathLike[str]) -> TrainedRun:
