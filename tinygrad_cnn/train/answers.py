@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.data import Split
-from tinygrad_cnn.errors import CheckpointError, OptionError
+from tinygrad_cnn.errors import CheckpointError, MissingDataError, OptionError
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.tensor import Tensor
 from tinygrad_cnn.train.checkpoint import Checkpoint
 from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
 from tinygrad_cnn.train.evaluation import EVALUATION_BATCH
+from tinygrad_cnn.train.input_format import InputFormat
 from tinygrad_cnn.train.progress import Display
 from tinygrad_cnn.train.run_data import load_images, require_fitting
 from tinygrad_cnn.train.trained import load_trained
@@ -81,6 +82,39 @@ class TrainedRun(NamedTuple):
         images = load_images(configuration, Display(quiet=True) if display is None else display)
         require_fitting(configuration, self.network, images)
         return images
+
+    def input_format(self, data_dir: str | None = None) -> InputFormat:
+        """Return what images have to be like that are shown to the network.
+
+        Runs keep it. Of one that was begun before they did, it is measured on its data.
+
+        Parameters
+        ----------
+        data_dir : str, optional
+            Where the data of such a run lie, if they were moved.
+
+        Raises
+        ------
+        CheckpointError
+            If the run does not keep it, and its data are not there or are others.
+        """
+        kept = self.configuration.input_format
+        if kept is not None:
+            return kept
+        needs = (
+            f"run: a run keeps mean and deviation of its images; got {self.path}, which was begun "
+            "before runs did: its data are needed"
+        )
+        try:
+            images = self.load_images(data_dir)
+        except MissingDataError as missing:
+            raise CheckpointError(
+                f"{needs}, and found nowhere. Say with --data-dir where those of "
+                f"{self.configuration.data} lie"
+            ) from missing
+        if other := self.other_images(images):
+            raise CheckpointError(f"{needs}, but {other}")
+        return InputFormat.of(images)
 
     def other_images(self, images: Split) -> str | None:
         """Say in one sentence that images are not those of the run; None if they are.

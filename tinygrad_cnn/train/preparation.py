@@ -17,6 +17,7 @@ from tinygrad_cnn.train.checkpoint import (
     load_checkpoint,
 )
 from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
+from tinygrad_cnn.train.input_format import InputFormat
 from tinygrad_cnn.train.progress import Display
 from tinygrad_cnn.train.recipe import Recipe
 from tinygrad_cnn.train.recipes import recipe_for
@@ -126,7 +127,11 @@ def new_run(
             f"run: batch_size is at most the {learnt} training images of {data}; got "
             f"{recipe.batch_size}"
         )
-    configuration = dataclasses.replace(configuration, data_fingerprint=fingerprint(images))
+    configuration = dataclasses.replace(
+        configuration,
+        data_fingerprint=fingerprint(images),
+        input_format=InputFormat.of(images),
+    )
     directory = RunDirectory.create(run_dir, model, data)
     with ExitStack() as unless_ready:
         directory.lock.acquire()
@@ -198,6 +203,7 @@ def continued_run(
                 "run: a run goes on with the images it began with; got other images of "
                 f"{configuration.data}. Say where the former files lie, or start a new run."
             )
+        configuration = dataclasses.replace(configuration, input_format=InputFormat.of(images))
         run = Run(configuration, directory, network, images, checkpoint.state, display, threads)
         run.watch = watch
         if tensorboard:
