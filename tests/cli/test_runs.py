@@ -50,8 +50,22 @@ def test_the_same_options_are_welcome_and_others_are_not(
     assert main(["train", "--resume", str(finished), *EVERYTHING, "--quiet"]) == 0
     assert main(["train", "--resume", str(finished), "--augment", "none"]) == 2
     assert "got --augment () where the run has" in capsys.readouterr().err
+    assert main(["train", "--resume", str(finished), "--clip", "none"]) == 2
+    assert "got --clip none where the run has 1.0" in capsys.readouterr().err
     assert main(["train", "--resume", str(finished), "--option", "activation=relu"]) == 2
     assert "got --activation relu where the run has its default" in capsys.readouterr().err
+
+
+def test_what_a_recipe_switches_on_can_be_switched_off(
+    few: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = RECIPES["lenet5", "mnist"].with_options(clip=5.0, average=0.9, patience=1)
+    monkeypatch.setitem(RECIPES, ("lenet5", "mnist"), given)
+    off = ["--clip", "none", "--average", "none", "--patience", "none", "--shift", "0"]
+    assert main([*few, *off, "--quiet", "--run-dir", str(tmp_path / "run")]) == 0
+    recipe = json.loads((tmp_path / "run" / "config.json").read_text())["recipe"]
+    assert [recipe[name] for name in ("clip", "average", "patience", "shift")] == [None] * 3 + [0]
+    assert main(["train", "--resume", str(tmp_path / "run"), *off, "--quiet"]) == 0
 
 
 def test_a_finished_run_tells_its_result_again(

@@ -216,8 +216,9 @@ def _require_equal(name: str, value: Any, of_the_run: Any) -> None:
 
     if value != of_the_run:
         former = "its default" if of_the_run is None else of_the_run
+        asked = "none" if value is None else value
         raise OptionError(
             f"--resume: a run goes on with the options it began with; got "
-            f"--{name.replace('_', '-')} {value} where the run has {former}. Leave the "
+            f"--{name.replace('_', '-')} {asked} where the run has {former}. Leave the "
             "option out, or start a new run."
         )
