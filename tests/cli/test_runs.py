@@ -139,7 +139,6 @@ def test_refusals_are_one_line(
 def test_event_files_are_written_on_demand_and_go_on(
     few: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("tensorboardX")
     run = tmp_path / "run"
     assert main([*few, "--run-dir", str(run), "--quiet", "--tensorboard"]) == 0
     assert len(list((run / "tensorboard").iterdir())) == 1
