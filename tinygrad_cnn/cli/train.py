@@ -126,6 +126,11 @@ def train(
 @click.command(short_help="Continue an interrupted run, bit for bit.")
 @click.argument("run", metavar="RUN")
 @click.option("--data-dir", metavar="DIR", help="Where the files lie, if they were moved.")
+@click.option(
+    "--previous",
+    is_flag=True,
+    help="Go on from the checkpoint before the last one, which is damaged.",
+)
 @_threads
 @_tensorboard
 @_watch
@@ -133,12 +138,16 @@ def train(
 def resume(
     run: str,
     data_dir: str | None,
+    previous: bool,
     threads: int | None,
     tensorboard: bool,
     watch: bool,
     quiet: bool,
 ) -> int:
     """Continue the run in the directory RUN, to the weights of a run that never stopped.
+
+    The last checkpoint is checked, and where it is damaged the one before it serves: it is named
+    then, with the command.
 
     Example: "tinygrad-cnn resume runs/lenet5-digits-20260131-120000".
     """
@@ -153,6 +162,7 @@ def resume(
             display=display,
             watch=watch,
             tensorboard=tensorboard,
+            previous=previous,
         ),
         display,
     )

@@ -154,6 +154,7 @@ def continued_run(
     display: Display | None = None,
     watch: bool = False,
     tensorboard: bool = False,
+    previous: bool = False,
     accept: Callable[[Checkpoint], None] | None = None,
 ) -> Run:
     """Prepare the continuation of a run from its checkpoint, bit for bit.
@@ -166,6 +167,8 @@ def continued_run(
         Where the files lie, if they were moved.
     threads, display, watch, tensorboard
         As for :func:`new_run`. Event files are written if they were before, too.
+    previous : bool
+        Go on from the checkpoint before the last one, which is damaged.
     accept : callable, optional
         Called with the checkpoint before anything is loaded or changed; what it raises
         ends the matter.
@@ -178,6 +181,8 @@ def continued_run(
     ------
     CheckpointError
         If there is no such run, or its images changed.
+    OptionError
+        If `previous` is asked for, but the last checkpoint is whole.
     RunDirectoryError
         If another process is at work on it.
     """
@@ -190,7 +195,8 @@ def continued_run(
     with ExitStack() as unless_ready:
         directory.lock.acquire()
         unless_ready.callback(directory.lock.release)
-        checkpoint = load_checkpoint(directory.checkpoint)
+        load = _before_the_last if previous else _last
+        checkpoint = load(directory)
         if accept is not None:
             accept(checkpoint)
         configuration = checkpoint.configuration
@@ -209,7 +215,24 @@ def continued_run(
         if tensorboard:
             directory.make_tensorboard()
         checkpoint.restore(network, run.optimiser, run.average, run.best)
+        if previous:
+            directory.go_back()
         directory.mend(checkpoint.state.history)
         directory.write_config(configuration)  # the checkpoint is what is true
         unless_ready.pop_all()
     return run
+
+
+def _last(directory: RunDirectory) -> Checkpoint:
+    return load_checkpoint(directory.checkpoint)
+
+
+def _before_the_last(directory: RunDirectory) -> Checkpoint:
+    try:
+        _last(directory)
+    except CheckpointError:
+        return load_checkpoint(directory.previous)
+    raise OptionError(
+        "run: the checkpoint before the last one is for a run whose last one is damaged; got a "
+        f"whole one, {directory.checkpoint}. Go on from that, without --previous."
+    )
