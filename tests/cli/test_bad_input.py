@@ -81,6 +81,7 @@ REFUSED = [
     ("no norm", TWO, "--clip 0", r"above 0; got 0\.0\. With none they are left as they are"),
     ("no number", TWO, "--clip off", r"'off' is no number, and not 'none'"),
     ("no decay", TWO, "--average 1", r"average lies in \[0, 1\); got 1\.0\. With none"),
+    ("shift out of sight", TWO, "--split grey --shift 32", r"shorter than .* 32 pixels .* got 32"),
     ("negative shift", TWO, "--shift -1", r"the shift is a whole number from 0 up; got -1"),
     ("no workers", TWO, "--workers -1", r"workers is a whole number from 0 up; got -1"),
 ]  # fmt: skip

@@ -84,6 +84,12 @@ def test_the_first_model_has_a_recipe_for_the_first_data_sets() -> None:
     assert set(RECIPES) >= {("lenet5", data_name) for data_name in known}
 
 
+def test_small_images_have_a_recipe_for_every_network_that_takes_them() -> None:
+    assert recipe_for("resnet20", "kmnist") == recipe_for("lenet5", "emnist")
+    with pytest.raises(UnknownNameError, match=r"got 'vgg16' on 'mnist'"):
+        recipe_for("vgg16", "mnist")
+
+
 def test_no_row_for_an_unknown_pair() -> None:
     with pytest.raises(UnknownNameError, match=r"lenet5 on digits, .* got 'lenet5' on 'cats'"):
         recipe_for("lenet5", "cats")

@@ -50,7 +50,7 @@ def evaluate_run(
     from tinygrad_cnn.cli.notices import tell
     from tinygrad_cnn.train.answers import open_run
     from tinygrad_cnn.train.evaluation import evaluate
-    from tinygrad_cnn.train.progress import Display
+    from tinygrad_cnn.train.progress import Display, counted
     from tinygrad_cnn.train.threads import kernel_threads, require_threads
 
     if threads is not None:
@@ -65,9 +65,10 @@ def evaluate_run(
     scores: list[Any] = []
     with kernel_threads(former.recipe.threads if threads is None else threads):
         result = evaluate(trained.network, judged, keep=scores)
+        epochs = counted(trained.checkpoint.state.epoch, "epoch")
         click.echo(
-            f"{former.model} of {run}, after {trained.checkpoint.state.epoch} epochs on "
-            f"{former.data}: {len(judged):,} {part} images of {name}"
+            f"{former.model} of {run}, after {epochs} on {former.data}: {len(judged):,} {part} "
+            f"images of {name}"
         )
         click.echo(f"loss {result.loss:.4f}")
         if result.top5 is not None:

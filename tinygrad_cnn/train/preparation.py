@@ -20,7 +20,7 @@ from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
 from tinygrad_cnn.train.input_format import InputFormat
 from tinygrad_cnn.train.progress import Display
 from tinygrad_cnn.train.recipe import Recipe
-from tinygrad_cnn.train.recipes import recipe_for
+from tinygrad_cnn.train.recipes import RECIPES, recipe_for
 from tinygrad_cnn.train.run import Run
 from tinygrad_cnn.train.run_data import load_images, require_fitting
 from tinygrad_cnn.train.run_directory import RunDirectory
@@ -109,7 +109,10 @@ def new_run(
         raise OptionError(f"run: a seed is a whole number from 0 up; got {seed}")
     display = Display(quiet=True) if display is None else display
     models.find(model)  # an unknown name is told before a missing recipe is
-    recipe = recipe_for(model, data) if recipe is None else recipe
+    if recipe is None:
+        recipe = recipe_for(model, data)
+        if data != "folder" and (model, data) not in RECIPES:
+            display.line(f"no recipe for {model} on {data}: what suits most networks is taken")
     recipe = recipe.with_options(**(recipe_options or {}))
     options = dict(model_options or {})
     models.build(model, allocate=False, **options)  # refuses what it does not take
@@ -121,6 +124,12 @@ def new_run(
     random.manual_seed(seed)
     network = models.build(model, **options)
     require_fitting(configuration, network, images)
+    side = min(images.train.images.shape[2:], default=0)
+    if recipe.shift >= side > 0:
+        raise OptionError(
+            f"run: a shift is shorter than the images' side, {side} pixels of {data} here; got "
+            f"{recipe.shift}"
+        )
     learnt = len(hold_out(images.train, recipe.share_held_out, seed)[0])
     if recipe.batch_size > learnt:
         raise OptionError(
