@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,16 @@ def test_every_recipe_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     for model, data in RECIPES:
         (line,) = (line for line in lines if re.match(rf" {model} +{data} ", line))
         assert re.search(r"(at least [\d.]+ %|[\d.]+ to [\d.]+ %|not measured) ", line)
+
+
+def test_without_a_recipe_a_run_says_what_it_takes(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data_dir / "mnist", tmp_path / "kmnist")
+    options = f"train lenet5 --data kmnist --data-dir {tmp_path} --batch-size 8 --epochs 1"
+    assert main([*options.split(), "--run-dir", str(tmp_path / "run")]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "no recipe for lenet5 on kmnist: what suits most networks is taken"
 
 
 REFUSED = [
