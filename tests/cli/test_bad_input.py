@@ -77,9 +77,12 @@ REFUSED = [
     ("option of another network", TWO, "--option wings=2", r"known options are .* got 'wings'"),
     ("unknown schedule", TWO, "--schedule steep", r"schedules: .* got 'steep'"),
     ("no parts", TWO, "--accumulate 0", r"parts of a batch is a whole number .* got 0"),
-    ("no patience", TWO, "--patience 0", r"patience is a whole number from 1 up; got 0"),
-    ("no norm", TWO, "--clip -1", r"clipped to is a number above 0; got -1"),
-    ("no decay", TWO, "--average 1", r"average lies in \[0, 1\); got 1"),
+    ("no patience", TWO, "--patience 0", r"from 1 up; got 0\. With none all epochs"),
+    ("no norm", TWO, "--clip 0", r"above 0; got 0\.0\. With none they are left as they are"),
+    ("no number", TWO, "--clip off", r"'off' is no number, and not 'none'"),
+    ("no decay", TWO, "--average 1", r"average lies in \[0, 1\); got 1\.0\. With none"),
+    ("shift out of sight", TWO, "--split grey --shift 32", r"shorter than .* 32 pixels .* got 32"),
+    ("negative shift", TWO, "--shift -1", r"the shift is a whole number from 0 up; got -1"),
     ("no workers", TWO, "--workers -1", r"workers is a whole number from 0 up; got -1"),
 ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,8 +51,22 @@ def test_the_same_options_are_welcome_and_others_are_not(
     assert main(["train", "--resume", str(finished), *EVERYTHING, "--quiet"]) == 0
     assert main(["train", "--resume", str(finished), "--augment", "none"]) == 2
     assert "got --augment () where the run has" in capsys.readouterr().err
+    assert main(["train", "--resume", str(finished), "--clip", "none"]) == 2
+    assert "got --clip none where the run has 1.0" in capsys.readouterr().err
     assert main(["train", "--resume", str(finished), "--option", "activation=relu"]) == 2
     assert "got --activation relu where the run has its default" in capsys.readouterr().err
+
+
+def test_what_a_recipe_switches_on_can_be_switched_off(
+    few: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = RECIPES["lenet5", "mnist"].with_options(clip=5.0, average=0.9, patience=1)
+    monkeypatch.setitem(RECIPES, ("lenet5", "mnist"), given)
+    off = ["--clip", "none", "--average", "none", "--patience", "none", "--shift", "0"]
+    assert main([*few, *off, "--quiet", "--run-dir", str(tmp_path / "run")]) == 0
+    recipe = json.loads((tmp_path / "run" / "config.json").read_text())["recipe"]
+    assert [recipe[name] for name in ("clip", "average", "patience", "shift")] == [None] * 3 + [0]
+    assert main(["train", "--resume", str(tmp_path / "run"), *off, "--quiet"]) == 0
 
 
 def test_a_finished_run_tells_its_result_again(
@@ -103,6 +118,16 @@ def test_every_recipe_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
         assert re.search(r"(at least [\d.]+ %|[\d.]+ to [\d.]+ %|not measured) ", line)
 
 
+def test_without_a_recipe_a_run_says_what_it_takes(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data_dir / "mnist", tmp_path / "kmnist")
+    options = f"train lenet5 --data kmnist --data-dir {tmp_path} --batch-size 8 --epochs 1"
+    assert main([*options.split(), "--run-dir", str(tmp_path / "run")]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "no recipe for lenet5 on kmnist: what suits most networks is taken"
+
+
 REFUSED = [
     ("eval nowhere", r"holds checkpoint.safetensors; got none in nowhere"),
     ("eval {run} --data cats", r"got 'cats'"),
@@ -125,7 +150,6 @@ def test_refusals_are_one_line(
 def test_event_files_are_written_on_demand_and_go_on(
     few: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("tensorboardX")
     run = tmp_path / "run"
     assert main([*few, "--run-dir", str(run), "--quiet", "--tensorboard"]) == 0
     assert len(list((run / "tensorboard").iterdir())) == 1

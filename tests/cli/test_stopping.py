@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -162,6 +163,36 @@ def test_a_run_killed_twice_at_any_moment_goes_on_bit_for_bit(
     assert main(["resume", str(run), "--quiet"]) == 0
     assert_same_end(run, uninterrupted)
     assert not list(run.glob(".*"))
+
+
+@pytest.mark.parametrize("damage", ["truncated", "bit flipped", "gone"])
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one_bit_for_bit(
+    damage: str,
+    arguments: list[str],
+    tmp_path: Path,
+    uninterrupted: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "a run"
+    last, before = (run / f"{name}checkpoint.safetensors" for name in ("", "previous-"))
+    kill_after(random.uniform(0.0, 0.5), before, *arguments, "--run-dir", str(run))
+    content = bytearray(last.read_bytes())
+    content[-100] ^= 1
+    if damage == "gone":
+        last.unlink()
+    else:
+        last.write_bytes(content[:-50] if damage == "truncated" else content)
+    capsys.readouterr()
+    for command in (["resume"], ["train", "--resume"]):
+        assert main([*command, str(run)]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert (str(run) if damage == "gone" else str(last)) in told
+    continued = shlex.split(told.partition("go on from there with: ")[2])
+    assert main([*continued[1:], "--quiet"]) == 0
+    assert_same_end(run, uninterrupted)
+    assert main(continued[1:]) == 2
+    assert "whose last one is damaged; got a whole one" in capsys.readouterr().err
 
 
 @pytest.mark.compile

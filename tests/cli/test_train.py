@@ -64,7 +64,8 @@ def test_a_run_shows_epochs_a_story_and_last_the_accuracy(
     assert re.fullmatch(LAST_LINE, lines[-1])
 
     assert sorted(path.name for path in run.iterdir()) == [
-        "backward.txt", "checkpoint.safetensors", "config.json", "curves.png", "log.jsonl"
+        "backward.txt", "checkpoint.safetensors", "config.json", "curves.png", "log.jsonl",
+        "previous-checkpoint.safetensors",
     ]  # fmt: skip
     config = json.loads((run / "config.json").read_text())
     assert config["model"] == "lenet5"
@@ -289,7 +290,8 @@ def test_a_damaged_checkpoint_is_refused(
     assert main(["train", "--resume", str(finished)]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert "It is damaged: start a new run." in told
+    assert "It is damaged. The one before it, written after epoch 2, is whole" in told
+    assert told.endswith(f"tinygrad-cnn resume {finished} --previous\n")
     assert (finished / "log.jsonl").read_bytes() == log
 
 

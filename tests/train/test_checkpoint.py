@@ -1,5 +1,9 @@
+import dataclasses
 import errno
 import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +25,9 @@ from tinygrad_cnn.train import (
     save_checkpoint,
     take_checkpoint,
 )
+from tinygrad_cnn.train.checkpoint import former_of
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 
 
 @pytest.fixture
@@ -77,7 +84,7 @@ def test_no_byte_can_be_changed_unseen(path: Path) -> None:
         damaged = bytearray(whole)
         damaged[place] ^= 1
         path.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match=r"checkpoint: .*start a new run|another program"):
+        with pytest.raises(CheckpointError, match=r"checkpoint: .*Start a new run\.$"):
             load_checkpoint(path)
 
 
@@ -142,3 +149,109 @@ def test_a_full_disk_or_a_closed_folder_leaves_the_checkpoint_before(
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
     load_checkpoint(path)
+
+
+def marked(checkpoint: Checkpoint, step: int) -> Checkpoint:
+    return dataclasses.replace(checkpoint, state=dataclasses.replace(checkpoint.state, step=step))
+
+
+def steps_on_disk(path: Path) -> list[int]:
+    return [load_checkpoint(each).state.step for each in (path, former_of(path))]
+
+
+@pytest.mark.parametrize("second_names", [True, False], ids=["links", "copies"])
+def test_the_checkpoint_before_the_last_one_is_kept(
+    second_names: bool, path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not second_names:
+        monkeypatch.setattr(os, "link", refuse(errno.EPERM))
+    for step in (1, 2, 3):
+        save_checkpoint(path, marked(checkpoint, step))
+    assert steps_on_disk(path) == [3, 2]
+    assert sorted(os.listdir(path.parent)) == sorted([path.name, former_of(path).name])
+
+
+KILLED_BEFORE = [("fsync", 1), ("link", 1), ("replace", 1), ("replace", 2), ("fsync", 2)]
+
+
+@pytest.mark.parametrize(("call", "times"), KILLED_BEFORE)
+def test_a_kill_between_any_two_calls_leaves_a_checkpoint_and_one_before(
+    call: str, times: int, path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child is ended without warning before the call; its leftovers are then in the way."""
+    for step in (1, 2):
+        save_checkpoint(path, marked(checkpoint, step))
+    script = textwrap.dedent(f"""
+        import os, sys
+        from pathlib import Path
+        from tinygrad_cnn.train import load_checkpoint, save_checkpoint
+        owner, calls = (Path if {call!r} == "replace" else os), 0
+        plain = getattr(owner, {call!r})
+        def killed(*arguments):
+            global calls
+            calls += 1
+            if calls == {times}:
+                os._exit(9)
+            return plain(*arguments)
+        checkpoint = load_checkpoint(Path(sys.argv[1]))
+        checkpoint.state.step = 3
+        os.getpid = lambda: 4711  # as in a container, where the next process has this number too
+        setattr(owner, {call!r}, killed)
+        save_checkpoint(Path(sys.argv[1]), checkpoint)
+    """)
+    done = subprocess.run([sys.executable, "-c", script, str(path)], env=ENVIRONMENT, check=False)
+    assert done.returncode == 9
+    last = 3 if (call, times) == ("fsync", 2) else 2
+    assert steps_on_disk(path) in ([last, last - 1], [2, 2])
+    monkeypatch.setattr(os, "getpid", lambda: 4711)
+    save_checkpoint(path, marked(checkpoint, 4))
+    assert steps_on_disk(path) == [4, last]
+
+
+@pytest.mark.parametrize("call", ["link", "replace"])
+def test_a_former_one_that_cannot_be_kept_leaves_both_as_they_were(
+    call: str, path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (1, 2):
+        save_checkpoint(path, marked(checkpoint, step))
+    monkeypatch.setattr(os, "link", refuse(errno.ENOSPC)) if call == "link" else None
+    monkeypatch.setattr(Path, "replace", refuse(errno.ENOSPC))
+    with pytest.raises(RunDirectoryError, match=r"No space left on device\. Make room"):
+        save_checkpoint(path, marked(checkpoint, 3))
+    monkeypatch.undo()
+    assert steps_on_disk(path) == [2, 1]
+    assert len(os.listdir(path.parent)) == 2
+
+
+def refuse(number: int) -> Callable[..., None]:
+    def refusing(*arguments: object, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refusing
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "bit flipped": lambda content: content[:-9] + bytes([content[-9] ^ 4]) + content[-8:],
+    "truncated": lambda content: content[:-100],
+    "empty": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_is_named_with_the_way_to_go_on(
+    damage: Callable[[bytes], bytes], path: Path, checkpoint: Checkpoint
+) -> None:
+    for step in (4, 5):
+        save_checkpoint(path, marked(checkpoint, step))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(CheckpointError) as told:
+        load_checkpoint(path)
+    words = str(told.value)
+    assert str(path) in words
+    assert words.endswith(
+        "The one before it, written after step 4 of epoch 4, is whole; go on from there with: "
+        f"tinygrad-cnn resume {path.parent} --previous"
+    )
+    former_of(path).write_bytes(damage(former_of(path).read_bytes()))
+    with pytest.raises(CheckpointError, match=r"Start a new run\.$"):
+        load_checkpoint(path)

@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.data import ArrayDataset, Split
-from tinygrad_cnn.errors import DivergedError, OptionError
+from tinygrad_cnn.errors import DivergedError, NotFiniteError, OptionError
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.train import (
@@ -208,6 +208,28 @@ def test_a_loss_that_is_no_number_ends_the_run(build: Build, split: Split) -> No
     recipe = Recipe("sgd", lr=0.1, batch_size=8, epochs=1, schedule="constant")
     with pytest.raises(DivergedError, match=r"got nan in step 1 of epoch 1 .* smaller lr"):
         fit(model, recipe.make_optimiser(model.parameters()), *split, recipe)
+
+
+def test_an_image_without_an_answer_is_counted_neither_right_nor_wrong(
+    build: Build, split: Split, recipe: Recipe
+) -> None:
+    images = split.test.images.copy()
+    images[9, 0, 3, 3] = np.nan
+    test = ArrayDataset(images, split.test.labels)
+    model = build()
+    with pytest.raises(NotFiniteError, match=r"evaluate: .* got NaN for image 9\."):
+        evaluate(model, test, batch_size=4)
+    with pytest.raises(DivergedError, match=r"got NaN after epoch 1 with learning rate 0\.02"):
+        fit(model, recipe.make_optimiser(model.parameters()), split.train, test, recipe)
+
+
+def test_an_evaluation_hands_out_its_scores(build: Build, split: Split) -> None:
+    model, kept = build(), list[Any]()
+    evaluate(model, split.test, batch_size=5, keep=kept)
+    assert [len(scores) for scores in kept] == [5, 5, 2]
+    with tg.no_grad():
+        expected = model(tg.Tensor(split.test.images)).numpy()
+    np.testing.assert_allclose(np.concatenate(kept), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_nothing_to_evaluate_on_is_refused(build: Build) -> None:

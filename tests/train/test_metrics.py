@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_cnn.errors import TinygradCnnError
-from tinygrad_cnn.train.metrics import confusion_matrix, precision, recall, top_k
+from tinygrad_cnn.train.metrics import confusion_matrix, hits, precision, recall, top_k
 
 
 def test_top_k_by_hand() -> None:
@@ -24,7 +24,7 @@ def test_of_equal_scores_the_smaller_class_comes_first(label: int, right: int) -
     ]
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(0, 20))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.integers(0, 20))
 def test_top_k_against_a_sort(seed: int, classes: int, count: int) -> None:
     draw = np.random.default_rng(seed)
     scores = draw.integers(0, 4, (count, classes))  # many are equal
@@ -33,6 +33,8 @@ def test_top_k_against_a_sort(seed: int, classes: int, count: int) -> None:
         best = [sorted(range(classes), key=lambda c: (-row[c], c))[:k] for row in scores]
         assert top_k(scores, labels, k) == sum(y in b for y, b in zip(labels, best, strict=True))
     assert top_k(scores, labels) == np.count_nonzero(scores.argmax(1) == labels)
+    among_five = None if classes <= 5 else top_k(scores, labels, 5)
+    assert hits(scores, labels) == (top_k(scores, labels), among_five)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(0, 30))
@@ -68,6 +70,8 @@ REFUSED = [
     (lambda: top_k([[1.0, 2.0]], [1], 3), r"from 1 to the 2 classes; got 3"),
     (lambda: top_k([[1.0, 2.0]], [1], 0), r"from 1 to the 2 classes; got 0"),
     (lambda: top_k([[1.0, 2.0], [0.0, np.nan]], [1, 1]), r"got NaN in row 1"),
+    (lambda: hits([[np.nan, 2.0]], [1]), r"hits: scores are numbers; got NaN in row 0"),
+    (lambda: hits([[1.0, 2.0]], [2]), r"hits: labels count the classes from 0 to 1"),
     (lambda: confusion_matrix([0], [0], 0), r"at least one class; got 0"),
     (lambda: confusion_matrix([0], [2], 2), r"answers count the classes from 0 to 1"),
     (lambda: confusion_matrix([0, 1], [0], 2), r"got 1 answers for 2 images"),

@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,10 @@ def test_a_run_under_way_and_a_damaged_one(write, tmp_path: Path) -> None:
     directory.lock.release()
     directory.checkpoint.write_bytes(b"no checkpoint at all")
     assert [run.state for run in find_runs(tmp_path)] == ["damaged"]
+    shutil.copy(write("whole", state_after(2)).checkpoint, directory.previous)
+    shutil.rmtree(tmp_path / "whole")
+    (found,) = find_runs(tmp_path)
+    assert (found.state, found.epochs) == ("damaged: resume --previous", 2)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

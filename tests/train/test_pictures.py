@@ -212,3 +212,9 @@ def test_a_mosaic_holds_every_tile_once(tail: tuple[int, ...]) -> None:
     assert field.shape == (2 * 2 + 2, 4 * 3 + 3 * 2, *tail)
     np.testing.assert_array_equal(np.sort(field[~np.isnan(field)]), np.sort(tiles.ravel()))
     np.testing.assert_array_equal(field[4:6, 5:8], tiles[5])
+
+
+def test_a_layer_that_does_nothing_in_evaluation_has_no_maps(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Dropout(0.5), nn.ReLU())
+    drawn = draw_feature_maps(tmp_path / "maps.png", model, np.ones((1, 6, 6), np.float32))
+    assert drawn == ["0", "2"]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tinygrad_cnn import data, models, optim
+from tinygrad_cnn.cli.recipe_options import RECIPE_OPTIONS
 from tinygrad_cnn.errors import OptionError, UnknownNameError
 from tinygrad_cnn.train import RECIPES, Recipe, recipe_for
 from tinygrad_cnn.train.recipe import OPTIMISERS
@@ -83,6 +84,12 @@ def test_the_first_model_has_a_recipe_for_the_first_data_sets() -> None:
     assert set(RECIPES) >= {("lenet5", data_name) for data_name in known}
 
 
+def test_small_images_have_a_recipe_for_every_network_that_takes_them() -> None:
+    assert recipe_for("resnet20", "kmnist") == recipe_for("lenet5", "emnist")
+    with pytest.raises(UnknownNameError, match=r"got 'vgg16' on 'mnist'"):
+        recipe_for("vgg16", "mnist")
+
+
 def test_no_row_for_an_unknown_pair() -> None:
     with pytest.raises(UnknownNameError, match=r"lenet5 on digits, .* got 'lenet5' on 'cats'"):
         recipe_for("lenet5", "cats")
@@ -97,6 +104,17 @@ def test_another_optimiser_brings_its_own_rate_and_momentum() -> None:
     assert adam.with_options(optimiser="adam").lr == adam.lr
     back = sgd.with_options(optimiser="adam")
     assert (back.momentum, back.optimiser) == (0.0, "adam")
+
+
+def test_none_switches_off_what_can_be_and_leaves_the_rest() -> None:
+    full = Recipe(**GOOD, clip=5.0, average=0.9, patience=3)
+    off = full.with_options(clip=None, average=None, patience=None, lr=None, epochs=None)
+    assert off == Recipe(**GOOD)
+
+
+def test_every_field_is_an_option_of_the_command() -> None:
+    apart = {"threads"}  # of the run: results do not depend on it
+    assert {each.name for each in dataclasses.fields(Recipe)} == {*RECIPE_OPTIONS, *apart}
 
 
 def test_make_optimiser(build: Any) -> None:

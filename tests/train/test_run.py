@@ -74,7 +74,8 @@ def test_a_run_needs_a_name_and_shows_nothing_unasked(
     assert run.place == "after the last of 3 epochs"
     assert capsys.readouterr() == ("", "")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "backward.txt", "checkpoint.safetensors", "config.json", "curves.png", "log.jsonl"
+        "backward.txt", "checkpoint.safetensors", "config.json", "curves.png", "log.jsonl",
+        "previous-checkpoint.safetensors",
     }  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 import struct
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tensorboardX.proto import event_pb2
 
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.train import EpochRecord
@@ -14,7 +14,6 @@ RECORDS = [EpochRecord(epoch, 0.01, 2.0, 10, 100, 1.5, 5, 50, 0.1, 60, 40) for e
 
 def scalars(folder: Path) -> dict[tuple[str, int], float]:
     """Read event files: records of a length, its checksum, an event, its checksum."""
-    event_pb2: Any = pytest.importorskip("tensorboardX.proto.event_pb2")
     found = {}
     for path in sorted(folder.iterdir()):
         content, place = path.read_bytes(), 0
@@ -28,7 +27,6 @@ def scalars(folder: Path) -> dict[tuple[str, int], float]:
 
 
 def test_event_files_hold_the_figures_of_each_epoch(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboardX")
     log = EventLog(tmp_path / "events")
     for record in RECORDS:
         log.add(record)
@@ -41,7 +39,6 @@ def test_event_files_hold_the_figures_of_each_epoch(tmp_path: Path) -> None:
 
 
 def test_a_run_that_goes_on_writes_its_history_again(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboardX")
     log = EventLog(tmp_path / "events", RECORDS)
     log.close()
     assert {step for tag, step in scalars(tmp_path / "events") if tag == "loss/test"} == {1, 2}

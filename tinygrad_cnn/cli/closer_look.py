@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from tinygrad_cnn.data import ArrayDataset
+    from tinygrad_cnn.train.answers import TrainedRun
 
 __all__ = ["class_table", "look_closer"]
 
 
 def look_closer(
-    run: Path,
-    data: str | None,
-    data_dir: str | None,
-    split: str | None,
-    part: str,
-    threads: int | None,
+    trained: "TrainedRun",
+    judged: "ArrayDataset",
+    scores: Sequence[Any],
+    title: str,
     classes: bool,
     plots: Path | None,
 ) -> None:
@@ -23,29 +25,25 @@ def look_closer(
 
     Parameters
     ----------
-    run : Path
-        The directory of a run, or a checkpoint file.
-    data, data_dir, split : str, optional
-        By default those of the run.
-    part : {"test", "train"}
-    threads : int, optional
-        Of the kernels.
+    trained : TrainedRun
+    judged : ArrayDataset
+        The images that it was shown.
+    scores : sequence of ndarray, shape (B, K)
+        What the network gave them, batch by batch; it is not asked again.
+    title : str
+        Stands above each picture.
     classes : bool
         Print the table.
     plots : Path, optional
         Draw into this folder.
     """
-    from tinygrad_cnn.data import Split
-    from tinygrad_cnn.train.answers import open_run, probabilities
-    from tinygrad_cnn.train.metrics import confusion_matrix
-    from tinygrad_cnn.train.threads import kernel_threads
+    import numpy as np
 
-    trained = open_run(run)
-    images = trained.load_images(data_dir, data, split)
-    judged = images.train if part == "train" else images.test
-    former = trained.configuration
-    with kernel_threads(former.recipe.threads if threads is None else threads):
-        rows = probabilities(trained.network, judged.images)
+    from tinygrad_cnn.data import Split
+    from tinygrad_cnn.train.answers import softmax
+    from tinygrad_cnn.train.metrics import confusion_matrix
+
+    rows = softmax(np.concatenate(scores))
     if classes:
         matrix = confusion_matrix(judged.labels, rows.argmax(1), rows.shape[1])
         click.echo(class_table(matrix, judged.class_names))
@@ -58,7 +56,7 @@ def look_closer(
             Split(judged, judged),
             history=trained.checkpoint.state.history,
             probabilities=rows,
-            title=f"{former.model} on {former.data if data is None else data}",
+            title=title,
         )
         click.echo(f"drawn: {', '.join(path.name for path in drawn)} in {plots}")
 

@@ -51,6 +51,7 @@ def ensemble(
     Examples: "tinygrad-cnn ensemble runs/seed0 runs/seed1 runs/seed2",
     "tinygrad-cnn ensemble runs/mine --crops 10".
     """
+    from tinygrad_cnn.cli.notices import tell
     from tinygrad_cnn.train.answers import open_run
     from tinygrad_cnn.train.ensemble import ensemble as judge
     from tinygrad_cnn.train.ensemble import views
@@ -60,6 +61,8 @@ def ensemble(
     members = [open_run(run) for run in runs]
     _require_same_data(members)
     split = members[0].load_images(data_dir)
+    if other := members[0].other_images(split):
+        tell(f"{other}: the networks may have learnt from some of them")
     networks = [member.network for member in members]
     views(split.test.images[:1], crops, moved)  # a mistake in the options is told at once
     display = Display(quiet=as_json)

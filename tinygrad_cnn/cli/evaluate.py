@@ -1,6 +1,7 @@
 """``tinygrad-cnn eval``: what a trained network makes of a data set."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,19 +46,34 @@ def evaluate_run(
     Examples: "tinygrad-cnn eval runs/first --data mnist --data-dir ~/data",
     "tinygrad-cnn eval runs/first --classes --plots pictures".
     """
-    from tinygrad_cnn.train import Display
-    from tinygrad_cnn.train.trained import evaluate_checkpoint
+    from tinygrad_cnn.cli.closer_look import look_closer
+    from tinygrad_cnn.cli.notices import tell
+    from tinygrad_cnn.train.answers import open_run
+    from tinygrad_cnn.train.evaluation import evaluate
+    from tinygrad_cnn.train.progress import Display, counted
+    from tinygrad_cnn.train.threads import kernel_threads, require_threads
 
-    heading, result = evaluate_checkpoint(
-        Path(run), data, data_dir, split, part, threads, Display()
-    )
-    click.echo(heading)
-    click.echo(f"loss {result.loss:.4f}")
-    if result.top5 is not None:
-        click.echo(f"top-5 {100 * result.top5 / result.total:.1f} % ({result.top5:,})")
-    if classes or plots is not None:
-        from tinygrad_cnn.cli.closer_look import look_closer
-
-        look_closer(Path(run), data, data_dir, split, part, threads, classes, plots)
+    if threads is not None:
+        require_threads(threads)
+    trained = open_run(run)
+    images = trained.load_images(data_dir, data, split, Display())
+    judged = images.train if part == "train" else images.test
+    former = trained.configuration
+    name = former.data if data is None else data
+    if name == former.data and (other := trained.other_images(images)):
+        tell(f"{other}: the network may have learnt from some of them")
+    scores: list[Any] = []
+    with kernel_threads(former.recipe.threads if threads is None else threads):
+        result = evaluate(trained.network, judged, keep=scores)
+        epochs = counted(trained.checkpoint.state.epoch, "epoch")
+        click.echo(
+            f"{former.model} of {run}, after {epochs} on {former.data}: {len(judged):,} {part} "
+            f"images of {name}"
+        )
+        click.echo(f"loss {result.loss:.4f}")
+        if result.top5 is not None:
+            click.echo(f"top-5 {100 * result.top5 / result.total:.1f} % ({result.top5:,})")
+        if classes or plots is not None:
+            look_closer(trained, judged, scores, f"{former.model} on {name}", classes, plots)
     click.echo(f"{part} accuracy {result}")
     return 0

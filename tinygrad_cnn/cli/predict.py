@@ -1,11 +1,12 @@
 """``tinygrad-cnn predict``: what a trained network says to image files."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+
+from tinygrad_cnn.cli.notices import tell
 
 __all__ = ["predict"]
 
@@ -25,7 +26,11 @@ class _Answer(NamedTuple):
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--invert", is_flag=True, help="Exchange light and dark: for ink on paper.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option("--data-dir", metavar="DIR", help="Where the run's data lie, if they were moved.")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Where the data lie, of a run that was begun before runs kept their mean and deviation.",
+)
 def predict(
     run: str, images: tuple[str, ...], invert: bool, as_json: bool, data_dir: str | None
 ) -> int:
@@ -42,47 +47,50 @@ def predict(
     from tinygrad_cnn.data.pictures import Picture, find_pictures, read_picture
     from tinygrad_cnn.errors import DataError, MissingDataError
     from tinygrad_cnn.train.answers import open_run, probabilities
+    from tinygrad_cnn.train.evaluation import EVALUATION_BATCH
     from tinygrad_cnn.train.threads import kernel_threads
 
     trained = open_run(run)
+    of_the_run = trained.configuration
     paths, mistakes = find_pictures(images)
-    seen: dict[Path, Picture] = {}
     answers: list[_Answer] = []
+    inverted = 0
     if paths:
         import numpy as np
 
-        train, _ = trained.load_images(data_dir)
-        for path in paths:
-            try:
-                seen[path] = read_picture(
-                    path,
-                    trained.configuration.data,
-                    train.images.shape[1:],
-                    train.standardise,
-                    invert,
-                )
-            except (DataError, MissingDataError) as unreadable:
-                mistakes.append(unreadable)
-        if seen:
-            pixels = np.stack([picture.pixels for picture in seen.values()])
-            with kernel_threads(trained.configuration.recipe.threads):
+        if data_dir is not None and of_the_run.input_format is not None:
+            tell(f"--data-dir is not looked at: {run} keeps mean and deviation of its images")
+        wanted = trained.input_format(data_dir)
+        for start in range(0, len(paths), EVALUATION_BATCH):  # a folder may be larger than memory
+            seen: dict[Path, Picture] = {}
+            for path in paths[start : start + EVALUATION_BATCH]:
+                try:
+                    seen[path] = read_picture(
+                        path, of_the_run.data, wanted.shape, wanted.standardise, invert
+                    )
+                except (DataError, MissingDataError) as unreadable:
+                    mistakes.append(unreadable)
+            if not seen:
+                continue
+            inverted += sum(picture.looks_inverted for picture in seen.values())
+            with kernel_threads(of_the_run.recipe.threads):
+                pixels = np.stack([picture.pixels for picture in seen.values()])
                 rows = probabilities(trained.network, pixels)
-            answers = [
-                _answer(path, row, train.class_names) for path, row in zip(seen, rows, strict=True)
+            answers += [
+                _answer(path, row, wanted.class_names) for path, row in zip(seen, rows, strict=True)
             ]
     if as_json:
         click.echo(json.dumps([answer._asdict() for answer in answers], indent=2))
     elif answers:
         click.echo(_table(answers))
-    inverted = sum(picture.looks_inverted for picture in seen.values())
     if inverted:
-        _tell(
-            f"{inverted} of {len(seen)} images have a light border, where the images of "
-            f"{trained.configuration.data} are light on a dark ground: "
+        tell(
+            f"{inverted} of {len(answers)} images have a light border, where the images of "
+            f"{of_the_run.data} are light on a dark ground: "
             f"{'leave out' if invert else 'try'} --invert"
         )
     for mistake in mistakes:
-        _tell(str(mistake))
+        tell(str(mistake))
     return 2 if mistakes else 0
 
 
@@ -104,7 +112,3 @@ def _table(answers: list[_Answer]) -> str:
     ]
     columns = ("file", "answer", "probability", "second answer", "its probability")
     return plain_table(columns, rows, right="probability,its probability")
-
-
-def _tell(text: str) -> None:
-    print(f"tinygrad-cnn: {' '.join(text.split())}", file=sys.stderr)

@@ -13,9 +13,29 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 RECIPE_OPTIONS = (
     "optimiser", "lr", "batch_size", "epochs", "momentum", "weight_decay", "optimiser_options",
-    "schedule", "augment", "accumulate", "clip", "average", "patience", "held_out", "workers",
+    "schedule", "shift", "augment", "accumulate", "clip", "average", "patience", "held_out",
+    "workers",
 )  # fmt: skip
 _FROM_RECIPE = "by default what the recipe for model and data says"
+_SWITCHES = ("clip", "average", "patience")
+_NONE = "none"  # of a switch; a recipe has None then
+
+
+def _switch(number: Callable[[str], float], kind: str) -> Callable[..., float | str | None]:
+    """Return what reads a number, or the word none for what is switched off."""
+
+    def read(context: click.Context, option: click.Parameter, word: str | None) -> Any:
+        if word is None or word == _NONE:
+            return word
+        try:
+            return number(word)
+        except ValueError:
+            raise click.BadParameter(
+                f"{word!r} is no {kind}, and not {_NONE!r}.", context, option
+            ) from None
+
+    return read
+
 
 _OPTIONS = (
     click.option("--epochs", type=int, help=f"Passes over the training images; {_FROM_RECIPE}."),
@@ -39,6 +59,9 @@ _OPTIONS = (
         "--schedule", metavar="NAME", help="Of the learning rate: cosine, one-cycle, warm-up, …"
     ),
     click.option(
+        "--shift", type=int, metavar="PIXELS", help="Move each training image by up to so much."
+    ),
+    click.option(
         "--augment",
         multiple=True,
         metavar="NAME[:KEY=VALUE,…]",
@@ -51,15 +74,24 @@ _OPTIONS = (
         metavar="PARTS",
         help="Take each batch in so many parts whose gradients add up: the same step, less memory.",
     ),
-    click.option("--clip", type=float, help="Shorten gradients to this norm."),
     click.option(
-        "--average", type=float, metavar="DECAY", help="Average the weights, and evaluate that."
+        "--clip",
+        callback=_switch(float, "number"),
+        metavar="NORM|none",
+        help="Shorten gradients to this norm; none leaves them, whatever the recipe says.",
+    ),
+    click.option(
+        "--average",
+        callback=_switch(float, "number"),
+        metavar="DECAY|none",
+        help="Average the weights, and evaluate that; none evaluates the weights themselves.",
     ),
     click.option(
         "--patience",
-        type=int,
-        metavar="EPOCHS",
-        help="Stop when held-out training images were not learnt better for so many epochs.",
+        callback=_switch(int, "whole number"),
+        metavar="EPOCHS|none",
+        help="Stop when held-out training images were not learnt better for so many epochs; none "
+        "trains them all.",
     ),
     click.option(
         "--held-out",
@@ -81,6 +113,7 @@ def recipe_options(command: Command) -> Command:
 def recipe_fields(asked: dict[str, Any]) -> dict[str, Any]:
     """Return what was asked for as fields of a recipe, and leave out the rest."""
     fields = {name: asked[name] for name in RECIPE_OPTIONS if asked.get(name) is not None}
+    fields |= {name: None for name in _SWITCHES if fields.get(name) == _NONE}
     words = fields.pop("optimiser_options", ())
     if words:
         fields["optimiser_options"] = key_values(words, "--optimiser-option")

@@ -43,6 +43,8 @@ def list_recipes() -> int:
     table = plain_table((*titles, "test accuracy", "minutes"), rows, "epochs,batch,minutes")
     click.echo(table)
     click.echo(
-        "\nMinutes are those of two cores. Of images of one's own every network has a recipe."
+        "\nMinutes are those of two cores. A network that takes images of 32 pixels or less\n"
+        "trains on the other data sets too, and every network on images of one's own: with adam\n"
+        "at 0.001, which nobody chose for them."
     )
     return 0

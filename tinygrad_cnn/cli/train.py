@@ -70,7 +70,8 @@ def train(
     """Train MODEL, tell the story of one backward pass, and print the test accuracy.
 
     The run directory holds config.json, log.jsonl with a line for each epoch, curves.png,
-    backward.txt and a checkpoint. Ctrl-C stops between two steps and says how to continue.
+    backward.txt, a checkpoint and the one before it. Ctrl-C stops between two steps and says how
+    to continue.
 
     Examples: "tinygrad-cnn train lenet5", "tinygrad-cnn train lenet5 --activation relu",
     "tinygrad-cnn train resnet20 --data cifar10 --data-dir ~/data --patience 5".
@@ -126,6 +127,11 @@ def train(
 @click.command(short_help="Continue an interrupted run, bit for bit.")
 @click.argument("run", metavar="RUN")
 @click.option("--data-dir", metavar="DIR", help="Where the files lie, if they were moved.")
+@click.option(
+    "--previous",
+    is_flag=True,
+    help="Go on from the checkpoint before the last one, which is damaged.",
+)
 @_threads
 @_tensorboard
 @_watch
@@ -133,12 +139,16 @@ def train(
 def resume(
     run: str,
     data_dir: str | None,
+    previous: bool,
     threads: int | None,
     tensorboard: bool,
     watch: bool,
     quiet: bool,
 ) -> int:
     """Continue the run in the directory RUN, to the weights of a run that never stopped.
+
+    The last checkpoint is checked, and where it is damaged the one before it serves: it is named
+    then, with the command.
 
     Example: "tinygrad-cnn resume runs/lenet5-digits-20260131-120000".
     """
@@ -153,6 +163,7 @@ def resume(
             display=display,
             watch=watch,
             tensorboard=tensorboard,
+            previous=previous,
         ),
         display,
     )
@@ -216,8 +227,9 @@ def _require_equal(name: str, value: Any, of_the_run: Any) -> None:
 
     if value != of_the_run:
         former = "its default" if of_the_run is None else of_the_run
+        asked = "none" if value is None else value
         raise OptionError(
             f"--resume: a run goes on with the options it began with; got "
-            f"--{name.replace('_', '-')} {value} where the run has {former}. Leave the "
+            f"--{name.replace('_', '-')} {asked} where the run has {former}. Leave the "
             "option out, or start a new run."
         )

@@ -20,7 +20,7 @@ from tinygrad_cnn.version import __version__
 __all__ = ["Finding", "examine"]
 
 _NEEDED = ("numpy", "numba", "llvmlite", "matplotlib", "rich", "click", "pooch", "safetensors")
-_OPTIONAL = ("torch", "numba-cuda", "cupy-cuda12x", "cupy-cuda13x")
+_OPTIONAL = ("pillow", "tensorboardX", "torch", "numba-cuda", "cupy-cuda12x", "cupy-cuda13x")
 _TRIED = ("conv2d_forward", "conv2d_grad_input", "conv2d_grad_weight", "max_pool2d_forward")
 _DRIVERS = ("cuda", "nvcuda")  # libcuda.so.1 on Linux, nvcuda.dll on Windows
 

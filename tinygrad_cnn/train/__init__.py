@@ -16,6 +16,7 @@
 `forecast`           time and memory, said beforehand
 `state`              where a run stands, as plain values
 `configuration`      what a run was asked to do, as plain values
+`input_format`       what a network's images are like, kept with its weights
 `checkpoint`         one file from which a run goes on bit for bit
 `run_directory`      the folder of a run
 `atomic`             files that are there in full or not at all

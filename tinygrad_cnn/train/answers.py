@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.data import Split
-from tinygrad_cnn.errors import CheckpointError, OptionError
+from tinygrad_cnn.errors import CheckpointError, MissingDataError, OptionError
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.tensor import Tensor
 from tinygrad_cnn.train.checkpoint import Checkpoint
-from tinygrad_cnn.train.configuration import RunConfiguration
+from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
 from tinygrad_cnn.train.evaluation import EVALUATION_BATCH
+from tinygrad_cnn.train.input_format import InputFormat
 from tinygrad_cnn.train.progress import Display
-from tinygrad_cnn.train.run_data import load_images
+from tinygrad_cnn.train.run_data import load_images, require_fitting
 from tinygrad_cnn.train.trained import load_trained
 
 __all__ = ["TrainedRun", "open_run", "probabilities", "softmax"]
@@ -47,9 +48,15 @@ class TrainedRun(NamedTuple):
         return self.checkpoint.configuration
 
     def load_images(
-        self, data_dir: str | None = None, data: str | None = None, split: str | None = None
+        self,
+        data_dir: str | None = None,
+        data: str | None = None,
+        split: str | None = None,
+        display: Display | None = None,
     ) -> Split:
         """Return images of the size that the network takes, standardised.
+
+        Another data set is standardised by its own training images.
 
         Parameters
         ----------
@@ -57,6 +64,13 @@ class TrainedRun(NamedTuple):
             Where the files lie, if they were moved.
         data, split : str, optional
             By default those that the run was made with.
+        display : Display, optional
+            Says what is being loaded.
+
+        Raises
+        ------
+        TinygradCnnError
+            If images, labels and network do not go together, or cannot be loaded.
         """
         own = self.configuration
         configuration = dataclasses.replace(
@@ -65,7 +79,57 @@ class TrainedRun(NamedTuple):
             data_dir=own.data_dir if data_dir is None else data_dir,
             split=split if split is not None or data not in (None, own.data) else own.split,
         )
-        return load_images(configuration, Display(quiet=True))
+        images = load_images(configuration, Display(quiet=True) if display is None else display)
+        require_fitting(configuration, self.network, images)
+        return images
+
+    def input_format(self, data_dir: str | None = None) -> InputFormat:
+        """Return what images have to be like that are shown to the network.
+
+        Runs keep it. Of one that was begun before they did, it is measured on its data.
+
+        Parameters
+        ----------
+        data_dir : str, optional
+            Where the data of such a run lie, if they were moved.
+
+        Raises
+        ------
+        CheckpointError
+            If the run does not keep it, and its data are not there or are others.
+        """
+        kept = self.configuration.input_format
+        if kept is not None:
+            return kept
+        needs = (
+            f"run: a run keeps mean and deviation of its images; got {self.path}, which was begun "
+            "before runs did: its data are needed"
+        )
+        try:
+            images = self.load_images(data_dir)
+        except MissingDataError as missing:
+            raise CheckpointError(
+                f"{needs}, and found nowhere. Say with --data-dir where those of "
+                f"{self.configuration.data} lie"
+            ) from missing
+        if other := self.other_images(images):
+            raise CheckpointError(f"{needs}, but {other}")
+        return InputFormat.of(images)
+
+    def other_images(self, images: Split) -> str | None:
+        """Say in one sentence that images are not those of the run; None if they are.
+
+        Parameters
+        ----------
+        images : Split
+        """
+        own, found = self.configuration.data_fingerprint, fingerprint(images)
+        if own in ("", found):  # a run that a program made may have none
+            return None
+        return (
+            f"these are not the images of {self.configuration.data} that {self.path} was made with "
+            f"(fingerprint {found}, not {own})"
+        )
 
 
 def open_run(run_dir: str | os.PathLike[str]) -> TrainedRun:

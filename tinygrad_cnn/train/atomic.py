@@ -30,7 +30,7 @@ def plain_writing(path: Path) -> Iterator[None]:
         ) from reason
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, former: Path | None = None) -> None:
     """Replace a file by new content, so that a reader finds the old or the new one, whole.
 
     The content goes to a temporary file beside it and to the disk itself; then one rename
@@ -40,6 +40,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     ----------
     path : Path
     content : bytes
+    former : Path, optional
+        A name in the same folder under which the old file is kept. `path` itself is never
+        missing meanwhile.
 
     Raises
     ------
@@ -53,11 +56,29 @@ def write_atomically(path: Path, content: bytes) -> None:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
+            if former is not None and path.exists():
+                _keep(path, former)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         _flush_folder(path.parent)
+
+
+def _keep(path: Path, former: Path) -> None:
+    """Give a file a second name; or copy it, where the file system knows no second names."""
+    # Not named as a temporary file is: that would be written into, and this is the old file.
+    second = former.with_name(f".{former.name}.{os.getpid()}.link")
+    second.unlink(missing_ok=True)
+    try:
+        os.link(path, second)
+    except OSError:
+        write_atomically(former, path.read_bytes())
+        return
+    try:
+        second.replace(former)
+    finally:
+        second.unlink(missing_ok=True)  # still there if both were names of one file already
 
 
 def remove_leftovers(path: Path) -> None:

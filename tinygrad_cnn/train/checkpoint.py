@@ -5,11 +5,14 @@ The arrays are named ``model.<path>`` and ``optimiser.<slot>``; with an average 
 as JSON texts, what the run was asked to do, where it stands and the state of the random
 generator; and a SHA-256 sum over everything, so that damage is noticed. Nothing in the file
 is ever executed.
+
+The checkpoint before the last one is kept: a disk may spoil a file long after it was written.
 """
 
 import dataclasses
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from tinygrad_cnn.train.stopping import BestWeights, settle
 
 __all__ = [
     "Checkpoint",
+    "former_of",
     "load_checkpoint",
     "peek_checkpoint",
     "save_checkpoint",
@@ -157,8 +161,21 @@ def take_checkpoint(
     return Checkpoint(configuration, state, generator_state, arrays)
 
 
+def former_of(path: Path) -> Path:
+    """Return where the checkpoint before the one at `path` is kept.
+
+    Examples
+    --------
+    >>> former_of(Path("run/checkpoint.safetensors")).as_posix()
+    'run/previous-checkpoint.safetensors'
+    """
+    return path.with_name(f"previous-{path.name}")
+
+
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint in place of the one before, whole or not at all.
+
+    The one before is kept beside it, see :func:`former_of`.
 
     Raises
     ------
@@ -176,7 +193,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     # safetensors writes memory as it lies: only C-contiguous arrays are what they seem.
     arrays = {name: np.asarray(array, order="C") for name, array in checkpoint.arrays.items()}
     metadata["sha256"] = _digest(metadata, arrays)
-    write_atomically(path, save(arrays, metadata))
+    write_atomically(path, save(arrays, metadata), former_of(path))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -185,15 +202,38 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises
     ------
     CheckpointError
-        If there is none, or it is damaged, or something else.
+        If there is none, or it is damaged, or something else; it says how to go on.
     """
+    try:
+        return _whole(path)
+    except CheckpointError as reason:
+        raise CheckpointError(f"{reason} {_remedy(path)}") from reason
+
+
+def _whole(path: Path) -> Checkpoint:
     metadata, arrays = _read(path)
     if metadata.pop("sha256", None) != _digest(metadata, arrays):
         raise CheckpointError(
             f"checkpoint: the content agrees with its SHA-256 sum; got another sum for {path}. "
-            "The file is damaged: start a new run."
+            "It is damaged."
         )
     return _checkpoint(path, metadata, arrays)
+
+
+def _remedy(path: Path) -> str:
+    """Say what is left where a checkpoint cannot be used."""
+    try:
+        state = _whole(former_of(path)).state
+    except CheckpointError:
+        named = "" if path.exists() else "Name the directory that the run printed, or "
+        return f"{named}start a new run.".capitalize()
+    place = (
+        f"step {state.step} of epoch {state.epoch + 1}" if state.step else f"epoch {state.epoch}"
+    )
+    return (
+        f"The one before it, written after {place}, is whole; go on "
+        f"from there with: tinygrad-cnn resume {shlex.quote(str(path.parent))} --previous"
+    )
 
 
 def peek_checkpoint(path: Path) -> Checkpoint:
@@ -218,7 +258,7 @@ def _checkpoint(path: Path, metadata: dict[str, str], arrays: Arrays) -> Checkpo
     except (KeyError, TypeError, ValueError, TinygradCnnError) as reason:
         raise CheckpointError(
             f"checkpoint: the metadata says how to continue; got {type(reason).__name__} "
-            f"({reason}) in {path}. It was written by another version: start a new run."
+            f"({reason}) in {path}. It was written by another version."
         ) from reason
 
 
@@ -227,8 +267,7 @@ def _read(path: Path, arrays: bool = True) -> tuple[dict[str, str], Arrays]:
 
     if not path.is_file():
         raise CheckpointError(
-            f"checkpoint: a run directory holds {path.name}; got none in {path.parent}. Name the "
-            "directory that the run printed, or start a new run."
+            f"checkpoint: a run directory holds {path.name}; got none in {path.parent}."
         )
     try:
         with safe_open(path, framework="numpy") as opened:
@@ -237,8 +276,7 @@ def _read(path: Path, arrays: bool = True) -> tuple[dict[str, str], Arrays]:
             found = {name: opened.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError, TypeError) as reason:
         raise CheckpointError(
-            f"checkpoint: the file is whole safetensors; got {reason} for {path}. It is damaged: "
-            "start a new run."
+            f"checkpoint: the file is whole safetensors; got {reason} for {path}. It is damaged."
         ) from reason
     if metadata.get("format") != FORMAT:
         raise CheckpointError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.data import Split
+from tinygrad_cnn.train.input_format import InputFormat
 from tinygrad_cnn.train.recipe import Recipe
 from tinygrad_cnn.version import __version__
 
@@ -53,6 +54,8 @@ class RunConfiguration:
         Where the files lie.
     data_fingerprint : str
         See :func:`fingerprint`.
+    input_format : InputFormat, optional
+        What the images are like; None of a run that was begun before runs kept it.
     version : str
         Of this package.
     """
@@ -65,6 +68,7 @@ class RunConfiguration:
     split: str | None = None
     data_dir: str | None = None
     data_fingerprint: str = ""
+    input_format: InputFormat | None = None
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -80,4 +84,11 @@ class RunConfiguration:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "RunConfiguration":
         """Rebuild what :meth:`to_json` returned."""
-        return cls(**{**values, "recipe": Recipe(**values["recipe"])})
+        kept = values.get("input_format")
+        return cls(
+            **{
+                **values,
+                "recipe": Recipe(**values["recipe"]),
+                "input_format": None if kept is None else InputFormat.from_json(kept),
+            }
+        )

@@ -25,7 +25,8 @@ from tinygrad_cnn.data import ArrayDataset, ten_crops
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.train.answers import Probabilities, probabilities
-from tinygrad_cnn.train.evaluation import EVALUATION_BATCH, hits
+from tinygrad_cnn.train.evaluation import EVALUATION_BATCH
+from tinygrad_cnn.train.metrics import hits
 from tinygrad_cnn.train.state import Evaluation
 
 __all__ = ["CROPS", "EnsembleResult", "ensemble", "judged", "viewed_probabilities", "views"]

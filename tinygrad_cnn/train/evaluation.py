@@ -7,47 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.data import ArrayDataset, DataLoader
-from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.errors import NotFiniteError, OptionError
 from tinygrad_cnn.functional import cross_entropy
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.tensor import Tensor
+from tinygrad_cnn.train.metrics import hits
 from tinygrad_cnn.train.state import Evaluation
 
-__all__ = ["EVALUATION_BATCH", "evaluate", "hits"]
+__all__ = ["EVALUATION_BATCH", "evaluate"]
 
 EVALUATION_BATCH = 256  # images; bounds the memory, changes no result but the last bits
-_RANKS = 5  # top-5 is told where there are more classes than that
-
-
-def hits(scores: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> tuple[int, int | None]:
-    """Count the images whose class has the highest score, and one of the five highest.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (N, K)
-    labels : ndarray of int64, shape (N,)
-
-    Returns
-    -------
-    first : int
-    among_five : int or None
-        None where there are no more than five classes: then it is all of them.
-
-    Examples
-    --------
-    >>> hits(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
-    (1, None)
-    >>> hits(np.eye(7), np.zeros(7, np.int64))  # of equal scores the first class comes first
-    (1, 7)
-    """
-    first = int(np.count_nonzero(scores.argmax(axis=1) == labels))
-    if scores.shape[1] <= _RANKS:
-        return first, None
-    own = scores[np.arange(len(labels)), labels][:, None]
-    earlier = np.arange(scores.shape[1]) < labels[:, None]
-    before = np.count_nonzero((scores > own) | ((scores == own) & earlier), axis=1)
-    return first, int(np.count_nonzero(before < _RANKS))
 
 
 def evaluate(
@@ -55,6 +25,7 @@ def evaluate(
     dataset: ArrayDataset,
     batch_size: int = EVALUATION_BATCH,
     after_batch: Callable[[int, int], None] | None = None,
+    keep: list[npt.NDArray[Any]] | None = None,
 ) -> Evaluation:
     """Compare a network's answers with the labels, without recording a graph.
 
@@ -67,6 +38,8 @@ def evaluate(
     batch_size : int, in images
     after_batch : callable, optional
         Called with the number of images done and their total.
+    keep : list, optional
+        The scores of each batch, shape (B, K), are appended, for whoever looks closer.
 
     Returns
     -------
@@ -77,6 +50,8 @@ def evaluate(
     ------
     OptionError
         If there is nothing to evaluate on.
+    NotFiniteError
+        If a score is not a number: then there is no answer that could be right or wrong.
 
     Examples
     --------
@@ -96,9 +71,13 @@ def evaluate(
     try:
         with no_grad():
             for images, labels in DataLoader(dataset, batch_size):
-                scores = model(Tensor(images))
-                loss_sum += float(cross_entropy(scores, labels).item()) * len(labels)
-                counted.append(hits(scores.numpy(), labels))
+                answers = model(Tensor(images))
+                scores = answers.numpy()
+                _require_numbers(scores, done)
+                loss_sum += float(cross_entropy(answers, labels).item()) * len(labels)
+                counted.append(hits(scores, labels))
+                if keep is not None:
+                    keep.append(scores)
                 done += len(labels)
                 if after_batch is not None:
                     after_batch(done, len(dataset))
@@ -107,3 +86,12 @@ def evaluate(
     first, among_five = zip(*counted, strict=True)
     top5 = None if None in among_five else sum(among_five)
     return Evaluation(loss_sum / done, sum(first), done, top5)
+
+
+def _require_numbers(scores: npt.NDArray[Any], before: int) -> None:
+    bad = np.isnan(scores).reshape(len(scores), -1).any(1)
+    if bad.any():
+        raise NotFiniteError(
+            "evaluate: a network gives each class a number; got NaN for image "
+            f"{before + int(bad.argmax())}. Train anew with a smaller learning rate."
+        )

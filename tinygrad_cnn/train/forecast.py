@@ -117,10 +117,11 @@ def forecast(
             last = time.perf_counter()
             if last - begin > _SECONDS and len(times) > _LEAST:
                 break
-        evaluate(model, few)
-        last = time.perf_counter()
-        evaluate(model, few)
-        evaluation = (time.perf_counter() - last) * (len(test) + held_out) / len(few)
+    # Out of the block: without the schedule these steps may have led anywhere, even to NaN.
+    evaluate(model, few)
+    last = time.perf_counter()
+    evaluate(model, few)
+    evaluation = (time.perf_counter() - last) * (len(test) + held_out) / len(few)
     model.train(was_training)
     # The first step waits for the first batch, and touches memory that the others find warm.
     step = statistics.mean(times[1:] or times)

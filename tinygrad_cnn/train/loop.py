@@ -18,7 +18,8 @@ from tinygrad_cnn.optim.schedules import named
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.tensor import Tensor
 from tinygrad_cnn.train.augmentation import compose
-from tinygrad_cnn.train.evaluation import evaluate, hits
+from tinygrad_cnn.train.evaluation import evaluate
+from tinygrad_cnn.train.metrics import hits
 from tinygrad_cnn.train.recipe import Recipe
 from tinygrad_cnn.train.shift import shifted
 from tinygrad_cnn.train.state import TrainingState
@@ -99,7 +100,8 @@ def fit(
     OptionError
         If a batch is larger than the training set, or there is nothing to wait for.
     DivergedError
-        If the loss is no longer a number; it names the first value that was none.
+        If the loss is no longer a number; it names the first value that was none. Or if the
+        scores of images that are not learnt from are none.
 
     Examples
     --------
@@ -154,10 +156,16 @@ def fit(
             state.loader = loader.state()
             watcher.after_step(state, loss)
         with nullcontext() if average is None else average.swapped_in():
-            result = evaluate(model, test, after_batch=watcher.after_evaluated_batch)
-            unlearnt = None
-            if held_out is not None:
-                unlearnt = evaluate(model, held_out, after_batch=watcher.after_evaluated_batch)
+            try:
+                result = evaluate(model, test, after_batch=watcher.after_evaluated_batch)
+                unlearnt = None
+                if held_out is not None:
+                    unlearnt = evaluate(model, held_out, after_batch=watcher.after_evaluated_batch)
+            except NotFiniteError as found:
+                raise DivergedError(
+                    f"fit: the scores stay numbers; got NaN after epoch {state.epoch + 1} with "
+                    f"learning rate {recipe.lr:g}. {found}"
+                ) from found
             state.seconds += time.perf_counter() - begin
             state.finish_epoch(groups[0]["lr"], result, unlearnt)
             if best is not None and unlearnt is not None:

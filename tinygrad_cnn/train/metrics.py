@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from tinygrad_cnn.errors import DataError, DTypeError, NotFiniteError, OptionError, ShapeError
 
-__all__ = ["confusion_matrix", "names_of_classes", "precision", "recall", "top_k"]
+__all__ = ["confusion_matrix", "hits", "names_of_classes", "precision", "recall", "top_k"]
 
 Counts = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
+
+_AMONG = 5  # top-5 is told where there are more classes than that
 
 
 def top_k(scores: npt.ArrayLike, labels: npt.ArrayLike, k: int = 1) -> int:
@@ -58,23 +60,47 @@ def top_k(scores: npt.ArrayLike, labels: npt.ArrayLike, k: int = 1) -> int:
     >>> top_k(scores, [1, 2]), top_k(scores, [1, 2], k=2), top_k(scores, [1, 2], k=3)
     (1, 1, 2)
     """
-    values = np.asarray(scores)
-    if values.ndim != 2:
-        raise ShapeError(f"top_k: scores have shape (N, K); got {values.shape}")
-    count, classes = values.shape
-    truth = _labels("top_k", "labels", labels, classes)
-    if len(truth) != count:
-        raise ShapeError(
-            f"top_k: there is a label for each row of scores; got {len(truth)} labels for {count}"
-        )
+    values, truth = _scored("top_k", scores, labels)
+    classes = values.shape[1]
     if isinstance(k, bool) or not 1 <= k <= classes:
         raise OptionError(f"top_k: k is a whole number from 1 to the {classes} classes; got {k}")
-    if np.isnan(values).any():
-        row = int(np.flatnonzero(np.isnan(values).any(1))[0])
-        raise NotFiniteError(f"top_k: scores are numbers; got NaN in row {row}")
-    own = values[np.arange(count), truth][:, None]
-    before = (values > own) | ((values == own) & (np.arange(classes) < truth[:, None]))
-    return int(np.count_nonzero(before.sum(1) < k))
+    return int(np.count_nonzero(_ranks(values, truth) < k))
+
+
+def hits(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[int, int | None]:
+    """Count the images whose class has the highest score, and one of the five highest.
+
+    :func:`top_k` for k = 1 and 5, in one pass over the scores.
+
+    Parameters
+    ----------
+    scores : array, shape (N, K)
+    labels : array of int, shape (N,)
+
+    Returns
+    -------
+    first : int, in images
+    among_five : int, in images, or None
+        None where there are no more than five classes: then it is all of them.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DataError, NotFiniteError
+        As :func:`top_k`.
+
+    Examples
+    --------
+    >>> hits([[0.1, 0.9], [0.8, 0.2]], [1, 1])
+    (1, None)
+    >>> hits(np.eye(7), np.zeros(7, np.int64))  # of equal scores the first class comes first
+    (1, 7)
+    """
+    values, truth = _scored("hits", scores, labels)
+    ranks = _ranks(values, truth)
+    first = int(np.count_nonzero(ranks == 0))
+    if values.shape[1] <= _AMONG:
+        return first, None
+    return first, int(np.count_nonzero(ranks < _AMONG))
 
 
 def confusion_matrix(truth: npt.ArrayLike, answers: npt.ArrayLike, classes: int) -> Counts:
@@ -186,6 +212,33 @@ def names_of_classes(class_names: Sequence[str], classes: int) -> tuple[str, ...
     """
     numbers = tuple(str(number) for number in range(len(class_names), classes))
     return (*class_names, *numbers)[:classes]
+
+
+def _scored(
+    operation: str, scores: npt.ArrayLike, labels: npt.ArrayLike
+) -> tuple[npt.NDArray[Any], Counts]:
+    """Return scores and labels that go together, every score a number."""
+    values = np.asarray(scores)
+    if values.ndim != 2:
+        raise ShapeError(f"{operation}: scores have shape (N, K); got {values.shape}")
+    truth = _labels(operation, "labels", labels, values.shape[1])
+    if len(truth) != len(values):
+        raise ShapeError(
+            f"{operation}: there is a label for each row of scores; got {len(truth)} labels for "
+            f"{len(values)}"
+        )
+    bad = np.isnan(values)
+    if bad.any():
+        row = int(np.flatnonzero(bad.any(1))[0])
+        raise NotFiniteError(f"{operation}: scores are numbers; got NaN in row {row}")
+    return values, truth
+
+
+def _ranks(scores: npt.NDArray[Any], truth: Counts) -> Counts:
+    """Return how many classes stand before the true one, in each row."""
+    own = scores[np.arange(len(truth)), truth][:, None]
+    earlier = np.arange(scores.shape[1]) < truth[:, None]
+    return ((scores > own) | ((scores == own) & earlier)).sum(1)
 
 
 def _labels(operation: str, what: str, given: npt.ArrayLike, classes: int) -> Counts:

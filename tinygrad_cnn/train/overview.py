@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tinygrad_cnn.errors import CheckpointError, MissingDataError, RunDirectoryError
-from tinygrad_cnn.train.checkpoint import peek_checkpoint
+from tinygrad_cnn.train.checkpoint import Checkpoint, peek_checkpoint
 from tinygrad_cnn.train.run_directory import RunDirectory
 
 __all__ = ["RunSummary", "find_runs"]
@@ -26,7 +26,8 @@ class RunSummary(NamedTuple):
     when : str
         When the checkpoint was written, in local time.
     state : str
-        "finished", "stopped early", "under way", "can be resumed" or "damaged".
+        "finished", "stopped early", "under way", "can be resumed", "damaged", or "damaged: resume
+        --previous" where the checkpoint before can be read; the other fields are of that one.
     """
 
     path: Path
@@ -71,13 +72,16 @@ def find_runs(folder: Path) -> list[RunSummary]:
 def _summary(path: Path, written: float) -> RunSummary:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
     directory = RunDirectory(path)
-    try:
-        checkpoint = peek_checkpoint(directory.checkpoint)
-    except CheckpointError:
+    checkpoint, whole = _peek(directory.checkpoint), True
+    if checkpoint is None:
+        checkpoint, whole = _peek(directory.previous), False
+    if checkpoint is None:
         return RunSummary(path, "", "", 0, 0, None, when, "damaged")
     configuration, state = checkpoint.configuration, checkpoint.state
     epochs = configuration.recipe.epochs
-    if state.ends(epochs):
+    if not whole:
+        label = "damaged: resume --previous"
+    elif state.ends(epochs):
         label = "stopped early" if state.stopped else "finished"
     else:
         label = "under way" if _in_use(directory) else "can be resumed"
@@ -85,6 +89,13 @@ def _summary(path: Path, written: float) -> RunSummary:
     return RunSummary(
         path, configuration.model, configuration.data, state.epoch, epochs, accuracy, when, label
     )
+
+
+def _peek(path: Path) -> Checkpoint | None:
+    try:
+        return peek_checkpoint(path)
+    except CheckpointError:
+        return None
 
 
 def _in_use(directory: RunDirectory) -> bool:

@@ -17,9 +17,10 @@ from tinygrad_cnn.train.checkpoint import (
     load_checkpoint,
 )
 from tinygrad_cnn.train.configuration import RunConfiguration, fingerprint
+from tinygrad_cnn.train.input_format import InputFormat
 from tinygrad_cnn.train.progress import Display
 from tinygrad_cnn.train.recipe import Recipe
-from tinygrad_cnn.train.recipes import recipe_for
+from tinygrad_cnn.train.recipes import RECIPES, recipe_for
 from tinygrad_cnn.train.run import Run
 from tinygrad_cnn.train.run_data import load_images, require_fitting
 from tinygrad_cnn.train.run_directory import RunDirectory
@@ -108,7 +109,10 @@ def new_run(
         raise OptionError(f"run: a seed is a whole number from 0 up; got {seed}")
     display = Display(quiet=True) if display is None else display
     models.find(model)  # an unknown name is told before a missing recipe is
-    recipe = recipe_for(model, data) if recipe is None else recipe
+    if recipe is None:
+        recipe = recipe_for(model, data)
+        if data != "folder" and (model, data) not in RECIPES:
+            display.line(f"no recipe for {model} on {data}: what suits most networks is taken")
     recipe = recipe.with_options(**(recipe_options or {}))
     options = dict(model_options or {})
     models.build(model, allocate=False, **options)  # refuses what it does not take
@@ -120,13 +124,23 @@ def new_run(
     random.manual_seed(seed)
     network = models.build(model, **options)
     require_fitting(configuration, network, images)
+    side = min(images.train.images.shape[2:], default=0)
+    if recipe.shift >= side > 0:
+        raise OptionError(
+            f"run: a shift is shorter than the images' side, {side} pixels of {data} here; got "
+            f"{recipe.shift}"
+        )
     learnt = len(hold_out(images.train, recipe.share_held_out, seed)[0])
     if recipe.batch_size > learnt:
         raise OptionError(
             f"run: batch_size is at most the {learnt} training images of {data}; got "
             f"{recipe.batch_size}"
         )
-    configuration = dataclasses.replace(configuration, data_fingerprint=fingerprint(images))
+    configuration = dataclasses.replace(
+        configuration,
+        data_fingerprint=fingerprint(images),
+        input_format=InputFormat.of(images),
+    )
     directory = RunDirectory.create(run_dir, model, data)
     with ExitStack() as unless_ready:
         directory.lock.acquire()
@@ -149,6 +163,7 @@ def continued_run(
     display: Display | None = None,
     watch: bool = False,
     tensorboard: bool = False,
+    previous: bool = False,
     accept: Callable[[Checkpoint], None] | None = None,
 ) -> Run:
     """Prepare the continuation of a run from its checkpoint, bit for bit.
@@ -161,6 +176,8 @@ def continued_run(
         Where the files lie, if they were moved.
     threads, display, watch, tensorboard
         As for :func:`new_run`. Event files are written if they were before, too.
+    previous : bool
+        Go on from the checkpoint before the last one, which is damaged.
     accept : callable, optional
         Called with the checkpoint before anything is loaded or changed; what it raises
         ends the matter.
@@ -173,6 +190,8 @@ def continued_run(
     ------
     CheckpointError
         If there is no such run, or its images changed.
+    OptionError
+        If `previous` is asked for, but the last checkpoint is whole.
     RunDirectoryError
         If another process is at work on it.
     """
@@ -185,7 +204,8 @@ def continued_run(
     with ExitStack() as unless_ready:
         directory.lock.acquire()
         unless_ready.callback(directory.lock.release)
-        checkpoint = load_checkpoint(directory.checkpoint)
+        load = _before_the_last if previous else _last
+        checkpoint = load(directory)
         if accept is not None:
             accept(checkpoint)
         configuration = checkpoint.configuration
@@ -198,12 +218,30 @@ def continued_run(
                 "run: a run goes on with the images it began with; got other images of "
                 f"{configuration.data}. Say where the former files lie, or start a new run."
             )
+        configuration = dataclasses.replace(configuration, input_format=InputFormat.of(images))
         run = Run(configuration, directory, network, images, checkpoint.state, display, threads)
         run.watch = watch
         if tensorboard:
             directory.make_tensorboard()
         checkpoint.restore(network, run.optimiser, run.average, run.best)
+        if previous:
+            directory.go_back()
         directory.mend(checkpoint.state.history)
         directory.write_config(configuration)  # the checkpoint is what is true
         unless_ready.pop_all()
     return run
+
+
+def _last(directory: RunDirectory) -> Checkpoint:
+    return load_checkpoint(directory.checkpoint)
+
+
+def _before_the_last(directory: RunDirectory) -> Checkpoint:
+    try:
+        _last(directory)
+    except CheckpointError:
+        return load_checkpoint(directory.previous)
+    raise OptionError(
+        "run: the checkpoint before the last one is for a run whose last one is damaged; got a "
+        f"whole one, {directory.checkpoint}. Go on from that, without --previous."
+    )

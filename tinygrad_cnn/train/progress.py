@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from tinygrad_cnn.train.state import EpochRecord, TrainingState
 
-__all__ = ["Display", "epoch_heading", "epoch_line", "step_line"]
+__all__ = ["Display", "counted", "epoch_heading", "epoch_line", "step_line"]
 
 # Heading, and how the number below it is written; columns are as wide as their heading.
 _COLUMNS: tuple[tuple[str, Callable[[EpochRecord], str]], ...] = (
@@ -23,6 +23,17 @@ _COLUMNS: tuple[tuple[str, Callable[[EpochRecord], str]], ...] = (
     ("learning rate", lambda record: f"{record.lr:.3g}"),
     ("seconds", lambda record: f"{record.seconds:.2f}"),
 )
+
+
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """Return a number of things in words.
+
+    Examples
+    --------
+    >>> counted(1, "epoch"), counted(2, "epoch"), counted(3, "batch", "batches")
+    ('1 epoch', '2 epochs', '3 batches')
+    """
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def epoch_heading() -> str:

@@ -128,16 +128,20 @@ class Recipe:
         for name, what, least in whole:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise OptionError(f"recipe: {what} is a whole number from {least} up; got {value}")
+                remedy = ". With none all epochs are trained." if name == "patience" else ""
+                raise OptionError(
+                    f"recipe: {what} is a whole number from {least} up; got {value}{remedy}"
+                )
         if self.accumulate > self.batch_size:
             raise OptionError(
                 f"recipe: a batch has no more parts than images; got {self.accumulate} parts of "
                 f"{self.batch_size} images"
             )
         if self.clip is not None:
-            _require_number("the norm that gradients are clipped to", self.clip)
+            remedy = ". With none they are left as they are."
+            _require_number("the norm that gradients are clipped to", self.clip, remedy)
         if self.average is not None:
-            _require_share("the decay of the average", self.average)
+            _require_share("the decay of the average", self.average, ". With none there is none.")
         if self.held_out is not None:
             _require_share("the held-out share", self.held_out)
             if self.patience is not None and not self.held_out:
@@ -187,10 +191,11 @@ class Recipe:
         return 0.0 if self.patience is None else 0.1
 
     def with_options(self, **options: Any) -> "Recipe":
-        """Return this recipe with the options that are not None put in their place.
+        """Return this recipe with these options put in their place.
 
         Another optimiser brings its own learning rate, momentum and further options, unless
-        they are given.
+        they are given. None switches off what can be: clipping, the average, patience; a field
+        that has no such value keeps the one of this recipe.
 
         Examples
         --------
@@ -199,8 +204,13 @@ class Recipe:
         5
         >>> recipe.with_options(optimiser="sgd").momentum
         0.9
+        >>> recipe.with_options(clip=5.0).with_options(clip=None).clip is None
+        True
         """
-        given = {name: value for name, value in options.items() if value is not None}
+        optional = {each.name for each in dataclasses.fields(self) if each.default is None}
+        given = {
+            name: value for name, value in options.items() if value is not None or name in optional
+        }
         if given.get("optimiser", self.optimiser) != self.optimiser:
             lr, momentum = _USUAL.get(given["optimiser"], (self.lr, 0.0))
             other: dict[str, Any] = {"weight_decay": None, "optimiser_options": {}}
@@ -227,6 +237,6 @@ def _require_number(what: str, value: float, remedy: str = "") -> None:
         raise OptionError(f"recipe: {what} is a number above 0; got {value}{remedy}")
 
 
-def _require_share(what: str, value: float) -> None:
+def _require_share(what: str, value: float, remedy: str = "") -> None:
     if not 0.0 <= value < 1.0:
-        raise OptionError(f"recipe: {what} lies in [0, 1); got {value}")
+        raise OptionError(f"recipe: {what} lies in [0, 1); got {value}{remedy}")

@@ -9,6 +9,8 @@ has chosen their numbers by measurement yet, and the list of recipes says so.
 
 from typing import NamedTuple
 
+from tinygrad_cnn import data as data_sets
+from tinygrad_cnn import models
 from tinygrad_cnn.errors import UnknownNameError
 from tinygrad_cnn.train.augmentation import Augmentation
 from tinygrad_cnn.train.recipe import Recipe
@@ -52,8 +54,11 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
 }  # fmt: skip
 
-# What any network starts with on images of one's own, of which nobody knows anything.
-_OWN_IMAGES = Recipe("adam", 0.001, 32, 15, "cosine", augment=(("random-flip", {}),))
+# What a network starts with where there is no row for it, and on images of one's own, of which
+# nobody knows anything. A digit has no mirror image, most things in photographs have one.
+_ANY = Recipe("adam", 0.001, 32, 15, "cosine")
+_OWN_IMAGES = _ANY.with_options(augment=(("random-flip", {}),))
+_SIDE = 32  # pixels of the largest published images: networks for larger ones have no use for them
 
 
 class Expectation(NamedTuple):
@@ -85,12 +90,13 @@ EXPECTED: dict[tuple[str, str], Expectation] = {
 
 
 def recipe_for(model: str, data: str) -> Recipe:
-    """Return the recipe for a network on a data set.
+    """Return the recipe for a network on a data set; where there is no row, one for any.
 
     Raises
     ------
     UnknownNameError
-        If there is no row for the two.
+        If there is no row for the two, and the data set is unknown or its images are far smaller
+        than those that the network is for.
 
     Examples
     --------
@@ -98,10 +104,14 @@ def recipe_for(model: str, data: str) -> Recipe:
     'adam'
     >>> recipe_for("vgg11", "folder").epochs  # one's own images
     15
+    >>> recipe_for("lenet5", "kmnist").lr  # no row
+    0.001
     """
     if data == "folder":
         return RECIPES.get((model, data), _OWN_IMAGES)
     if (model, data) not in RECIPES:
+        if data in data_sets.names() and models.find(model).input_shape[1] <= _SIDE:
+            return _ANY
         rows = ", ".join(f"{name} on {where}" for name, where in sorted(RECIPES))
         raise UnknownNameError(f"recipes: the known ones are {rows}; got {model!r} on {data!r}")
     return RECIPES[model, data]

@@ -22,7 +22,7 @@ from tinygrad_cnn.train.interrupts import Interrupted, Interruption, noted_inter
 from tinygrad_cnn.train.keeper import Keeper
 from tinygrad_cnn.train.loop import fit
 from tinygrad_cnn.train.plots import draw_curves
-from tinygrad_cnn.train.progress import Display, epoch_heading, epoch_line
+from tinygrad_cnn.train.progress import Display, counted, epoch_heading, epoch_line
 from tinygrad_cnn.train.run_directory import RunDirectory
 from tinygrad_cnn.train.state import Evaluation, TrainingState
 from tinygrad_cnn.train.stopping import BestWeights, hold_out, settle
@@ -159,9 +159,10 @@ class Run:
             f"{len(self.learnt):,} training and {len(self.split.test):,} test images"
             f"{f', {len(self.held_out):,} held out' if self.held_out is not None else ''}"
         )
+        batches = counted(self.steps_per_epoch, "batch", "batches")
         self.display.line(
-            f"{recipe.optimiser}, learning rate {recipe.lr:g} ({recipe.schedule}), {recipe.epochs} "
-            f"epochs of {self.steps_per_epoch} batches of {recipe.batch_size} images, seed "
+            f"{recipe.optimiser}, learning rate {recipe.lr:g} ({recipe.schedule}), "
+            f"{counted(recipe.epochs, 'epoch')} of {batches} of {recipe.batch_size} images, seed "
             f"{self.configuration.seed}"
         )
         self.display.line(f"run directory {self.directory.path}")
@@ -211,7 +212,7 @@ class Run:
                 watch=self.watch,
             )
         seconds = sum(record.seconds for record in self.state.history)
-        self.display.line(f"trained {self.state.epoch} epochs in {duration(seconds)}")
+        self.display.line(f"trained {counted(self.state.epoch, 'epoch')} in {duration(seconds)}")
         if self.state.stopped:
             self.display.line(
                 f"stopped early: the held-out loss was lowest after epoch {self.state.best_epoch}"

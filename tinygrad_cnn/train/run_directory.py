@@ -1,13 +1,14 @@
 """The folder of a run: what was asked, what happened, and how to go on.
 
-==========================  =====================================================
-``config.json``             what the run was asked to do
-``log.jsonl``               one line of JSON for each finished epoch
-``curves.png``              loss and accuracy by epoch
-``checkpoint.safetensors``  from where the run goes on
-``backward.txt``            the story of one backward pass
-``tensorboard/``            event files, where they were asked for
-==========================  =====================================================
+===================================  ==================================================
+``config.json``                      what the run was asked to do
+``log.jsonl``                        one line of JSON for each finished epoch
+``curves.png``                       loss and accuracy by epoch
+``checkpoint.safetensors``           from where the run goes on
+``previous-checkpoint.safetensors``  from where it goes on if that one is damaged
+``backward.txt``                     the story of one backward pass
+``tensorboard/``                     event files, where they were asked for
+===================================  ==================================================
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from tinygrad_cnn.errors import RunDirectoryError
 from tinygrad_cnn.train.atomic import plain_writing, remove_leftovers, write_atomically
+from tinygrad_cnn.train.checkpoint import former_of
 from tinygrad_cnn.train.configuration import RunConfiguration
 from tinygrad_cnn.train.lock import FolderLock
 from tinygrad_cnn.train.state import EpochRecord
@@ -47,6 +49,7 @@ class RunDirectory:
         self.log = path / "log.jsonl"
         self.curves = path / "curves.png"
         self.checkpoint = path / "checkpoint.safetensors"
+        self.previous = former_of(self.checkpoint)
         self.story = path / "backward.txt"
         self.tensorboard = path / "tensorboard"
 
@@ -99,9 +102,15 @@ class RunDirectory:
         with plain_writing(self.log), self.log.open("a", encoding="utf-8") as stream:
             stream.write(_line(record))
 
+    def go_back(self) -> None:
+        """Put the checkpoint before the last one in its place; that one is lost."""
+        with plain_writing(self.checkpoint):
+            self.previous.replace(self.checkpoint)
+
     def mend(self, history: list[EpochRecord]) -> None:
         """Make the folder agree with its checkpoint, whatever a killed run left in it."""
-        for path in (self.checkpoint, self.log, self.config, self.curves, self.story):
+        written = (self.checkpoint, self.previous, self.log, self.config, self.curves, self.story)
+        for path in written:
             remove_leftovers(path)
         write_atomically(self.log, "".join(map(_line, history)).encode())
 

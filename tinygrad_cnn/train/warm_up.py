@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import numpy as np
 
 from tinygrad_cnn.data import ArrayDataset
+from tinygrad_cnn.errors import NotFiniteError
 from tinygrad_cnn.functional import cross_entropy
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.optim import Optimiser
@@ -111,7 +112,8 @@ def warm_up(
         loss.backward()
         check()
         optimiser.step()
-        evaluate(model, dataset.subset(range(len(labels))))
+        with suppress(NotFiniteError):  # a rate too large: training will say so, and where
+            evaluate(model, dataset.subset(range(len(labels))))
 
     def tell(names: str, done: int, total: int) -> None:
         say(f"compiling {names} … ({done} of {total} done)")

@@ -152,6 +152,8 @@ def _maps(model: Module, image: npt.NDArray[Any]) -> list[tuple[str, npt.NDArray
 
     def keep(name: str) -> Any:
         def hook(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
+            if inputs and output is inputs[0]:
+                return  # dropout, for one, does nothing in evaluation
             if isinstance(output, Tensor) and len(output.shape) == 4 and max(output.shape[2:]) > 1:
                 maps.append((name, output.numpy()[0].copy()))
 

@@ -5,7 +5,7 @@
 ``confusion.png``     which class was taken for which
 ``mistakes.png``      images whose class was missed
 ``filters.png``       filters of the first convolution, where there is one
-``feature_maps.png``  what the layers make of the first test image
+``feature_maps.png``  what the layers make of the first image
 ====================  =============================================================
 """
 
@@ -97,6 +97,6 @@ def draw_report(
     if any(len(weight.shape) == 4 for weight in model.parameters()):
         draw_filters(place("filters"), model, title)
         name = split.class_names[test.labels[0]] if split.class_names else str(test.labels[0])
-        image = f"{words}feature maps of the first test image, of class {name}"
+        image = f"{words}feature maps of the first image, of class {name}"
         draw_feature_maps(place("feature_maps"), model, test.images[0], test.standardise, image)
     return drawn
