@@ -16,8 +16,8 @@ import os
 import time
 from pathlib import Path
 
+from tinygrad_cnn.atomic import plain_writing, remove_leftovers, write_atomically
 from tinygrad_cnn.errors import RunDirectoryError
-from tinygrad_cnn.train.atomic import plain_writing, remove_leftovers, write_atomically
 from tinygrad_cnn.train.configuration import RunConfiguration
 from tinygrad_cnn.train.lock import FolderLock
 from tinygrad_cnn.train.state import EpochRecord
