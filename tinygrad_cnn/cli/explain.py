@@ -14,14 +14,13 @@ class _StoryByDefault(click.Group):
     """A group whose first command may be left out: ``explain lenet5`` tells the story."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in {*self.commands, *self.get_help_option_names(ctx)}:
+        if not args or args[0] not in {*self.commands, *self.get_help_option_names(ctx)}:
             args = ["story", *args]
         return super().parse_args(ctx, args)
 
 
 @click.group(
     cls=_StoryByDefault,
-    no_args_is_help=False,
     short_help="Explain a forward and a backward pass, element by element.",
 )
 def explain() -> None:
