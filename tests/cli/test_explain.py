@@ -1,11 +1,15 @@
 """``tinygrad-cnn explain``: what it prints and what it refuses."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import tinygrad_cnn as tg
 from tinygrad_cnn.cli import main
-from tinygrad_cnn.cli.explain import in_channels
+from tinygrad_cnn.cli.explained_run import in_channels
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.explain import GraphDump
 
 
 def test_every_element_of_lenet5_is_told_forward_and_backward(
@@ -105,3 +109,24 @@ def test_what_makes_no_sense_is_refused_in_one_line(
     assert told.out == ""
     assert message in told.err
     assert told.err.count("\n") == 1
+
+
+def test_dump_writes_a_document_that_tells_the_same_story(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "lenet5.json"
+    assert main(["explain", "dump", "lenet5", str(file), "--batch-size", "2"]) == 0
+    assert capsys.readouterr().out.endswith(f"13 elements written to {file}\n")
+    assert main(["explain", "story", "lenet5", "--batch-size", "2"]) == 0
+    headline, told = capsys.readouterr().out.split("\n\n", 1)
+    graph = GraphDump.load(file)
+    assert graph.title == headline
+    assert tg.explain.story(graph) == told.rstrip("\n")
+
+
+def test_dump_says_where_it_cannot_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "nowhere" / "lenet5.json"
+    assert main(["explain", "dump", "lenet5", str(file), "--batch-size", "1"]) == 2
+    assert "graph dump:" in capsys.readouterr().err

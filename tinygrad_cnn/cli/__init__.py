@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "explain": (
         "tinygrad_cnn.cli.explain:explain",
-        "Tell the story of a forward and a backward pass.",
+        "Explain a forward and a backward pass, element by element.",
     ),
     "models": (
         "tinygrad_cnn.cli.models:list_models",

@@ -1,40 +1,46 @@
-"""``tinygrad-cnn explain``: the story of one forward and backward pass."""
+"""``tinygrad-cnn explain``: one forward and backward pass of a network, told and written down."""
 
+from pathlib import Path
 from typing import Any
 
 import click
-import numpy.typing as npt
 
-from tinygrad_cnn.cli.model_options import MODEL_OPTIONS, model_and_data_options
+from tinygrad_cnn.cli.explained_run import explained_run_options, prepare
 
 __all__ = ["explain"]
 
-Array = npt.NDArray[Any]
+
+class _StoryByDefault(click.Group):
+    """A group whose first command may be left out: ``explain lenet5`` tells the story."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in {*self.commands, *self.get_help_option_names(ctx)}:
+            args = ["story", *args]
+        return super().parse_args(ctx, args)
 
 
-@click.command(short_help="Tell the story of a forward and a backward pass.")
-@click.argument("model")
-@model_and_data_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the weights.")
-@click.option("--batch-size", type=int, default=16, show_default=True, help="Test images.")
+@click.group(
+    cls=_StoryByDefault,
+    short_help="Explain a forward and a backward pass, element by element.",
+)
+def explain() -> None:
+    """Run a network, with freshly drawn weights, on some test images, and explain the run.
+
+    "tinygrad-cnn explain lenet5" is short for "tinygrad-cnn explain story lenet5".
+    """
+
+
+@explain.command(short_help="Every element in execution order, forward and backward.")
+@explained_run_options
 @click.option(
     "--columns",
     metavar="LIST",
     default="",
     help="Also show time, bytes, multiply-adds, kernel (with commas).",
 )
-@click.option("--twin", is_flag=True, help="The tiny twin of MODEL instead: quick, same topology.")
 @click.option("--structure", is_flag=True, help="The elements and their rules, without figures.")
-def explain(
-    model: str,
-    seed: int,
-    batch_size: int,
-    columns: str,
-    twin: bool,
-    structure: bool,
-    **asked: Any,
-) -> int:
-    """Run MODEL, with freshly drawn weights, on some test images, forward and backward.
+def story(columns: str, structure: bool, **asked: Any) -> int:
+    """Tell the story of MODEL's forward and backward pass.
 
     One line for each element in execution order: shapes, rule, least and largest value and
     share of zeros; then backward: norms of the error signals, gain, parameter gradients.
@@ -45,63 +51,38 @@ def explain(
     Examples: "tinygrad-cnn explain lenet5 --activation relu --columns time,kernel",
     "tinygrad-cnn explain vgg16 --twin".
     """
-    from tinygrad_cnn import data, models, random
-    from tinygrad_cnn.errors import OptionError
-    from tinygrad_cnn.explain import record, story
-    from tinygrad_cnn.tensor import Tensor
+    from tinygrad_cnn import explain as explanations
 
-    if seed < 0:
-        raise OptionError(f"--seed: a seed is a whole number from 0 up; got {seed}")
-    if batch_size < 1:
-        raise OptionError(f"--batch-size: there is at least one image; got {batch_size}")
-    chosen = {name: asked[name] for name in MODEL_OPTIONS if asked[name] is not None}
-    if twin and chosen:
-        raise OptionError(f"--twin: a twin has its own options; got --{min(chosen)} too")
-    row = models.find(model)
-    random.manual_seed(seed)
-    network = row.build_twin() if twin else row.build(**chosen)
-    shape = row.twin_input if twin else row.input_shape
-    name = asked["data"] or "digits"
-    test = data.load(name, asked["data_dir"], image_size=shape[1], split=asked["split"]).test
-    images = Tensor(in_channels(test.images[:batch_size], shape[0], model, name))
-    labels = test.labels[:batch_size]
     columns_asked = tuple(column.strip() for column in columns.split(",") if column.strip())
-
-    def run() -> Tensor:
-        loss: Tensor = row.loss(network(images), labels)
-        loss.backward()
-        return loss
-
+    run = prepare(**asked)
     if structure:
-        text = story(run(), columns_asked)
+        text = explanations.story(run.once(), columns_asked)
     else:
         if "time" in columns_asked:
-            run()  # compiles, so that the times are those of the kernels
-            network.zero_grad()
-        with record():
-            loss = run()
-        text = story(loss, columns_asked)
-    told = f"{model} (its tiny twin)" if twin else model
-    click.echo(
-        f"{told}, {network.count_parameters():,} parameters drawn with seed {seed}, on "
-        f"{len(labels)} test images of {name}\n\n{text}"
-    )
+            run.once()  # compiles, so that the times are those of the kernels
+            run.network.zero_grad()
+        with explanations.record():
+            loss = run.once()
+        text = explanations.story(loss, columns_asked)
+    click.echo(f"{run.told}\n\n{text}")
     return 0
 
 
-def in_channels(images: Array, channels: int, model: str, name: str) -> Array:
-    """Return images with so many channels: grey ones are repeated.
+@explain.command(short_help="The run as a JSON document, which everything else can be made of.")
+@explained_run_options
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def dump(file: Path, **asked: Any) -> int:
+    """Write the run of MODEL to FILE, as a JSON document.
 
-    Raises
-    ------
-    OptionError
-        If a network for grey images is to see coloured ones.
+    It lists values and elements in execution order, with shapes, rules, figures of values and
+    error signals, costs, and the line of the program that ran each element.
     """
-    from tinygrad_cnn.errors import OptionError
+    from tinygrad_cnn import explain as explanations
 
-    if images.shape[1] not in (1, channels):
-        raise OptionError(
-            f"explain: {model} takes images with {channels} channels; got {name} with "
-            f"{images.shape[1]}. Choose other data with --data"
-        )
-    return images if images.shape[1] == channels else images.repeat(channels, 1)
+    run = prepare(**asked)
+    with explanations.record():
+        loss = run.once()
+    graph = explanations.dump(loss, run.told)
+    graph.save(file)
+    click.echo(f"{run.told}: {len(graph.steps)} elements written to {file}")
+    return 0

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.atomic import write_atomically
 from tinygrad_cnn.errors import DTypeError
-from tinygrad_cnn.train.atomic import write_atomically
 
 _REMEDY = "Write torch.save(model.state_dict(), path), one file for each state dictionary"
 

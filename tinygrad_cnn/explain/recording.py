@@ -1,11 +1,20 @@
-"""Recordings: figures, or whole values, of a run kept in execution order."""
+"""Recordings: figures, or whole values, of a run kept in execution order.
+
+A recording holds no graph and no arrays, unless it is asked to: what it keeps of a run is what
+:class:`Step` and :class:`Kept` have, and all that printouts, pictures and dumps read.
+"""
 
 import itertools
+import linecache
 import math
+import sys
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +71,7 @@ class Kept:
 
     key: int  # the same for the same value, within a recording
     shape: Shape
+    dtype: str
     device: str
     requires_grad: bool
     is_leaf: bool
@@ -69,13 +79,14 @@ class Kept:
     value: Any = None  # the number of a Scalar; the array with keep="arrays"
     _node: "weakref.ref[Node] | None" = None
     _name: str | None = None
+    _passes: int = 0
 
     @classmethod
     def of_node(cls, node: Node, key: int, statistics: Statistics, value: Any = None) -> "Kept":
         """Keep facts of a node beside figures."""
         leaf = node.is_leaf
-        facts = (node.shape, node.device, node.requires_grad, leaf, statistics, value)
-        return cls(key, *facts, weakref.ref(node), node.name)
+        kind = (node.shape, str(node.dtype), node.device, node.requires_grad, leaf)
+        return cls(key, *kind, statistics, value, weakref.ref(node), node.name)
 
     @property
     def name(self) -> str | None:
@@ -86,14 +97,59 @@ class Kept:
     @property
     def grad_passes(self) -> int:
         """Backward passes that the gradient of this value adds up by now."""
+        owner = self._owner()
+        return self._passes if owner is None else owner.grad_passes
+
+    def gradient(self) -> "Kept | None":
+        """Return the figures of what ``.grad`` holds by now; None where it holds nothing."""
+        owner = self._owner()
+        if owner is None or owner._grad is None:
+            return None
+        value = owner._grad._value
+        single = value if isinstance(value, float) else None
+        return self.with_figures(Statistics.of(value), single)
+
+    def _owner(self) -> Variable | None:
         node = self._node() if self._node is not None else None
-        owner = None if node is None or node.variable is None else node.variable()
-        return 0 if owner is None else owner.grad_passes
+        return None if node is None or node.variable is None else node.variable()
+
+    def with_figures(self, statistics: Statistics, value: Any) -> "Kept":
+        """Return the same value with other figures: those of its error signal."""
+        return replace(self, statistics=statistics, value=value)
 
     @property
     def is_parameter(self) -> bool:
         """Whether the value is a leaf that a gradient is wanted of."""
         return self.is_leaf and self.requires_grad
+
+
+class Source(NamedTuple):
+    """The line of a program that called an element."""
+
+    file: str
+    line: int
+    function: str
+    text: str
+
+
+class Used(NamedTuple):
+    """A kernel that ran."""
+
+    operation: str
+    variant: str
+
+
+class Spent(NamedTuple):
+    """What one direction of a step took: seconds, and the kernels that ran."""
+
+    seconds: float
+    kernels: tuple[Used, ...]
+
+    @classmethod
+    def of(cls, effort: Effort) -> "Spent":
+        """Keep the names of the kernels."""
+        used = tuple(Used(kernel.operation, kernel.variant) for kernel in effort.kernels)
+        return cls(effort.seconds, used)
 
 
 @dataclass
@@ -109,10 +165,11 @@ class Step:
     cost: Cost
     inputs: tuple[Kept, ...]
     outputs: tuple[Kept, ...]
-    forward_effort: Effort
+    forward_effort: Spent
+    source: Source | None = None
     outgoing: tuple[Kept | None, ...] | None = None  # error signals of the outputs
     incoming: tuple[Kept | None, ...] | None = None  # error signals of the inputs
-    backward_effort: Effort | None = None
+    backward_effort: Spent | None = None
     passes: int = 0
 
     @classmethod
@@ -123,6 +180,7 @@ class Step:
         outputs: tuple[Kept, ...],
         nodes: tuple[Sequence[Node], Sequence[Node]],
         effort: Effort,
+        source: Source | None = None,
     ) -> "Step":
         """Describe an element that has run."""
         rule = element.rule
@@ -138,7 +196,8 @@ class Step:
             element.cost(*nodes),
             inputs,
             outputs,
-            effort,
+            Spent.of(effort),
+            source,
         )
 
     @property
@@ -165,9 +224,8 @@ class Recording:
     ) -> None:
         """Keep a forward step."""
         nodes = ([v.node for v in inputs], [v.node for v in outputs])
-        step = Step.of(
-            element, tuple(map(self._kept, inputs)), tuple(map(self._kept, outputs)), nodes, effort
-        )
+        values = tuple(map(self._kept, inputs)), tuple(map(self._kept, outputs))
+        step = Step.of(element, *values, nodes, effort, calling_line())
         self.steps.append(step)
         self._by_order[step.order] = step
         for variable in outputs:
@@ -193,7 +251,7 @@ class Recording:
         step.incoming = tuple(map(self._signal, step.inputs, added))
         values = (None if signal is None else signal._value for signal in outgoing)
         step.outgoing = tuple(map(self._signal, step.outputs, values))
-        step.backward_effort = effort
+        step.backward_effort = Spent.of(effort)
         step.passes += 1
 
     def _kept(self, variable: Variable) -> Kept:
@@ -204,24 +262,54 @@ class Recording:
     def _signal(self, of: Kept, value: Any) -> Kept | None:
         if value is None:
             return None
-        return replace(of, statistics=Statistics.of(value), value=self._itself(value))
+        return of.with_figures(Statistics.of(value), self._itself(value))
 
     def _itself(self, value: Any) -> Any:
         if isinstance(value, float):
             return value
         return value.copy() if self.keep == "arrays" else None
 
+    def key_of(self, node: Node) -> int:
+        """Return the key of a value that was kept; -1 of any other."""
+        return self._keys.get(node, -1)
+
     def behind(self, node: Node) -> list[Step]:
         """Return the steps that a value depends on, in execution order."""
         made_by = {kept.key: step for step in self.steps for kept in step.outputs}
         found: dict[int, Step] = {}
-        stack = [self._keys.get(node, -1)]
+        stack = [self.key_of(node)]
         while stack:
             step = made_by.get(stack.pop())
             if step is not None and step.order not in found:
                 found[step.order] = step
                 stack.extend(kept.key for kept in step.inputs)
         return [found[order] for order in sorted(found)]
+
+
+# Networks are programs too: a reader looks for the line of forward that names the layer.
+_OURS, _PROGRAMS = __name__.partition(".")[0], ("models", "lab", "train")
+
+
+def calling_line() -> Source | None:
+    """Return the line that runs the present element: the innermost one outside the library."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        package, _, rest = str(frame.f_globals.get("__name__", "")).partition(".")
+        if package != _OURS or rest.partition(".")[0] in _PROGRAMS:
+            file = frame.f_code.co_filename
+            text = linecache.getline(file, frame.f_lineno).strip()
+            return Source(_short(file), frame.f_lineno, frame.f_code.co_name, text)
+        frame = frame.f_back
+    return None
+
+
+@lru_cache(maxsize=256)
+def _short(file: str) -> str:
+    """Return a path below the library or the working directory, where it lies there."""
+    for folder in (Path(__file__).parents[2], Path.cwd()):
+        if Path(file).is_relative_to(folder):
+            return Path(file).relative_to(folder).as_posix()
+    return file
 
 
 _keys = itertools.count()

@@ -12,19 +12,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from tinygrad_cnn.element import Work
-from tinygrad_cnn.errors import DTypeError, GraphError, OptionError
+from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.notes import notes
-from tinygrad_cnn.explain.recording import (
-    Kept,
-    Statistics,
-    Step,
-    recording_of,
-    structure_behind,
-)
-from tinygrad_cnn.hooks import Effort
+from tinygrad_cnn.explain.recording import Kept, Spent, Statistics, Step
 from tinygrad_cnn.variable import Variable
 
 NOT_KEPT = "not kept"
@@ -33,12 +25,12 @@ NOT_WANTED = "not wanted"
 OPTIONAL_COLUMNS = ("time", "bytes", "multiply-adds", "kernel")
 
 
-def story(result: Variable, columns: Sequence[str] = ()) -> str:
+def story(result: Variable | GraphDump, columns: Sequence[str] = ()) -> str:
     """Tell how a value was computed and how its error signal came back.
 
     Parameters
     ----------
-    result : Scalar or Tensor
+    result : Scalar, Tensor or GraphDump
         Usually a loss. Figures are those kept by :func:`record`; of a value computed
         outside a recording only the structure is told.
     columns : sequence of {"time", "bytes", "multiply-adds", "kernel"}
@@ -82,23 +74,11 @@ def story(result: Variable, columns: Sequence[str] = ()) -> str:
             raise OptionError(
                 f"story: columns are among {', '.join(OPTIONAL_COLUMNS)}; got {column!r}"
             )
-    if not isinstance(result, Variable):
-        raise DTypeError(
-            f"story: it is told of a value, usually a loss; got {type(result).__name__}. "
-            "Pass the Tensor or Scalar that was computed inside the recording"
-        )
-    recording = recording_of(result.node)
-    steps = structure_behind(result.node) if recording is None else recording.behind(result.node)
-    if not steps:
-        raise GraphError(
-            "story: no recorded element computed this value; got "
-            f"{result.name or 'a leaf'} of shape {result.shape}. Compute it from something "
-            "that requires a gradient, or inside 'with tg.explain.record():'"
-        )
+    graph = graph_of("story", result)
+    steps, kept = graph.steps, graph.recorded
     numbers = {step.order: str(k) for k, step in enumerate(steps, 1)}
     scalars = all(kept.device == "scalar" for step in steps for kept in step.outputs)
-    kept = recording is not None
-    lines = [_headline(result, steps, kept), "", "forward"]
+    lines = [_headline(graph), "", "forward"]
     lines += _table(_forward_columns(kept, scalars, columns), steps, numbers)
     lines += ["", "backward"]
     walked = [s for s in reversed(steps) if any(kept.requires_grad for kept in s.outputs)]
@@ -110,10 +90,11 @@ def story(result: Variable, columns: Sequence[str] = ()) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _headline(result: Variable, steps: list[Step], kept: bool) -> str:
-    what = f"{len(steps)} element" + ("s" if len(steps) != 1 else "")
-    single = kept and math.prod(result.shape) == 1
-    value = f": result {_number(np.asarray(result._value).item())}" if single else ""
+def _headline(graph: GraphDump) -> str:
+    what = f"{len(graph.steps)} element" + ("s" if len(graph.steps) != 1 else "")
+    single = graph.recorded and math.prod(graph.result.shape) == 1
+    # Of one element the least value is the value.
+    value = f": result {_number(graph.result.statistics.least)}" if single else ""
     return f"composite function of {what}{value}"
 
 
@@ -177,7 +158,7 @@ def _backward_columns(kept: bool, scalars: bool, extra: Sequence[str]) -> list[_
 
 
 def _extra_columns(
-    extra: Sequence[str], effort: Callable[[Step], Effort | None], direction: str
+    extra: Sequence[str], effort: Callable[[Step], Spent | None], direction: str
 ) -> list[_Column]:
     def kernels(step: Step) -> str:
         spent = effort(step)

@@ -19,7 +19,6 @@
 `input_format`       what a network's images are like, kept with its weights
 `checkpoint`         one file from which a run goes on bit for bit
 `run_directory`      the folder of a run
-`atomic`             files that are there in full or not at all
 `lock`               a folder that one process at a time works in
 `threads`            how many threads the kernels use meanwhile
 `interrupts`         Ctrl-C and termination, acted on between steps

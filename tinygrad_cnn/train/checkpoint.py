@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn import random
+from tinygrad_cnn.atomic import write_atomically
 from tinygrad_cnn.errors import CheckpointError, TinygradCnnError
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.optim import EMA, Optimiser
-from tinygrad_cnn.train.atomic import write_atomically
 from tinygrad_cnn.train.configuration import RunConfiguration
 from tinygrad_cnn.train.state import TrainingState
 from tinygrad_cnn.train.stopping import BestWeights, settle

@@ -17,8 +17,8 @@ import os
 import time
 from pathlib import Path
 
+from tinygrad_cnn.atomic import plain_writing, remove_leftovers, write_atomically
 from tinygrad_cnn.errors import RunDirectoryError
-from tinygrad_cnn.train.atomic import plain_writing, remove_leftovers, write_atomically
 from tinygrad_cnn.train.checkpoint import former_of
 from tinygrad_cnn.train.configuration import RunConfiguration
 from tinygrad_cnn.train.lock import FolderLock

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tinygrad_cnn.atomic import plain_writing
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.train.atomic import plain_writing
 from tinygrad_cnn.train.state import EpochRecord
 
 __all__ = ["EventLog", "require_writer"]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.atomic import write_atomically
 from tinygrad_cnn.data import Normalise, Standardise
 from tinygrad_cnn.errors import ShapeError
-from tinygrad_cnn.train.atomic import write_atomically
 
 __all__ = ["as_shown", "mosaic", "new_figure", "write_figure"]
 

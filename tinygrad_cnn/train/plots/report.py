@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy.typing as npt
 
+from tinygrad_cnn.atomic import plain_writing
 from tinygrad_cnn.data import Split
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.train.answers import probabilities as of_network
-from tinygrad_cnn.train.atomic import plain_writing
 from tinygrad_cnn.train.metrics import confusion_matrix
 from tinygrad_cnn.train.plots.confusion import draw_confusion
 from tinygrad_cnn.train.plots.curves import draw_curves

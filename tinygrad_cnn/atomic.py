@@ -11,7 +11,7 @@ __all__ = ["plain_writing", "remove_leftovers", "write_atomically"]
 
 
 @contextmanager
-def plain_writing(path: Path) -> Iterator[None]:
+def plain_writing(path: Path, operation: str = "run directory") -> Iterator[None]:
     """Turn a disk that is full, or a folder that is closed, into an error with a remedy.
 
     Raises
@@ -25,12 +25,14 @@ def plain_writing(path: Path) -> Iterator[None]:
         raise
     except OSError as reason:
         raise RunDirectoryError(
-            f"run directory: {path} has to be written; got {reason.strerror or reason}. Make room, "
+            f"{operation}: {path} has to be written; got {reason.strerror or reason}. Make room, "
             "or choose another folder; what was there before, checkpoints too, is untouched."
         ) from reason
 
 
-def write_atomically(path: Path, content: bytes, former: Path | None = None) -> None:
+def write_atomically(
+    path: Path, content: bytes, former: Path | None = None, *, operation: str = "run directory"
+) -> None:
     """Replace a file by new content, so that a reader finds the old or the new one, whole.
 
     The content goes to a temporary file beside it and to the disk itself; then one rename
@@ -43,6 +45,8 @@ def write_atomically(path: Path, content: bytes, former: Path | None = None) -> 
     former : Path, optional
         A name in the same folder under which the old file is kept. `path` itself is never
         missing meanwhile.
+    operation : str
+        Who writes, for messages.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def write_atomically(path: Path, content: bytes, former: Path | None = None) -> 
         If it cannot be written; the old file is untouched.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with plain_writing(path):
+    with plain_writing(path, operation):
         try:
             with temporary.open("wb") as stream:
                 stream.write(content)

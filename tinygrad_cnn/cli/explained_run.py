@@ -1,0 +1,97 @@
+"""One forward and backward pass of a network on test images, for the commands that explain it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import click
+import numpy.typing as npt
+
+from tinygrad_cnn.cli.model_options import MODEL_OPTIONS, model_and_data_options
+
+__all__ = ["ExplainedRun", "explained_run_options", "in_channels", "prepare"]
+
+Array = npt.NDArray[Any]
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.argument("model"),
+    model_and_data_options,
+    click.option("--seed", type=int, default=0, show_default=True, help="Of the weights."),
+    click.option("--batch-size", type=int, default=16, show_default=True, help="Test images."),
+    click.option("--twin", is_flag=True, help="The tiny twin of MODEL: quick, same topology."),
+)
+
+
+def explained_run_options(command: Command) -> Command:
+    """Add MODEL and the options that say on what it runs."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+class ExplainedRun(NamedTuple):
+    """A network with freshly drawn weights, and a pass that can be made again and again."""
+
+    network: Any
+    once: Callable[[], Any]  # forward and backward; returns the loss
+    told: str  # what it is, in half a sentence
+
+
+def prepare(model: str, *, seed: int, batch_size: int, twin: bool, **asked: Any) -> ExplainedRun:
+    """Build a network and read its images.
+
+    Raises
+    ------
+    OptionError
+        If an option makes no sense here.
+    """
+    from tinygrad_cnn import data, models, random
+    from tinygrad_cnn.errors import OptionError
+    from tinygrad_cnn.tensor import Tensor
+
+    if seed < 0:
+        raise OptionError(f"--seed: a seed is a whole number from 0 up; got {seed}")
+    if batch_size < 1:
+        raise OptionError(f"--batch-size: there is at least one image; got {batch_size}")
+    chosen = {name: asked[name] for name in MODEL_OPTIONS if asked[name] is not None}
+    if twin and chosen:
+        raise OptionError(f"--twin: a twin has its own options; got --{min(chosen)} too")
+    row = models.find(model)
+    random.manual_seed(seed)
+    network = row.build_twin() if twin else row.build(**chosen)
+    shape = row.twin_input if twin else row.input_shape
+    name = asked["data"] or "digits"
+    test = data.load(name, asked["data_dir"], image_size=shape[1], split=asked["split"]).test
+    images = Tensor(in_channels(test.images[:batch_size], shape[0], model, name))
+    labels = test.labels[:batch_size]
+
+    def once() -> Tensor:
+        loss: Tensor = row.loss(network(images), labels)
+        loss.backward()
+        return loss
+
+    told = f"{model} (its tiny twin)" if twin else model
+    return ExplainedRun(
+        network,
+        once,
+        f"{told}, {network.count_parameters():,} parameters drawn with seed {seed}, on "
+        f"{len(labels)} test images of {name}",
+    )
+
+
+def in_channels(images: Array, channels: int, model: str, name: str) -> Array:
+    """Return images with so many channels: grey ones are repeated.
+
+    Raises
+    ------
+    OptionError
+        If a network for grey images is to see coloured ones.
+    """
+    from tinygrad_cnn.errors import OptionError
+
+    if images.shape[1] not in (1, channels):
+        raise OptionError(
+            f"explain: {model} takes images with {channels} channels; got {name} with "
+            f"{images.shape[1]}. Choose other data with --data"
+        )
+    return images if images.shape[1] == channels else images.repeat(channels, 1)
