@@ -8,6 +8,8 @@ import pytest
 from tinygrad_cnn import data
 from tinygrad_cnn.cli import main
 from tinygrad_cnn.train.answers import open_run, probabilities
+from tinygrad_cnn.train.ensemble import viewed_probabilities
+from tinygrad_cnn.train.paired import Right, paired
 
 EPOCHS = "3"
 
@@ -23,20 +25,43 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return paths
 
 
-def test_networks_together(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def told_by(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[list[str]]:
+    """Return the blocks that `ensemble` prints, as lines."""
     capsys.readouterr()
-    assert main(["ensemble", *runs]) == 0
-    *table, last = capsys.readouterr().out.splitlines()
+    assert main(["ensemble", *arguments]) == 0
+    return [block.splitlines() for block in capsys.readouterr().out.split("\n\n")]
+
+
+def answers_right(run: str, crops: int = 1) -> Right:
+    test = data.load("digits").test
+    shares = viewed_probabilities(open_run(run).network, test.images, crops)
+    right: Right = shares.argmax(1) == test.labels
+    return right
+
+
+def changes(before: Right, after: Right) -> str:
+    """Return what a row of changes matches."""
+    mended, spoiled = np.count_nonzero(~before & after), np.count_nonzero(before & ~after)
+    points = re.escape(f"{100 * (mended - spoiled) / 359:+.2f}")
+    return rf" {mended} +{spoiled} +{points} "
+
+
+def test_networks_together(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    table, caption, against, legend, (last,) = told_by(capsys, *runs)
     test = data.load("digits").test
     shares = [probabilities(open_run(run).network, test.images) for run in runs]
-    right = [np.count_nonzero(own.argmax(1) == test.labels) for own in shares]
-    for run, line, count in zip(runs, table[2:], right, strict=False):
+    right = [own.argmax(1) == test.labels for own in shares]
+    together = np.mean(shares, 0).argmax(1) == test.labels
+    for run, line, own in zip(runs, table[2:], right, strict=False):
         assert run in line
-        assert f"({count} of 359)" in line
-    together = np.count_nonzero(np.mean(shares, 0).argmax(1) == test.labels)
-    assert re.search(rf"together +\d+\.\d % \({together} of 359\)", table[-1])
-    points = 100 * (together - np.mean(right)) / 359
-    assert f"{points:+.2f} points; {359 - together} of 359 wrong" in last
+        assert f"({own.sum()} of 359)" in line
+    assert re.search(rf"together +\d+\.\d % \({together.sum()} of 359\)", table[-1])
+    assert caption == ["3 networks together in place of one network:"]
+    for run, line, own in zip(runs, against[2:], right, strict=True):
+        assert re.search(re.escape(run) + " +" + changes(own, together), line)
+    assert "McNemar" in legend[-1]
+    points = 100 * (together.sum() - np.sum(right) / 3) / 359
+    assert f"{points:+.2f} points; {359 - together.sum()} of 359 wrong" in last
 
 
 def test_json_and_views(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,15 +72,44 @@ def test_json_and_views(runs: list[str], capsys: pytest.CaptureFixture[str]) -> 
     mean = np.mean([member["accuracy"] for member in told["members"]])
     assert told["improvement"] == pytest.approx(told["accuracy"] - mean)
     assert (told["crops"], told["images"]) == (5, 359)
+    for member in told["members"]:
+        before, after = answers_right(member["run"]), answers_right(member["run"], 5)
+        assert member["accuracy_with_views"] == after.mean()
+        assert member["changed_by_views"] == {
+            "mended": np.count_nonzero(~before & after),
+            "spoiled": np.count_nonzero(before & ~after),
+            "p_value": paired(before, after).p_value,
+        }
+        by_all = member["changed_by_all"]
+        gain = (by_all["mended"] - by_all["spoiled"]) / 359
+        assert gain == pytest.approx(told["accuracy"] - member["accuracy"])
 
 
 def test_one_network_and_its_views(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    capsys.readouterr()
-    assert main(["ensemble", runs[0], "--crops", "10", "--moved", "2"]) == 0
-    heading, _, row, last = capsys.readouterr().out.splitlines()
-    assert re.split(r"  +", heading.strip()) == ["network", "one view", "10 views"]
+    (heading, _, row), legend, (last,) = told_by(capsys, runs[0], "--crops", "5")
+    assert re.split(r"  +", heading.strip()) == [
+        "network", "one view", "5 views", "mended", "spoiled", "points", "p-value",
+    ]  # fmt: skip
     assert row.count("of 359") == 2
-    assert last.startswith("1 network, 10 views: ")
+    assert re.search(changes(answers_right(runs[0]), answers_right(runs[0], 5)), row)
+    assert len(legend) == 2
+    assert last.startswith("1 network, 5 views: ")
+
+
+def test_networks_and_views_together(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    table, caption, against, _, (last,) = told_by(capsys, *runs, "--crops", "10", "--moved", "2")
+    assert [line.count("of 359") for line in table[2:]] == [2, 2, 2, 0, 2]
+    assert caption == ["3 networks together, 10 views, in place of one network and one view:"]
+    assert len(against) == 5
+    assert last.startswith("3 networks together, 10 views: ")
+
+
+def test_one_network_and_one_view_change_nothing(
+    runs: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, (last,) = told_by(capsys, runs[0])
+    assert len(table) == 3
+    assert "against one network and one view +0.00 points" in last
 
 
 def test_pictures(runs: list[str], tmp_path: Path) -> None:

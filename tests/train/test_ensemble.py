@@ -76,7 +76,9 @@ def test_the_average(crops: int, members: list[nn.Module], split: Split) -> None
     for member, own in zip(result.members, each, strict=True):
         assert member.correct == np.count_nonzero(own.argmax(1) == labels)
         assert member.loss == pytest.approx(-np.log(own[np.arange(40), labels]).mean(), rel=1e-4)
-    right = np.count_nonzero(np.mean(each, axis=0).argmax(1) == labels)
+    np.testing.assert_array_equal(result.members_right, np.argmax(each, 2) == labels)
+    np.testing.assert_array_equal(result.right, np.mean(each, axis=0).argmax(1) == labels)
+    right = np.count_nonzero(result.right)
     assert (result.average.correct, result.average.total) == (right, 40)
     accuracies = [member.correct / 40 for member in result.members]
     assert result.improvement == pytest.approx(right / 40 - np.mean(accuracies))

@@ -8,7 +8,6 @@ import click
 
 if TYPE_CHECKING:
     from tinygrad_cnn.train.answers import TrainedRun
-    from tinygrad_cnn.train.ensemble import EnsembleResult
 
 __all__ = ["ensemble"]
 
@@ -51,6 +50,7 @@ def ensemble(
     Examples: "tinygrad-cnn ensemble runs/seed0 runs/seed1 runs/seed2",
     "tinygrad-cnn ensemble runs/mine --crops 10".
     """
+    from tinygrad_cnn.cli.ensemble_tables import facts, report
     from tinygrad_cnn.train.answers import open_run
     from tinygrad_cnn.train.ensemble import ensemble as judge
     from tinygrad_cnn.train.ensemble import views
@@ -77,9 +77,9 @@ def ensemble(
                 lambda n: advance(len(networks) + n, f"{crops} views"),
             )
     if as_json:
-        click.echo(json.dumps(_facts(runs, plain, result, crops), indent=2))
+        click.echo(json.dumps(facts(runs, plain, result, crops), indent=2))
     else:
-        click.echo(_table(runs, plain, result, crops))
+        click.echo(report(runs, plain, result, crops))
     if plots is not None:
         from tinygrad_cnn.train.plots import draw_report
 
@@ -114,54 +114,3 @@ def _require_same_data(members: "list[TrainedRun]") -> None:
 def _named(configuration: Any) -> str:
     split = f" ({configuration.split})" if configuration.split else ""
     return f"{configuration.data}{split} {configuration.data_fingerprint}"
-
-
-def _facts(
-    runs: tuple[str, ...], plain: "EnsembleResult", result: "EnsembleResult", crops: int
-) -> dict[str, Any]:
-    return {
-        "members": [
-            {"run": run, "accuracy": one.accuracy, "accuracy_with_views": all_of_them.accuracy}
-            for run, one, all_of_them in zip(runs, plain.members, result.members, strict=True)
-        ],
-        "crops": crops,
-        "images": result.average.total,
-        "accuracy": result.average.accuracy,
-        "loss": result.average.loss,
-        "mean_loss": _loss(plain),
-        "improvement": result.average.accuracy - _mean(plain),
-    }
-
-
-def _mean(result: "EnsembleResult") -> float:
-    return sum(member.accuracy for member in result.members) / len(result.members)
-
-
-def _loss(result: "EnsembleResult") -> float:
-    return sum(member.loss for member in result.members) / len(result.members)
-
-
-def _table(
-    runs: tuple[str, ...], plain: "EnsembleResult", result: "EnsembleResult", crops: int
-) -> str:
-    from tinygrad_cnn.cli.tables import plain_table
-
-    columns = ["network", "one view", *([f"{crops} views"] if crops > 1 else [])]
-    both = (plain, result) if crops > 1 else (plain,)
-    rows = [
-        [run, *(str(of.members[place]) for of in both)] for place, run in enumerate(runs)
-    ]  # fmt: skip
-    if len(runs) > 1:
-        rows.append(["mean of them", *(f"{100 * _mean(of):.2f} %" for of in both)])
-        rows.append(["together", *(str(of.average) for of in both)])
-    lines = [plain_table(columns, rows, right=",".join(columns[1:]))]
-    before, after = _mean(plain), result.average
-    asked = "1 network" if len(runs) == 1 else f"{len(runs)} networks together"
-    seen = "1 view" if crops == 1 else f"{crops} views"
-    lines.append(
-        f"{asked}, {seen}: {100 * after.accuracy:.2f} %; against one network and one view "
-        f"{100 * (after.accuracy - before):+.2f} points; {after.total - after.correct} of "
-        f"{after.total:,} wrong in place of {(1 - before) * after.total:.1f}; cross entropy "
-        f"{after.loss:.4f} in place of {_loss(plain):.4f}"
-    )
-    return "\n".join(lines)

@@ -26,6 +26,7 @@ from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.train.answers import Probabilities, probabilities
 from tinygrad_cnn.train.evaluation import EVALUATION_BATCH, hits
+from tinygrad_cnn.train.paired import Right
 from tinygrad_cnn.train.state import Evaluation
 
 __all__ = ["CROPS", "EnsembleResult", "ensemble", "judged", "viewed_probabilities", "views"]
@@ -46,18 +47,17 @@ class EnsembleResult:
         Of the averaged probabilities.
     probabilities : ndarray of float64, shape (N, K)
         The averages.
-
-    Examples
-    --------
-    >>> members = [Evaluation(0.1, 95, 100), Evaluation(0.1, 97, 100)]
-    >>> result = EnsembleResult(members, Evaluation(0.1, 98, 100), np.zeros((100, 2)))
-    >>> round(result.improvement, 3), round(result.over_the_best, 3)
-    (0.02, 0.01)
+    members_right : ndarray of bool, shape (M, N)
+        Which images each network answered right.
+    right : ndarray of bool, shape (N,)
+        Which images the averages answer right.
     """
 
     members: list[Evaluation]
     average: Evaluation
     probabilities: Probabilities
+    members_right: Right
+    right: Right
 
     @property
     def improvement(self) -> float:
@@ -113,10 +113,16 @@ def ensemble(
     >>> result = ensemble([sure, unsure], dataset)
     >>> [member.correct for member in result.members], result.average.correct
     ([2, 1], 2)
+    >>> result.improvement, result.over_the_best
+    (0.25, 0.0)
+    >>> result.members_right
+    array([[ True,  True],
+           [ True, False]])
     """
     if not models:
         raise OptionError("ensemble: there is at least one network to ask; got none")
     members: list[Evaluation] = []
+    right: list[Right] = []
     total: Probabilities | None = None
     for model in models:
         own = viewed_probabilities(model, dataset.images, crops, moved)
@@ -126,11 +132,18 @@ def ensemble(
                 f"{total.shape[1]} and {own.shape[1]}"
             )
         members.append(judged(own, dataset.labels))
+        right.append(own.argmax(1) == dataset.labels)
         total = own if total is None else total + own
         if after_member is not None:
             after_member(len(members))
     average = np.asarray(total) / len(models)
-    return EnsembleResult(members, judged(average, dataset.labels), average)
+    return EnsembleResult(
+        members,
+        judged(average, dataset.labels),
+        average,
+        np.stack(right),
+        average.argmax(1) == dataset.labels,
+    )
 
 
 def judged(shares: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> Evaluation:
