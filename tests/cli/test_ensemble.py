@@ -104,6 +104,22 @@ def test_networks_and_views_together(runs: list[str], capsys: pytest.CaptureFixt
     assert last.startswith("3 networks together, 10 views: ")
 
 
+def test_views_that_training_did_not_show(
+    runs: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["ensemble", *runs[:2], "--crops", "5", "--moved", "2"]) == 0
+    assert capsys.readouterr().err == ""  # the recipe moves digits by so much
+    assert main(["ensemble", *runs[:2], "--crops", "10", "--moved", "3", "--json"]) == 0
+    told = capsys.readouterr()
+    assert told.err == (
+        f"tinygrad-cnn: {runs[0]}, {runs[1]}: not trained on mirror images, nor on images moved by "
+        "more than 2 pixels, so such views may harm more than they help\n"
+    )
+    facts = json.loads(told.out)
+    assert facts["accuracy"] < facts["accuracy_with_one_view"]
+
+
 def test_one_network_and_one_view_change_nothing(
     runs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

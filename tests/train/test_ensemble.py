@@ -10,9 +10,9 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import nn
 from tinygrad_cnn.data import ArrayDataset, Split
 from tinygrad_cnn.errors import TinygradCnnError
-from tinygrad_cnn.train import evaluate
+from tinygrad_cnn.train import Recipe, evaluate
 from tinygrad_cnn.train.answers import probabilities, softmax
-from tinygrad_cnn.train.ensemble import ensemble, judged, viewed_probabilities, views
+from tinygrad_cnn.train.ensemble import ensemble, judged, unseen_views, viewed_probabilities, views
 
 Build = Callable[[], nn.Module]
 
@@ -124,6 +124,30 @@ def test_large_scores_and_probabilities_of_nothing() -> None:
     assert result.loss > 700
     many = judged(np.arange(70.0).reshape(10, 7), np.arange(10) % 7)  # class 6 is likeliest
     assert (many.correct, many.top5) == (1, 6)
+
+
+CROP, FLIP = ("random-crop", {"padding": 4}), ("random-flip", {})
+NEVER = ("random-flip", {"probability": 0.0})
+UNSEEN = [
+    ({}, 1, 1, []),
+    ({}, 2, 1, ["mirror images"]),
+    ({}, 5, 1, ["moved images"]),
+    ({}, 10, 3, ["mirror images", "moved images"]),
+    ({"shift": 2}, 5, 2, []),
+    ({"shift": 2}, 10, 2, ["mirror images"]),
+    ({"shift": 2}, 5, 3, ["images moved by more than 2 pixels"]),
+    ({"augment": (FLIP,)}, 2, 9, []),
+    ({"augment": (NEVER,)}, 2, 1, ["mirror images"]),
+    ({"augment": (CROP, FLIP)}, 10, 4, []),
+    ({"augment": (CROP, FLIP), "shift": 1}, 10, 5, ["images moved by more than 4 pixels"]),
+]
+
+
+@pytest.mark.parametrize(("options", "crops", "by", "expected"), UNSEEN)
+def test_views_that_training_did_not_show(
+    options: dict[str, Any], crops: int, by: int, expected: list[str]
+) -> None:
+    assert unseen_views(Recipe("adam", 0.001, 32, 1, "cosine", **options), crops, by) == expected
 
 
 def two_classes() -> nn.Module:

@@ -43,17 +43,20 @@ def ensemble(
     """Judge the networks of the run directories RUN, one by one and together.
 
     Together they answer with the average of their probabilities. All have to have been made
-    with the same data. With --crops each network is asked for several views of an image too;
-    what that changes is shown. Mirror images, of 2 and 10, help networks that were trained on
-    such, and harm others.
+    with the same data. With --crops each network is asked for several views of an image too.
+    Views help where training showed such: mirror images where it mirrored some, moved images
+    where it moved them as far; they harm elsewhere, and a line says so.
+
+    The tables tell accuracies, how many images each change mended and how many it spoiled, and
+    whether a coin would do as well.
 
     Examples: "tinygrad-cnn ensemble runs/seed0 runs/seed1 runs/seed2",
     "tinygrad-cnn ensemble runs/mine --crops 10".
     """
-    from tinygrad_cnn.cli.ensemble_tables import facts, report
+    from tinygrad_cnn.cli.ensemble_tables import facts, report, warning
     from tinygrad_cnn.train.answers import open_run
     from tinygrad_cnn.train.ensemble import ensemble as judge
-    from tinygrad_cnn.train.ensemble import views
+    from tinygrad_cnn.train.ensemble import unseen_views, views
     from tinygrad_cnn.train.progress import Display
     from tinygrad_cnn.train.threads import kernel_threads
 
@@ -62,6 +65,9 @@ def ensemble(
     split = members[0].load_images(data_dir)
     networks = [member.network for member in members]
     views(split.test.images[:1], crops, moved)  # a mistake in the options is told at once
+    recipes = [member.configuration.recipe for member in members]
+    if told := warning(runs, [unseen_views(recipe, crops, moved) for recipe in recipes]):
+        click.echo(f"tinygrad-cnn: {told}", err=True)
     display = Display(quiet=as_json)
     total = len(networks) * (1 if crops == 1 else 2)
     threads = members[0].configuration.recipe.threads

@@ -7,7 +7,7 @@ from tinygrad_cnn.cli.tables import plain_table
 from tinygrad_cnn.train.ensemble import EnsembleResult
 from tinygrad_cnn.train.paired import PairedAnswers, paired
 
-__all__ = ["facts", "report"]
+__all__ = ["facts", "report", "warning"]
 
 _CHANGES = ("mended", "spoiled", "points", "p-value")
 _LEGEND = (
@@ -77,6 +77,31 @@ def facts(
         "mean_loss": _mean_loss(plain),
         "improvement": result.average.accuracy - _mean(plain),
     }
+
+
+def warning(runs: Sequence[str], unseen: Sequence[Sequence[str]]) -> str:
+    """Return a line about views that networks were not trained on; empty without any.
+
+    Parameters
+    ----------
+    runs : sequence of str
+        What the networks are called.
+    unseen : sequence of sequences of str
+        Of each, see :func:`tinygrad_cnn.train.ensemble.unseen_views`.
+
+    Examples
+    --------
+    >>> warning(["a", "b", "c"], [["mirror images"], [], ["mirror images"]])
+    'a, c: not trained on mirror images, so such views may harm more than they help'
+    """
+    named = [run for run, what in zip(runs, unseen, strict=True) if what]
+    what = dict.fromkeys(words for of in unseen for words in of)
+    if not named:
+        return ""
+    return (
+        f"{', '.join(named)}: not trained on {', nor on '.join(what)}, so such views may harm "
+        "more than they help"
+    )
 
 
 def _accuracies(

@@ -27,9 +27,18 @@ from tinygrad_cnn.nn import Module
 from tinygrad_cnn.train.answers import Probabilities, probabilities
 from tinygrad_cnn.train.evaluation import EVALUATION_BATCH, hits
 from tinygrad_cnn.train.paired import Right
+from tinygrad_cnn.train.recipe import Recipe
 from tinygrad_cnn.train.state import Evaluation
 
-__all__ = ["CROPS", "EnsembleResult", "ensemble", "judged", "viewed_probabilities", "views"]
+__all__ = [
+    "CROPS",
+    "EnsembleResult",
+    "ensemble",
+    "judged",
+    "unseen_views",
+    "viewed_probabilities",
+    "views",
+]
 
 CROPS = (1, 2, 5, 10)
 _MOVED = 1  # pixels, where nothing is said
@@ -230,7 +239,8 @@ def views(images: npt.NDArray[Any], crops: int, moved: int = _MOVED) -> npt.NDAr
 
     Where an image is moved, its outermost row and column are repeated, as in training
     (:func:`~tinygrad_cnn.train.shift.shifted`). Views help a network that was trained on such;
-    one that never saw a mirror image errs on it: take 5 then, as for digits and letters.
+    one that never saw a mirror image errs on it: take 5 then, as for digits and letters. See
+    :func:`unseen_views`.
 
     Parameters
     ----------
@@ -272,6 +282,43 @@ def views(images: npt.NDArray[Any], crops: int, moved: int = _MOVED) -> npt.NDAr
     border = [(0, 0), (0, 0), (moved, moved), (moved, moved)]
     height, width = images.shape[2:]
     return ten_crops(np.pad(images, border, mode="edge"), (height, width))[:, :crops]
+
+
+def unseen_views(recipe: Recipe, crops: int, moved: int = _MOVED) -> list[str]:
+    """Tell which views a network never met when it was trained.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How the network was trained.
+    crops : {1, 2, 5, 10}
+    moved : int, in pixels
+        See :func:`views`.
+
+    Returns
+    -------
+    list of str
+        Empty where training mirrored images, and moved them as far, as the views do.
+
+    Examples
+    --------
+    >>> unseen_views(Recipe("adam", 0.001, 32, 5, "cosine", shift=1), 10, moved=2)
+    ['mirror images', 'images moved by more than 1 pixel']
+    """
+    transforms = [*recipe.augment]
+    mirrored = any(
+        name == "random-flip" and options.get("probability", 0.5) > 0
+        for name, options in transforms
+    )
+    crop = [options.get("padding", 0) for name, options in transforms if name == "random-crop"]
+    farthest = max([recipe.shift, *crop])
+    unseen = []
+    if crops in (2, 10) and not mirrored:
+        unseen.append("mirror images")
+    if crops in (5, 10) and moved > farthest:
+        pixels = "1 pixel" if farthest == 1 else f"{farthest} pixels"
+        unseen.append(f"images moved by more than {pixels}" if farthest else "moved images")
+    return unseen
 
 
 def _require_crops(crops: int, moved: int) -> None:
