@@ -70,7 +70,8 @@ def train(
     """Train MODEL, tell the story of one backward pass, and print the test accuracy.
 
     The run directory holds config.json, log.jsonl with a line for each epoch, curves.png,
-    backward.txt and a checkpoint. Ctrl-C stops between two steps and says how to continue.
+    backward.txt (the only place where the story of a deep network is told) and a checkpoint.
+    Ctrl-C stops between two steps and says how to continue.
 
     Examples: "tinygrad-cnn train lenet5", "tinygrad-cnn train lenet5 --activation relu",
     "tinygrad-cnn train resnet20 --data cifar10 --data-dir ~/data --patience 5".
@@ -176,6 +177,8 @@ def _carry_out(prepare: Callable[[], "Run"], display: "Display") -> int:
     except RunDirectoryError as error:
         command = resume_command(run.directory.path)
         raise RunDirectoryError(f"{error} Continue with: {command}") from error
+    where = shlex.quote(str(run.directory.path))
+    display.line(f"look closer: tinygrad-cnn eval {where} --classes --plots pictures")
     display.line(f"test accuracy {result}", always=True)
     return 0
 

@@ -103,5 +103,9 @@ def recipe_for(model: str, data: str) -> Recipe:
         return RECIPES.get((model, data), _OWN_IMAGES)
     if (model, data) not in RECIPES:
         rows = ", ".join(f"{name} on {where}" for name, where in sorted(RECIPES))
-        raise UnknownNameError(f"recipes: the known ones are {rows}; got {model!r} on {data!r}")
+        others = [where for name, where in sorted(RECIPES) if name == model]
+        remedy = f". Say --data {' or --data '.join(others)}" if others else ""
+        raise UnknownNameError(
+            f"recipes: the known ones are {rows}; got {model!r} on {data!r}{remedy}"
+        )
     return RECIPES[model, data]
