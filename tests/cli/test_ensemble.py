@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,35 @@ def test_networks_of_other_images_are_refused(
         r"made with the same images; got digits \w+ in .* digits \(writers\) \w+ in ",
         capsys.readouterr().err,
     )
+
+
+def trained_on(data_dir: Path, model: str, run: Path) -> str:
+    where = ["--data", "mnist", "--data-dir", str(data_dir), "--batch-size", "8"]
+    assert main(["train", model, *where, "--epochs", "1", "--quiet", "--run-dir", str(run)]) == 0
+    return str(run)
+
+
+def test_networks_that_take_images_of_other_sizes(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lenet = trained_on(data_dir, "lenet5", tmp_path / "lenet")  # 32x32
+    lab = trained_on(data_dir, "lab11_cnn2", tmp_path / "lab")  # 28x28
+    capsys.readouterr()
+    assert main(["ensemble", lab, lenet, lab, "--json"]) == 0
+    members = json.loads(capsys.readouterr().out)["members"]
+    for run, member in zip((lab, lenet, lab), members, strict=True):
+        assert main(["eval", run]) == 0
+        assert f"({round(12 * member['accuracy'])} of 12)" in capsys.readouterr().out
+
+    others = tmp_path / "others"
+    shutil.copytree(data_dir, others)
+    labels = others / "mnist" / "t10k-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:8] + bytes(range(10)) + bytes(2))
+    other = trained_on(others, "lab11_cnn2", tmp_path / "other")
+    for runs in ([lenet, other], [other, lenet], [lab, other], [lenet, lab, other]):
+        capsys.readouterr()
+        assert main(["ensemble", *runs]) == 2
+        assert "made with the same images" in capsys.readouterr().err
 
 
 def test_a_run_without_a_step_is_no_network(

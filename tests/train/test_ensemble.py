@@ -126,6 +126,28 @@ def test_large_scores_and_probabilities_of_nothing() -> None:
     assert (many.correct, many.top5) == (1, 6)
 
 
+def relabelled(dataset: ArrayDataset) -> ArrayDataset:
+    return ArrayDataset(dataset.images, (dataset.labels + 1) % 3)
+
+
+def test_each_network_may_have_the_examples_in_its_size(
+    members: list[nn.Module], split: Split
+) -> None:
+    images, labels = split.train.images, split.train.labels
+    wide = ArrayDataset(np.pad(images, ((0, 0), (0, 0), (0, 0), (2, 2))), labels)
+    narrow = [nn.Sequential(Middle(), model) for model in members[:1]]
+    result = ensemble([*members[1:], *narrow], [split.train, split.train, wide], 2)
+    expected = ensemble([*members[1:], members[0]], split.train, 2)
+    np.testing.assert_allclose(result.probabilities, expected.probabilities, rtol=1e-5)
+
+
+class Middle(nn.Module):
+    """Leaves out two columns on the left and on the right."""
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        return x[..., 2:-2]
+
+
 CROP, FLIP = ("random-crop", {"padding": 4}), ("random-flip", {})
 NEVER = ("random-flip", {"probability": 0.0})
 UNSEEN = [
@@ -160,6 +182,8 @@ REFUSED = [
     (lambda m, d: ensemble([*m, two_classes()], d), r"the same classes; got 3 and 2"),
     (lambda m, d: ensemble(m, d, crops=3), r"crops is one of 1, 2, 5, 10; got 3"),
     (lambda m, d: ensemble(m, d, crops=5, moved=0), r"moved by 1 pixel or more; got 0"),
+    (lambda m, d: ensemble(m, [d, d]), r"one for each network; got 2 for 3"),
+    (lambda m, d: ensemble(m, [d, d, relabelled(d)]), r"the same examples; got other labels"),
     (lambda m, d: ensemble(m, EMPTY), r"there are images to look at; got none"),
     (lambda m, d: ensemble(m, EMPTY, crops=5), r"there are images to look at; got none"),
     (lambda m, d: views(np.zeros((3, 4)), 2), r"shape \(N, C, H, W\) .* got \(3, 4\)"),

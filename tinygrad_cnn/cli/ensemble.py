@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from tinygrad_cnn.data import ArrayDataset, Split
     from tinygrad_cnn.train.answers import TrainedRun
 
 __all__ = ["ensemble"]
@@ -43,9 +44,11 @@ def ensemble(
     """Judge the networks of the run directories RUN, one by one and together.
 
     Together they answer with the average of their probabilities. All have to have been made
-    with the same data. With --crops each network is asked for several views of an image too.
-    Views help where training showed such: mirror images where it mirrored some, moved images
-    where it moved them as far; they harm elsewhere, and a line says so.
+    with the same data; the networks may differ, and the size of image that they take.
+
+    With --crops each network is asked for several views of an image too. Views help where
+    training showed such: mirror images where it mirrored some, moved images where it moved them
+    as far; they harm elsewhere, and a line says so.
 
     The tables tell accuracies, how many images each change mended and how many it spoiled, and
     whether a coin would do as well.
@@ -65,6 +68,7 @@ def ensemble(
     split = members[0].load_images(data_dir)
     networks = [member.network for member in members]
     views(split.test.images[:1], crops, moved)  # a mistake in the options is told at once
+    datasets = _same_examples(members, split, data_dir)
     recipes = [member.configuration.recipe for member in members]
     if told := warning(runs, [unseen_views(recipe, crops, moved) for recipe in recipes]):
         click.echo(f"tinygrad-cnn: {told}", err=True)
@@ -72,12 +76,12 @@ def ensemble(
     total = len(networks) * (1 if crops == 1 else 2)
     threads = members[0].configuration.recipe.threads
     with kernel_threads(threads), display.steps("asking", total=total) as advance:
-        plain = judge(networks, split.test, after_member=lambda n: advance(n, "one view"))
+        plain = judge(networks, datasets, after_member=lambda n: advance(n, "one view"))
         result = plain
         if crops > 1:
             result = judge(
                 networks,
-                split.test,
+                datasets,
                 crops,
                 moved,
                 lambda n: advance(len(networks) + n, f"{crops} views"),
@@ -101,20 +105,49 @@ def ensemble(
 
 def _require_same_data(members: "list[TrainedRun]") -> None:
     """Refuse networks of different data: a class of one would be another one's."""
-    from tinygrad_cnn.errors import OptionError
-
     first = members[0].configuration
     for member in members[1:]:
         other = member.configuration
-        if (other.data, other.split, other.data_fingerprint) != (
-            first.data,
-            first.split,
-            first.data_fingerprint,
+        if (other.data, other.split) != (first.data, first.split):
+            raise _other_images(members[0], member)
+
+
+def _same_examples(
+    members: "list[TrainedRun]", split: "Split", data_dir: str | None
+) -> "list[ArrayDataset]":
+    """Return the test images for each network, in the size that it takes."""
+    import numpy as np
+
+    from tinygrad_cnn.train import fingerprint
+
+    first = members[0]
+    of_size = {_size(first): (split.test, first.configuration.data_fingerprint)}
+    for member in members[1:]:
+        if _size(member) not in of_size:
+            own = member.load_images(data_dir)
+            of_size[_size(member)] = (own.test, fingerprint(own))
+        images, sum_of_all = of_size[_size(member)]
+        if member.configuration.data_fingerprint != sum_of_all or not np.array_equal(
+            images.labels, split.test.labels
         ):
-            raise OptionError(
-                "ensemble: all runs were made with the same images; got "
-                f"{_named(first)} in {members[0].path} and {_named(other)} in {member.path}"
-            )
+            raise _other_images(first, member)
+    return [of_size[_size(member)][0] for member in members]
+
+
+def _size(member: "TrainedRun") -> tuple[int, ...]:
+    from tinygrad_cnn import models
+
+    return models.find(member.configuration.model).input_shape
+
+
+def _other_images(first: "TrainedRun", other: "TrainedRun") -> Exception:
+    from tinygrad_cnn.errors import OptionError
+
+    return OptionError(
+        "ensemble: all runs were made with the same images; got "
+        f"{_named(first.configuration)} in {first.path} and {_named(other.configuration)} in "
+        f"{other.path}"
+    )
 
 
 def _named(configuration: Any) -> str:

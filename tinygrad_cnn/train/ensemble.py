@@ -81,7 +81,7 @@ class EnsembleResult:
 
 def ensemble(
     models: Sequence[Module],
-    dataset: ArrayDataset,
+    dataset: ArrayDataset | Sequence[ArrayDataset],
     crops: int = 1,
     moved: int = _MOVED,
     after_member: Callable[[int], None] | None = None,
@@ -92,8 +92,9 @@ def ensemble(
     ----------
     models : sequence of Module
         Map images to scores; one is enough where there are several views.
-    dataset : ArrayDataset
-        At least one example, of images, shape (N, C, H, W), where there are several views.
+    dataset : ArrayDataset, or a sequence of them
+        At least one example, of images, shape (N, C, H, W), where there are several views. Or
+        one data set for each network: the same examples, each in the size that it takes.
     crops : {1, 2, 5, 10}
         Views of each image, see :func:`views`.
     moved : int, in pixels
@@ -108,7 +109,8 @@ def ensemble(
     Raises
     ------
     OptionError
-        If there is no network, no image, or no such number of views.
+        If there is no network, no image, or no such number of views, or the examples of two
+        data sets have other labels.
     ShapeError
         If two networks know different numbers of classes.
 
@@ -130,28 +132,37 @@ def ensemble(
     """
     if not models:
         raise OptionError("ensemble: there is at least one network to ask; got none")
+    datasets = [dataset] * len(models) if isinstance(dataset, ArrayDataset) else [*dataset]
+    if len(datasets) != len(models):
+        raise OptionError(
+            "ensemble: there is one data set, or one for each network; got "
+            f"{len(datasets)} for {len(models)}"
+        )
+    labels = datasets[0].labels
+    if any(not np.array_equal(other.labels, labels) for other in datasets):
+        raise OptionError("ensemble: all networks see the same examples; got other labels")
     members: list[Evaluation] = []
     right: list[Right] = []
     total: Probabilities | None = None
-    for model in models:
-        own = viewed_probabilities(model, dataset.images, crops, moved)
+    for model, seen in zip(models, datasets, strict=True):
+        own = viewed_probabilities(model, seen.images, crops, moved)
         if total is not None and own.shape != total.shape:
             raise ShapeError(
                 "ensemble: all networks know the same classes; got "
                 f"{total.shape[1]} and {own.shape[1]}"
             )
-        members.append(judged(own, dataset.labels))
-        right.append(own.argmax(1) == dataset.labels)
+        members.append(judged(own, labels))
+        right.append(own.argmax(1) == labels)
         total = own if total is None else total + own
         if after_member is not None:
             after_member(len(members))
     average = np.asarray(total) / len(models)
     return EnsembleResult(
         members,
-        judged(average, dataset.labels),
+        judged(average, labels),
         average,
         np.stack(right),
-        average.argmax(1) == dataset.labels,
+        average.argmax(1) == labels,
     )
 
 
