@@ -130,9 +130,12 @@ def test_one_network_and_one_view_change_nothing(
     assert "against one network and one view +0.00 points" in last
 
 
-def test_pictures(runs: list[str], tmp_path: Path) -> None:
+def test_pictures(runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ensemble", runs[0], "--plots", str(tmp_path / "one")]) == 0
-    assert main(["ensemble", *runs, "--plots", str(tmp_path / "all")]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"drawn: curves\.png, .*feature_maps\.png in .*one", last)
+    assert main(["ensemble", *runs, "--json", "--plots", str(tmp_path / "all")]) == 0
+    json.loads(capsys.readouterr().out)
     names = ["confusion.png", "curves.png", "feature_maps.png", "filters.png", "mistakes.png"]
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == names
     names.remove("curves.png")

@@ -96,10 +96,12 @@ def ensemble(
         first = members[0].configuration
         title = f"{first.model} on {first.data}" if len(members) == 1 else f"{len(runs)} networks"
         history = members[0].checkpoint.state.history if len(members) == 1 else ()
-        draw_report(
+        drawn = draw_report(
             plots, networks[0], split,
             history=history, probabilities=result.probabilities, title=title,
         )  # fmt: skip
+        if not as_json:
+            click.echo(f"drawn: {', '.join(path.name for path in drawn)} in {plots}")
     return 0
 
 
