@@ -70,8 +70,7 @@ def train(
     """Train MODEL, tell the story of one backward pass, and print the test accuracy.
 
     The run directory holds config.json, log.jsonl with a line for each epoch, curves.png,
-    backward.txt (the only place where the story of a deep network is told) and a checkpoint.
-    Ctrl-C stops between two steps and says how to continue.
+    backward.txt and a checkpoint. Ctrl-C stops between two steps and says how to continue.
 
     Examples: "tinygrad-cnn train lenet5", "tinygrad-cnn train lenet5 --activation relu",
     "tinygrad-cnn train resnet20 --data cifar10 --data-dir ~/data --patience 5".
