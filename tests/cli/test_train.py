@@ -61,6 +61,7 @@ def test_a_run_shows_epochs_a_story_and_last_the_accuracy(
     assert re.fullmatch(r"the epoch took .* s, \d+ % (more|less) than forecast, and .*", error)
     assert any(line.startswith("One backward pass") for line in lines[table:])
     assert "C3.conv2d" in told.out
+    assert lines[-2] == f"look closer: tinygrad-cnn eval {run} --classes --plots pictures"
     assert re.fullmatch(LAST_LINE, lines[-1])
 
     assert sorted(path.name for path in run.iterdir()) == [

@@ -11,6 +11,8 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import models
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.train.ensemble import viewed_probabilities
+from tinygrad_cnn.train.paired import paired
 
 from .at_full_size import affine, batch_norm, count, filters, state_shapes, summed_up
 
@@ -175,6 +177,11 @@ def cifar_test_images(published_file) -> Images:
     return first
 
 
+# Images, views of each, right answers with one view and with these. Its author trained with crops
+# out of four pixels of padding and with mirror images.
+VIEWED = [(10_000, 2, 9_173, 9_276), (2_000, 10, 1_833, 1_862)]
+
+
 @pytest.fixture(scope="module")
 def published(published_file) -> dict[str, Any]:
     return models.read_weights(published_file("weights/resnet20-12fca82f.th"))
@@ -209,6 +216,23 @@ def test_the_published_resnet20_classifies_what_its_authors_report(
     resnet20, cifar_test_images
 ) -> None:
     assert abs(classified_rightly(resnet20, *cifar_test_images(10_000)) - 9_173) <= 3
+
+
+@pytest.mark.data
+@pytest.mark.full
+@pytest.mark.parametrize(("count", "crops", "plain", "viewed"), VIEWED)
+def test_the_published_resnet20_gains_by_views(
+    count: int, crops: int, plain: int, viewed: int, resnet20, cifar_test_images
+) -> None:
+    images, labels = cifar_test_images(count)
+    right = [
+        viewed_probabilities(resnet20, images, views).argmax(1) == labels for views in (1, crops)
+    ]
+    change = paired(*right)
+    for own, told in zip(right, (plain, viewed), strict=True):
+        assert abs(int(own.sum()) - told) <= 3
+    assert change.gain > 0.01
+    assert change.p_value < 0.01
 
 
 @pytest.mark.data

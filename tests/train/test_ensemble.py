@@ -10,9 +10,9 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import nn
 from tinygrad_cnn.data import ArrayDataset, Split
 from tinygrad_cnn.errors import TinygradCnnError
-from tinygrad_cnn.train import evaluate
+from tinygrad_cnn.train import Recipe, evaluate
 from tinygrad_cnn.train.answers import probabilities, softmax
-from tinygrad_cnn.train.ensemble import ensemble, judged, viewed_probabilities, views
+from tinygrad_cnn.train.ensemble import ensemble, judged, unseen_views, viewed_probabilities, views
 
 Build = Callable[[], nn.Module]
 
@@ -76,7 +76,9 @@ def test_the_average(crops: int, members: list[nn.Module], split: Split) -> None
     for member, own in zip(result.members, each, strict=True):
         assert member.correct == np.count_nonzero(own.argmax(1) == labels)
         assert member.loss == pytest.approx(-np.log(own[np.arange(40), labels]).mean(), rel=1e-4)
-    right = np.count_nonzero(np.mean(each, axis=0).argmax(1) == labels)
+    np.testing.assert_array_equal(result.members_right, np.argmax(each, 2) == labels)
+    np.testing.assert_array_equal(result.right, np.mean(each, axis=0).argmax(1) == labels)
+    right = np.count_nonzero(result.right)
     assert (result.average.correct, result.average.total) == (right, 40)
     accuracies = [member.correct / 40 for member in result.members]
     assert result.improvement == pytest.approx(right / 40 - np.mean(accuracies))
@@ -124,6 +126,52 @@ def test_large_scores_and_probabilities_of_nothing() -> None:
     assert (many.correct, many.top5) == (1, 6)
 
 
+def relabelled(dataset: ArrayDataset) -> ArrayDataset:
+    return ArrayDataset(dataset.images, (dataset.labels + 1) % 3)
+
+
+def test_each_network_may_have_the_examples_in_its_size(
+    members: list[nn.Module], split: Split
+) -> None:
+    images, labels = split.train.images, split.train.labels
+    wide = ArrayDataset(np.pad(images, ((0, 0), (0, 0), (0, 0), (2, 2))), labels)
+    narrow = [nn.Sequential(Middle(), model) for model in members[:1]]
+    result = ensemble([*members[1:], *narrow], [split.train, split.train, wide], 2)
+    expected = ensemble([*members[1:], members[0]], split.train, 2)
+    np.testing.assert_allclose(result.probabilities, expected.probabilities, rtol=1e-5)
+
+
+class Middle(nn.Module):
+    """Leaves out two columns on the left and on the right."""
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        return x[..., 2:-2]
+
+
+CROP, FLIP = ("random-crop", {"padding": 4}), ("random-flip", {})
+NEVER = ("random-flip", {"probability": 0.0})
+UNSEEN = [
+    ({}, 1, 1, []),
+    ({}, 2, 1, ["mirror images"]),
+    ({}, 5, 1, ["moved images"]),
+    ({}, 10, 3, ["mirror images", "moved images"]),
+    ({"shift": 2}, 5, 2, []),
+    ({"shift": 2}, 10, 2, ["mirror images"]),
+    ({"shift": 2}, 5, 3, ["images moved by more than 2 pixels"]),
+    ({"augment": (FLIP,)}, 2, 9, []),
+    ({"augment": (NEVER,)}, 2, 1, ["mirror images"]),
+    ({"augment": (CROP, FLIP)}, 10, 4, []),
+    ({"augment": (CROP, FLIP), "shift": 1}, 10, 5, ["images moved by more than 4 pixels"]),
+]
+
+
+@pytest.mark.parametrize(("options", "crops", "by", "expected"), UNSEEN)
+def test_views_that_training_did_not_show(
+    options: dict[str, Any], crops: int, by: int, expected: list[str]
+) -> None:
+    assert unseen_views(Recipe("adam", 0.001, 32, 1, "cosine", **options), crops, by) == expected
+
+
 def two_classes() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(36, 2))
 
@@ -134,6 +182,8 @@ REFUSED = [
     (lambda m, d: ensemble([*m, two_classes()], d), r"the same classes; got 3 and 2"),
     (lambda m, d: ensemble(m, d, crops=3), r"crops is one of 1, 2, 5, 10; got 3"),
     (lambda m, d: ensemble(m, d, crops=5, moved=0), r"moved by 1 pixel or more; got 0"),
+    (lambda m, d: ensemble(m, [d, d]), r"one for each network; got 2 for 3"),
+    (lambda m, d: ensemble(m, [d, d, relabelled(d)]), r"the same examples; got other labels"),
     (lambda m, d: ensemble(m, EMPTY), r"there are images to look at; got none"),
     (lambda m, d: ensemble(m, EMPTY, crops=5), r"there are images to look at; got none"),
     (lambda m, d: views(np.zeros((3, 4)), 2), r"shape \(N, C, H, W\) .* got \(3, 4\)"),

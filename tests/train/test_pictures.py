@@ -1,5 +1,6 @@
 """Pictures by what can be known of them: PNG, a size, something drawn, the same each time."""
 
+import itertools
 import struct
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,30 @@ def test_examples_show_each_class_first(tmp_path: Path, monkeypatch: pytest.Monk
     dataset = ArrayDataset(np.zeros((6, 1, 2, 2)), labels, NAMES)
     draw_examples(tmp_path / "page.png", dataset)
     assert captions == [["cat", "dog", "owl", "cat", "owl", "cat"]]
+
+
+def test_long_names_of_classes_do_not_run_into_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(
+        "tinygrad_cnn.train.plots.samples.write_figure", lambda path, figure: figures.append(figure)
+    )
+    dataset = images()
+    dataset.class_names = ("automobile", "aquarium_fish", "the_name_of_a_folder_of_ones_own")
+    draw_mistakes(tmp_path / "mistakes.png", dataset, some_probabilities())
+    draw_examples(tmp_path / "examples.png", dataset)
+    for figure in figures:
+        figure.canvas.draw()
+        lines: dict[int, list[Any]] = {}
+        for axes in figure.axes:
+            for text in axes.texts:
+                box = text.get_window_extent()
+                lines.setdefault(round(box.y1), []).append(box)
+        for boxes in lines.values():
+            boxes.sort(key=lambda box: box.x0)
+            for left, right in itertools.pairwise(boxes):
+                assert left.x1 < right.x0
 
 
 def test_filters_and_maps_say_what_they_show(tmp_path: Path) -> None:

@@ -130,6 +130,23 @@ def test_a_display_is_told(
     assert "3 epochs of 5 batches of 8 images" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("lines", "on_the_screen"), [(80, True), (5, False)])
+def test_a_long_story_is_told_in_its_file_alone(
+    lines: int,
+    on_the_screen: bool,
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(run_module, "_LINES_TO_READ", lines)
+    run = new_run("lenet5", recipe=recipe, run_dir=tmp_path, display=Display(sys.stdout))
+    run.train()
+    told, story = capsys.readouterr().out, run.directory.story.read_text("utf-8")
+    assert (story in told) == on_the_screen
+    assert (f"is told in {run.directory.story}: composite function" in told) != on_the_screen
+
+
 @pytest.mark.parametrize(("asked", "used"), [(None, 1), (1, 1)])
 def test_threads_are_those_of_the_recipe_or_as_asked(
     asked: int | None, used: int, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

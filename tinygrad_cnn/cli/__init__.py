@@ -97,7 +97,10 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="tinygrad-cnn")
 @click.pass_context
 def _group(context: click.Context) -> None:
-    """Convolutional networks on an autograd engine that explains itself."""
+    """Convolutional networks on an autograd engine that explains itself.
+
+    Start with "tinygrad-cnn train lenet5": it needs no files, no network, and half a minute.
+    """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from tinygrad_cnn.data import ArrayDataset, Split
     from tinygrad_cnn.train.answers import TrainedRun
-    from tinygrad_cnn.train.ensemble import EnsembleResult
 
 __all__ = ["ensemble"]
 
@@ -44,17 +44,23 @@ def ensemble(
     """Judge the networks of the run directories RUN, one by one and together.
 
     Together they answer with the average of their probabilities. All have to have been made
-    with the same data. With --crops each network is asked for several views of an image too;
-    what that changes is shown. Mirror images, of 2 and 10, help networks that were trained on
-    such, and harm others.
+    with the same data; the networks may differ, and the size of image that they take.
+
+    With --crops each network is asked for several views of an image too. Views help where
+    training showed such: mirror images where it mirrored some, moved images where it moved them
+    as far; they harm elsewhere, and a line says so.
+
+    The tables tell accuracies, how many images each change mended and how many it spoiled, and
+    whether a coin would do as well.
 
     Examples: "tinygrad-cnn ensemble runs/seed0 runs/seed1 runs/seed2",
     "tinygrad-cnn ensemble runs/mine --crops 10".
     """
+    from tinygrad_cnn.cli.ensemble_tables import facts, report, warning
     from tinygrad_cnn.cli.notices import tell
     from tinygrad_cnn.train.answers import open_run
     from tinygrad_cnn.train.ensemble import ensemble as judge
-    from tinygrad_cnn.train.ensemble import views
+    from tinygrad_cnn.train.ensemble import unseen_views, views
     from tinygrad_cnn.train.progress import Display
     from tinygrad_cnn.train.threads import kernel_threads
 
@@ -65,106 +71,90 @@ def ensemble(
         tell(f"{other}: the networks may have learnt from some of them")
     networks = [member.network for member in members]
     views(split.test.images[:1], crops, moved)  # a mistake in the options is told at once
+    datasets = _same_examples(members, split, data_dir)
+    recipes = [member.configuration.recipe for member in members]
+    if told := warning(runs, [unseen_views(recipe, crops, moved) for recipe in recipes]):
+        click.echo(f"tinygrad-cnn: {told}", err=True)
     display = Display(quiet=as_json)
     total = len(networks) * (1 if crops == 1 else 2)
     threads = members[0].configuration.recipe.threads
     with kernel_threads(threads), display.steps("asking", total=total) as advance:
-        plain = judge(networks, split.test, after_member=lambda n: advance(n, "one view"))
+        plain = judge(networks, datasets, after_member=lambda n: advance(n, "one view"))
         result = plain
         if crops > 1:
             result = judge(
                 networks,
-                split.test,
+                datasets,
                 crops,
                 moved,
                 lambda n: advance(len(networks) + n, f"{crops} views"),
             )
     if as_json:
-        click.echo(json.dumps(_facts(runs, plain, result, crops), indent=2))
+        click.echo(json.dumps(facts(runs, plain, result, crops), indent=2))
     else:
-        click.echo(_table(runs, plain, result, crops))
+        click.echo(report(runs, plain, result, crops))
     if plots is not None:
         from tinygrad_cnn.train.plots import draw_report
 
         first = members[0].configuration
         title = f"{first.model} on {first.data}" if len(members) == 1 else f"{len(runs)} networks"
         history = members[0].checkpoint.state.history if len(members) == 1 else ()
-        draw_report(
+        drawn = draw_report(
             plots, networks[0], split,
             history=history, probabilities=result.probabilities, title=title,
         )  # fmt: skip
+        if not as_json:
+            click.echo(f"drawn: {', '.join(path.name for path in drawn)} in {plots}")
     return 0
 
 
 def _require_same_data(members: "list[TrainedRun]") -> None:
     """Refuse networks of different data: a class of one would be another one's."""
-    from tinygrad_cnn.errors import OptionError
-
     first = members[0].configuration
     for member in members[1:]:
         other = member.configuration
-        if (other.data, other.split, other.data_fingerprint) != (
-            first.data,
-            first.split,
-            first.data_fingerprint,
+        if (other.data, other.split) != (first.data, first.split):
+            raise _other_images(members[0], member)
+
+
+def _same_examples(
+    members: "list[TrainedRun]", split: "Split", data_dir: str | None
+) -> "list[ArrayDataset]":
+    """Return the test images for each network, in the size that it takes."""
+    import numpy as np
+
+    from tinygrad_cnn.train import fingerprint
+
+    first = members[0]
+    of_size = {_size(first): (split.test, first.configuration.data_fingerprint)}
+    for member in members[1:]:
+        if _size(member) not in of_size:
+            own = member.load_images(data_dir)
+            of_size[_size(member)] = (own.test, fingerprint(own))
+        images, sum_of_all = of_size[_size(member)]
+        if member.configuration.data_fingerprint != sum_of_all or not np.array_equal(
+            images.labels, split.test.labels
         ):
-            raise OptionError(
-                "ensemble: all runs were made with the same images; got "
-                f"{_named(first)} in {members[0].path} and {_named(other)} in {member.path}"
-            )
+            raise _other_images(first, member)
+    return [of_size[_size(member)][0] for member in members]
+
+
+def _size(member: "TrainedRun") -> tuple[int, ...]:
+    from tinygrad_cnn import models
+
+    return models.find(member.configuration.model).input_shape
+
+
+def _other_images(first: "TrainedRun", other: "TrainedRun") -> Exception:
+    from tinygrad_cnn.errors import OptionError
+
+    return OptionError(
+        "ensemble: all runs were made with the same images; got "
+        f"{_named(first.configuration)} in {first.path} and {_named(other.configuration)} in "
+        f"{other.path}"
+    )
 
 
 def _named(configuration: Any) -> str:
     split = f" ({configuration.split})" if configuration.split else ""
     return f"{configuration.data}{split} {configuration.data_fingerprint}"
-
-
-def _facts(
-    runs: tuple[str, ...], plain: "EnsembleResult", result: "EnsembleResult", crops: int
-) -> dict[str, Any]:
-    return {
-        "members": [
-            {"run": run, "accuracy": one.accuracy, "accuracy_with_views": all_of_them.accuracy}
-            for run, one, all_of_them in zip(runs, plain.members, result.members, strict=True)
-        ],
-        "crops": crops,
-        "images": result.average.total,
-        "accuracy": result.average.accuracy,
-        "loss": result.average.loss,
-        "mean_loss": _loss(plain),
-        "improvement": result.average.accuracy - _mean(plain),
-    }
-
-
-def _mean(result: "EnsembleResult") -> float:
-    return sum(member.accuracy for member in result.members) / len(result.members)
-
-
-def _loss(result: "EnsembleResult") -> float:
-    return sum(member.loss for member in result.members) / len(result.members)
-
-
-def _table(
-    runs: tuple[str, ...], plain: "EnsembleResult", result: "EnsembleResult", crops: int
-) -> str:
-    from tinygrad_cnn.cli.tables import plain_table
-
-    columns = ["network", "one view", *([f"{crops} views"] if crops > 1 else [])]
-    both = (plain, result) if crops > 1 else (plain,)
-    rows = [
-        [run, *(str(of.members[place]) for of in both)] for place, run in enumerate(runs)
-    ]  # fmt: skip
-    if len(runs) > 1:
-        rows.append(["mean of them", *(f"{100 * _mean(of):.2f} %" for of in both)])
-        rows.append(["together", *(str(of.average) for of in both)])
-    lines = [plain_table(columns, rows, right=",".join(columns[1:]))]
-    before, after = _mean(plain), result.average
-    asked = "1 network" if len(runs) == 1 else f"{len(runs)} networks together"
-    seen = "1 view" if crops == 1 else f"{crops} views"
-    lines.append(
-        f"{asked}, {seen}: {100 * after.accuracy:.2f} %; against one network and one view "
-        f"{100 * (after.accuracy - before):+.2f} points; {after.total - after.correct} of "
-        f"{after.total:,} wrong in place of {(1 - before) * after.total:.1f}; cross entropy "
-        f"{after.loss:.4f} in place of {_loss(plain):.4f}"
-    )
-    return "\n".join(lines)

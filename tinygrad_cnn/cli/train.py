@@ -187,6 +187,8 @@ def _carry_out(prepare: Callable[[], "Run"], display: "Display") -> int:
     except RunDirectoryError as error:
         command = resume_command(run.directory.path)
         raise RunDirectoryError(f"{error} Continue with: {command}") from error
+    where = shlex.quote(str(run.directory.path))
+    display.line(f"look closer: tinygrad-cnn eval {where} --classes --plots pictures")
     display.line(f"test accuracy {result}", always=True)
     return 0
 

@@ -27,6 +27,7 @@
 `trained`            a trained network, taken out of its run
 `answers`            the probabilities that it gives
 `ensemble`           several networks and several views, averaged
+`paired`             two ways to answer, compared image by image
 `metrics`            top-k, confusion matrix, precision and recall
 `tensorboard`        event files, beside the lines of JSON
 `plots`              pictures: curves, confusion, mistakes, filters, feature maps

@@ -27,9 +27,19 @@ from tinygrad_cnn.nn import Module
 from tinygrad_cnn.train.answers import Probabilities, probabilities
 from tinygrad_cnn.train.evaluation import EVALUATION_BATCH
 from tinygrad_cnn.train.metrics import hits
+from tinygrad_cnn.train.paired import Right
+from tinygrad_cnn.train.recipe import Recipe
 from tinygrad_cnn.train.state import Evaluation
 
-__all__ = ["CROPS", "EnsembleResult", "ensemble", "judged", "viewed_probabilities", "views"]
+__all__ = [
+    "CROPS",
+    "EnsembleResult",
+    "ensemble",
+    "judged",
+    "unseen_views",
+    "viewed_probabilities",
+    "views",
+]
 
 CROPS = (1, 2, 5, 10)
 _MOVED = 1  # pixels, where nothing is said
@@ -47,18 +57,17 @@ class EnsembleResult:
         Of the averaged probabilities.
     probabilities : ndarray of float64, shape (N, K)
         The averages.
-
-    Examples
-    --------
-    >>> members = [Evaluation(0.1, 95, 100), Evaluation(0.1, 97, 100)]
-    >>> result = EnsembleResult(members, Evaluation(0.1, 98, 100), np.zeros((100, 2)))
-    >>> round(result.improvement, 3), round(result.over_the_best, 3)
-    (0.02, 0.01)
+    members_right : ndarray of bool, shape (M, N)
+        Which images each network answered right.
+    right : ndarray of bool, shape (N,)
+        Which images the averages answer right.
     """
 
     members: list[Evaluation]
     average: Evaluation
     probabilities: Probabilities
+    members_right: Right
+    right: Right
 
     @property
     def improvement(self) -> float:
@@ -73,7 +82,7 @@ class EnsembleResult:
 
 def ensemble(
     models: Sequence[Module],
-    dataset: ArrayDataset,
+    dataset: ArrayDataset | Sequence[ArrayDataset],
     crops: int = 1,
     moved: int = _MOVED,
     after_member: Callable[[int], None] | None = None,
@@ -84,8 +93,9 @@ def ensemble(
     ----------
     models : sequence of Module
         Map images to scores; one is enough where there are several views.
-    dataset : ArrayDataset
-        At least one example, of images, shape (N, C, H, W), where there are several views.
+    dataset : ArrayDataset, or a sequence of them
+        At least one example, of images, shape (N, C, H, W), where there are several views. Or
+        one data set for each network: the same examples, each in the size that it takes.
     crops : {1, 2, 5, 10}
         Views of each image, see :func:`views`.
     moved : int, in pixels
@@ -100,7 +110,8 @@ def ensemble(
     Raises
     ------
     OptionError
-        If there is no network, no image, or no such number of views.
+        If there is no network, no image, or no such number of views, or the examples of two
+        data sets have other labels.
     ShapeError
         If two networks know different numbers of classes.
 
@@ -114,24 +125,46 @@ def ensemble(
     >>> result = ensemble([sure, unsure], dataset)
     >>> [member.correct for member in result.members], result.average.correct
     ([2, 1], 2)
+    >>> result.improvement, result.over_the_best
+    (0.25, 0.0)
+    >>> result.members_right
+    array([[ True,  True],
+           [ True, False]])
     """
     if not models:
         raise OptionError("ensemble: there is at least one network to ask; got none")
+    datasets = [dataset] * len(models) if isinstance(dataset, ArrayDataset) else [*dataset]
+    if len(datasets) != len(models):
+        raise OptionError(
+            "ensemble: there is one data set, or one for each network; got "
+            f"{len(datasets)} for {len(models)}"
+        )
+    labels = datasets[0].labels
+    if any(not np.array_equal(other.labels, labels) for other in datasets):
+        raise OptionError("ensemble: all networks see the same examples; got other labels")
     members: list[Evaluation] = []
+    right: list[Right] = []
     total: Probabilities | None = None
-    for model in models:
-        own = viewed_probabilities(model, dataset.images, crops, moved)
+    for model, seen in zip(models, datasets, strict=True):
+        own = viewed_probabilities(model, seen.images, crops, moved)
         if total is not None and own.shape != total.shape:
             raise ShapeError(
                 "ensemble: all networks know the same classes; got "
                 f"{total.shape[1]} and {own.shape[1]}"
             )
-        members.append(judged(own, dataset.labels))
+        members.append(judged(own, labels))
+        right.append(own.argmax(1) == labels)
         total = own if total is None else total + own
         if after_member is not None:
             after_member(len(members))
     average = np.asarray(total) / len(models)
-    return EnsembleResult(members, judged(average, dataset.labels), average)
+    return EnsembleResult(
+        members,
+        judged(average, labels),
+        average,
+        np.stack(right),
+        average.argmax(1) == labels,
+    )
 
 
 def judged(shares: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> Evaluation:
@@ -218,7 +251,8 @@ def views(images: npt.NDArray[Any], crops: int, moved: int = _MOVED) -> npt.NDAr
 
     Where an image is moved, its outermost row and column are repeated, as in training
     (:func:`~tinygrad_cnn.train.shift.shifted`). Views help a network that was trained on such;
-    one that never saw a mirror image errs on it: take 5 then, as for digits and letters.
+    one that never saw a mirror image errs on it: take 5 then, as for digits and letters. See
+    :func:`unseen_views`.
 
     Parameters
     ----------
@@ -260,6 +294,43 @@ def views(images: npt.NDArray[Any], crops: int, moved: int = _MOVED) -> npt.NDAr
     border = [(0, 0), (0, 0), (moved, moved), (moved, moved)]
     height, width = images.shape[2:]
     return ten_crops(np.pad(images, border, mode="edge"), (height, width))[:, :crops]
+
+
+def unseen_views(recipe: Recipe, crops: int, moved: int = _MOVED) -> list[str]:
+    """Tell which views a network never met when it was trained.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How the network was trained.
+    crops : {1, 2, 5, 10}
+    moved : int, in pixels
+        See :func:`views`.
+
+    Returns
+    -------
+    list of str
+        Empty where training mirrored images, and moved them as far, as the views do.
+
+    Examples
+    --------
+    >>> unseen_views(Recipe("adam", 0.001, 32, 5, "cosine", shift=1), 10, moved=2)
+    ['mirror images', 'images moved by more than 1 pixel']
+    """
+    transforms = [*recipe.augment]
+    mirrored = any(
+        name == "random-flip" and options.get("probability", 0.5) > 0
+        for name, options in transforms
+    )
+    crop = [options.get("padding", 0) for name, options in transforms if name == "random-crop"]
+    farthest = max([recipe.shift, *crop])
+    unseen = []
+    if crops in (2, 10) and not mirrored:
+        unseen.append("mirror images")
+    if crops in (5, 10) and moved > farthest:
+        pixels = "1 pixel" if farthest == 1 else f"{farthest} pixels"
+        unseen.append(f"images moved by more than {pixels}" if farthest else "moved images")
+    return unseen
 
 
 def _require_crops(crops: int, moved: int) -> None:

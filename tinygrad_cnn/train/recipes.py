@@ -113,5 +113,9 @@ def recipe_for(model: str, data: str) -> Recipe:
         if data in data_sets.names() and models.find(model).input_shape[1] <= _SIDE:
             return _ANY
         rows = ", ".join(f"{name} on {where}" for name, where in sorted(RECIPES))
-        raise UnknownNameError(f"recipes: the known ones are {rows}; got {model!r} on {data!r}")
+        others = [where for name, where in sorted(RECIPES) if name == model]
+        remedy = f". Say --data {' or --data '.join(others)}" if others else ""
+        raise UnknownNameError(
+            f"recipes: the known ones are {rows}; got {model!r} on {data!r}{remedy}"
+        )
     return RECIPES[model, data]

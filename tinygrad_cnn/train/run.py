@@ -32,6 +32,7 @@ from tinygrad_cnn.train.warm_up import warm_up
 __all__ = ["Run"]
 
 _IMAGES_OF_THE_STORY = 4
+_LINES_TO_READ = 80  # of a longer story the screen shows the first line
 
 
 class Run:
@@ -233,4 +234,9 @@ class Run:
         story = explain.story(loss)
         self.network.zero_grad()
         self.directory.write_story(story)
-        self.display.line(f"\nOne backward pass, over {len(labels)} test images\n\n{story}\n")
+        told = f"\nOne backward pass, over {len(labels)} test images"
+        if story.count("\n") < _LINES_TO_READ:
+            self.display.line(f"{told}\n\n{story}\n")
+        else:
+            summary = story.partition("\n")[0]
+            self.display.line(f"{told}, is told in {self.directory.story}: {summary}\n")

@@ -15,6 +15,7 @@ __all__ = ["draw_examples", "draw_mistakes"]
 
 _COLUMNS = 10
 _INCHES = 1.1  # of an image
+_CHARACTERS = 18  # of seven points, in one line below it
 
 
 def draw_examples(path: Path, dataset: ArrayDataset, most: int = 60, title: str = "") -> int:
@@ -111,7 +112,7 @@ def draw_mistakes(
     shown = wrong[np.argsort(-sureness[wrong], kind="stable")][:most]
     names = names_of_classes(dataset.class_names, probabilities.shape[1])
     captions = [
-        f"is {names[dataset.labels[n]]}\nsaid {names[answers[n]]}, {100 * sureness[n]:.0f} %"
+        f"is {names[dataset.labels[n]]}\nsaid {names[answers[n]]}\n{100 * sureness[n]:.0f} % sure"
         for n in shown
     ]
     words = f"{len(wrong):,} of {len(dataset):,} wrong"
@@ -126,6 +127,7 @@ def _draw(
     path: Path, pixels: npt.NDArray[Any], captions: list[str], title: str, columns: int
 ) -> None:
     rows = max(1, -(-len(pixels) // columns))
+    captions = ["\n".join(map(_cut, caption.split("\n"))) for caption in captions]
     lines = max([caption.count("\n") + 1 for caption in captions], default=1)
     figure = new_figure(columns * _INCHES, rows * (_INCHES + 0.17 * lines) + 0.5)
     figure.suptitle(title)
@@ -140,3 +142,8 @@ def _draw(
         )
         text.set_in_layout(False)  # else a long one would make its image smaller than the others
     write_figure(path, figure)
+
+
+def _cut(line: str) -> str:
+    """Shorten a line that would run into the one beside it."""
+    return line if len(line) <= _CHARACTERS else f"{line[: _CHARACTERS - 1]}…"
