@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["curve"]
 
+_LEAST = 1e-8  # difference that is drawn: equal losses have a place on a logarithmic axis too
 _SHOWN = (1, 2, 3, 5, 10, 20, 30, 40, 50)  # steps; later every tenth part of all
 
 
@@ -46,7 +47,7 @@ def curve(
     from tinygrad_cnn import models, random
     from tinygrad_cnn.cli.tables import plain_table
     from tinygrad_cnn.errors import OptionError
-    from tinygrad_cnn.lab import loss_curves, on_threads, require_comparable
+    from tinygrad_cnn.lab import compare_losses, on_threads, require_comparable
     from tinygrad_cnn.optim.schedules import named
     from tinygrad_cnn.train import Display, recipe_for
     from tinygrad_cnn.train.loop import loader_of
@@ -73,7 +74,7 @@ def curve(
         for images, labels in itertools.islice(loader, steps)
     )
     with on_threads(threads), display.steps("training", steps) as advance:
-        found = loss_curves(
+        found = compare_losses(
             model, network, optimiser, batches, rates, recipe.clip,
             lambda done: advance(done, f"step {done} of {steps}"),
         )  # fmt: skip
@@ -101,6 +102,8 @@ def curve(
 
 def _draw(path: Path, curves: "LossCurves", title: str) -> None:
     """Draw the three curves, and below them how far they are apart."""
+    from matplotlib.ticker import MaxNLocator
+
     from tinygrad_cnn.train.plots.canvas import new_figure, write_figure
 
     figure = new_figure(11, 4.5)
@@ -114,10 +117,11 @@ def _draw(path: Path, curves: "LossCurves", title: str) -> None:
         left.plot(steps, losses, stroke, color=color, label=label)
     strokes = ("#009e73", ":"), ("#0072b2", "-"), ("#d55e00", "--")
     for (what, apart), (color, stroke) in zip(curves.differences().items(), strokes, strict=True):
-        right.plot(steps, apart.clip(1e-9), stroke, color=color, label=what)
+        right.plot(steps, apart.clip(_LEAST), stroke, color=color, label=what)
     left.set(xlabel="step", ylabel="loss of the batch (nats)")
     right.set(xlabel="step", ylabel="difference of losses (nats)", yscale="log")
     for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)

@@ -20,7 +20,7 @@ from tinygrad_cnn.lab.conv_benchmark import ConvSummary, benchmark_conv, summari
 from tinygrad_cnn.lab.conv_shapes import CONV_SUBJECTS, conv_layers
 from tinygrad_cnn.lab.doctor import Finding, examine
 from tinygrad_cnn.lab.loader_benchmark import benchmark_loader
-from tinygrad_cnn.lab.loss_curves import LossCurves, loss_curves, require_comparable
+from tinygrad_cnn.lab.loss_curves import LossCurves, compare_losses, require_comparable
 from tinygrad_cnn.lab.machine import has_pytorch, machine_facts, on_threads
 from tinygrad_cnn.lab.rows import Comparison, Row, compare, read_rows, write_rows
 from tinygrad_cnn.lab.timing import Effort, Timing, take_turns
@@ -46,11 +46,11 @@ __all__ = [
     "benchmark_train",
     "check_kernel",
     "compare",
+    "compare_losses",
     "conv_layers",
     "examine",
     "has_pytorch",
     "kernels_of",
-    "loss_curves",
     "machine_facts",
     "on_threads",
     "read_rows",

@@ -22,7 +22,7 @@ from tinygrad_cnn.lab.pytorch_networks import IN_PYTORCH, build_in_pytorch
 from tinygrad_cnn.optim import Optimiser, clip_grad_norm_
 from tinygrad_cnn.tensor import Tensor
 
-__all__ = ["LossCurves", "loss_curves", "require_comparable"]
+__all__ = ["LossCurves", "compare_losses", "require_comparable"]
 
 Array = npt.NDArray[Any]
 
@@ -82,7 +82,7 @@ def require_comparable(network: str) -> None:
         )
 
 
-def loss_curves(
+def compare_losses(
     network: str,
     model: nn.Module,
     optimiser: Optimiser,
