@@ -66,7 +66,7 @@ class Expectation(NamedTuple):
     minutes : float, optional
         On two cores; None where nobody measured it.
     command : str
-        What made the figures.
+        What made the figures: with seed 0, where it names none.
     """
 
     lowest: float
@@ -79,8 +79,12 @@ _NAN = float("nan")
 _TESTED = "pytest --full tests/train/test_accuracy.py"
 EXPECTED: dict[tuple[str, str], Expectation] = {
     ("lenet5", "digits"): Expectation(97.0, _NAN, None, _TESTED),
-    ("lenet5", "mnist"): Expectation(98.5, _NAN, None, _TESTED),
+    ("lenet5", "mnist"): Expectation(99.0, _NAN, None, _TESTED),
     ("lenet5", "fashion_mnist"): Expectation(87.0, _NAN, None, _TESTED),
+    # Seed 0 reached 99.33 %.
+    ("lab11_cnn2", "mnist"): Expectation(
+        99.2, _NAN, None, "tinygrad-cnn train lab11_cnn2 --data mnist"
+    ),
 }
 
 
