@@ -59,13 +59,22 @@ def test_the_command_prints_and_draws_the_curves(
     assert "lenet5 on digits: 3 steps of adam, batches of 32 images" in shown
     assert "ours and PyTorch's, at the same weights" in shown
     assert "first 3 steps" in shown
+    assert [line.split()[0] for line in shown.splitlines() if line].count("mean") == 1
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parity
-def test_more_steps_than_an_epoch_has_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*SHOWN, "--steps", "46"]) == 2
-    assert "the steps are of the first epoch; got 46 of 45" in capsys.readouterr().err
+@pytest.mark.parametrize(("options", "told"), [
+    (["--steps", "46"], "the steps are of the first epoch; got 46 of 45"),
+    (["--batch-size", "0"], "batch size is a whole number from 1 up; got 0"),
+    (["--picture", "no/such/folder.png"], "the picture's folder is there; got no/such/folder.png"),
+    (["--data", "cats"], "recipes: the known ones are"),
+])  # fmt: skip
+def test_what_makes_no_sense_is_refused(
+    options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SHOWN, *options]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_differences_are_those_of_each_step() -> None:

@@ -54,6 +54,8 @@ def curve(
     from tinygrad_cnn.train.shift import shifted
 
     require_comparable(model)
+    if picture is not None and not picture.resolve().parent.is_dir():
+        raise OptionError(f"bench curve: the picture's folder is there; got {picture}")
     recipe = recipe_for(model, data).with_options(batch_size=batch_size)
     side = models.find(model).input_shape[1]
     display = Display()
@@ -86,6 +88,7 @@ def curve(
     shown += [step for step in range(100, steps) if step % max(steps // 10, 1) == 0] + [steps]
     titles = ("step", "ours", "PyTorch's", "channels-last", "at our weights")
     rows = [(str(step), *(f"{losses[step - 1]:.5f}" for losses in found)) for step in shown]
+    rows.append(("mean", *(f"{sum(losses) / steps:.5f}" for losses in found)))
     click.echo(plain_table(titles, rows, ",".join(titles)))
     click.echo("")
     first = min(10, steps)
