@@ -57,7 +57,8 @@ def test_a_run_shows_epochs_a_story_and_last_the_accuracy(
     table = lines.index(next(line for line in lines if line.startswith("epoch ")))
     first, error, *others = lines[table + 1 : table + 5]
     assert [line.split()[0] for line in (first, *others)] == ["1", "2", "3"]
-    assert re.fullmatch(r"forecast: [\d.]+ s for an epoch, [\d.]+ MB for .*", lines[table - 1])
+    foreseen = r"forecast: [\d.]+ s for an epoch, [\d.]+ s for 3, [\d.]+ MB for .*"
+    assert re.fullmatch(foreseen, lines[table - 1])
     assert re.fullmatch(r"the epoch took .* s, \d+ % (more|less) than forecast, and .*", error)
     assert any(line.startswith("One backward pass") for line in lines[table:])
     assert "C3.conv2d" in told.out

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinygrad_cnn.cli.bench_curve import curve
+
 if TYPE_CHECKING:
     from tinygrad_cnn.lab import Effort, Row
 
@@ -66,6 +68,8 @@ def bench(
     context: click.Context, compare: tuple[Path, Path] | None, require_faster_than: str | None
 ) -> None:
     """Measure convolutions ("conv"), whole training steps ("train") or the data ("loader").
+
+    And compare the first losses of a recipe with PyTorch's ("curve").
 
     Without a command: our variants against each other on three layers of ResNet-20, in a few
     seconds. Everybody's results are compared before anything is timed; then all take turns,
@@ -166,6 +170,9 @@ def loader(json_file: Path | None, **asked: Any) -> None:
         rows = benchmark_loader(effort=effort, progress=progress)
     _write(json_file, machine, rows)
     _show_loader(rows, machine)
+
+
+bench.add_command(curve)
 
 
 def _names(text: str | None) -> list[str]:

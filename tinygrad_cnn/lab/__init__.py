@@ -4,6 +4,7 @@
 `conv_benchmark`     the three passes of convolutions; `conv_shapes`: which convolutions
 `train_benchmark`    whole steps of training and inference; `step_memory`: their memory
 `loader_benchmark`   batches of images, and training steps beside which they are made
+`loss_curves`        the first losses of a training run, here and there
 `trained_networks`   ours, and `pytorch_networks`: the same in PyTorch
 `contract`           what every kernel has to keep, checked for one that you wrote
 `compile_ahead`      compiling before somebody waits for it
@@ -19,6 +20,7 @@ from tinygrad_cnn.lab.conv_benchmark import ConvSummary, benchmark_conv, summari
 from tinygrad_cnn.lab.conv_shapes import CONV_SUBJECTS, conv_layers
 from tinygrad_cnn.lab.doctor import Finding, examine
 from tinygrad_cnn.lab.loader_benchmark import benchmark_loader
+from tinygrad_cnn.lab.loss_curves import LossCurves, compare_losses, require_comparable
 from tinygrad_cnn.lab.machine import has_pytorch, machine_facts, on_threads
 from tinygrad_cnn.lab.rows import Comparison, Row, compare, read_rows, write_rows
 from tinygrad_cnn.lab.timing import Effort, Timing, take_turns
@@ -33,6 +35,7 @@ __all__ = [
     "ConvSummary",
     "Effort",
     "Finding",
+    "LossCurves",
     "Row",
     "Timing",
     "TrainRatio",
@@ -43,6 +46,7 @@ __all__ = [
     "benchmark_train",
     "check_kernel",
     "compare",
+    "compare_losses",
     "conv_layers",
     "examine",
     "has_pytorch",
@@ -50,6 +54,7 @@ __all__ = [
     "machine_facts",
     "on_threads",
     "read_rows",
+    "require_comparable",
     "summarise_conv",
     "summarise_train",
     "take_turns",

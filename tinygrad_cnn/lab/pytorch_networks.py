@@ -140,3 +140,4 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "allcnn_c": _allcnn_c,
     "vgg11 on CIFAR": _vgg11_on_cifar,
 }
+IN_PYTORCH = tuple(name for name in _BUILDERS if " " not in name)  # that `models` builds too

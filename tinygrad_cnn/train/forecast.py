@@ -45,6 +45,8 @@ class Forecast:
     --------
     >>> print(Forecast(75.0, 50_000_000))
     forecast: 1 min 15 s for an epoch, 50 MB for the arrays of a step
+    >>> print(Forecast(75.0, 50_000_000).told(epochs=30))
+    forecast: 1 min 15 s for an epoch, 37 min 30 s for 30, 50 MB for the arrays of a step
     >>> Forecast(75.0, 50_000_000).error(90.0, 49_000_000)
     'the epoch took 1 min 30 s, 20 % more than forecast, and 49 MB, 2 % less'
     """
@@ -53,9 +55,14 @@ class Forecast:
     peak_bytes: int
 
     def __str__(self) -> str:
+        return self.told(epochs=1)
+
+    def told(self, epochs: int) -> str:
+        """Say it for as many epochs as there are to come."""
+        whole = f" {duration(epochs * self.seconds)} for {epochs}," if epochs > 1 else ""
         return (
-            f"forecast: {duration(self.seconds)} for an epoch, {_megabytes(self.peak_bytes)} for "
-            "the arrays of a step"
+            f"forecast: {duration(self.seconds)} for an epoch,{whole} "
+            f"{_megabytes(self.peak_bytes)} for the arrays of a step"
         )
 
     def error(self, seconds: float, peak_bytes: int) -> str:

@@ -36,9 +36,9 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
     # He et al., CVPR 2016, section 4.2: SGD, momentum 0.9, weight decay 0.0001, batches of 128,
     # crops of 32 out of 40 and flips, 64,000 steps (164 epochs) with the rate divided by 10
-    # twice. Here one cycle over fewer epochs.
+    # twice. Here one cycle over as many epochs as a quarter of an hour has.
     ("resnet20", "cifar10"): Recipe(
-        "sgd", 0.1, 128, 30, "one-cycle", 0.9, weight_decay=1e-4, augment=_CROP_AND_FLIP, workers=1
+        "sgd", 0.1, 128, 15, "one-cycle", 0.9, weight_decay=1e-4, augment=_CROP_AND_FLIP, workers=1
     ),
     # Springenberg et al., ICLR 2015 workshop, section 3.1: SGD, momentum 0.9, weight decay
     # 0.001, 350 epochs; the rate is one of four and divided by 10 three times.
@@ -71,7 +71,7 @@ class Expectation(NamedTuple):
     minutes : float, optional
         On two cores; None where nobody measured it.
     command : str
-        What made the figures.
+        What made the figures: with seed 0, where it names none.
     """
 
     lowest: float
@@ -84,8 +84,15 @@ _NAN = float("nan")
 _TESTED = "pytest --full tests/train/test_accuracy.py"
 EXPECTED: dict[tuple[str, str], Expectation] = {
     ("lenet5", "digits"): Expectation(97.0, _NAN, None, _TESTED),
-    ("lenet5", "mnist"): Expectation(98.5, _NAN, None, _TESTED),
+    ("lenet5", "mnist"): Expectation(99.0, _NAN, None, _TESTED),
     ("lenet5", "fashion_mnist"): Expectation(87.0, _NAN, None, _TESTED),
+    # Seed 0 reached 99.33 % and 87.14 %.
+    ("lab11_cnn2", "mnist"): Expectation(
+        99.2, _NAN, None, "tinygrad-cnn train lab11_cnn2 --data mnist"
+    ),
+    ("resnet20", "cifar10"): Expectation(
+        85.0, _NAN, 14, "tinygrad-cnn train resnet20 --data cifar10"
+    ),
 }
 
 

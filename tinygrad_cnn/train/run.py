@@ -176,7 +176,8 @@ class Run:
         with self.display.waiting("compiling kernels") as say:
             cost = warm_up(self.network, self.optimiser, images, batch_size, check, say)
         if cost.functions:
-            text = f"compiled {cost.functions} kernels in {cost.compile_seconds:.1f} s"
+            text = f"compiled {cost.functions} kernel{'s' if cost.functions > 1 else ''}"
+            text += f" in {cost.compile_seconds:.1f} s"
         else:
             text = f"kernels found compiled, loaded in {cost.seconds:.1f} s"
         self.display.line(text)
@@ -188,7 +189,7 @@ class Run:
             parts = (self.network, self.optimiser, self.learnt, self.split.test, recipe)
             unlearnt = 0 if self.held_out is None else len(self.held_out)
             foreseen = forecast(*parts, unlearnt, interruption.check)
-            self.display.line(str(foreseen))
+            self.display.line(foreseen.told(recipe.epochs - self.state.epoch))
         self.display.line(epoch_heading())
         for record in self.state.history:
             self.display.line(epoch_line(record))
