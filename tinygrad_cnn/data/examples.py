@@ -140,7 +140,10 @@ def _culprit(batch: Any, indices: npt.NDArray[np.intp], error: Exception) -> tup
 
 
 def _unreadable(name: str, error: Exception) -> DataError:
-    return DataError(
-        "DataLoader: every example of a data set can be read; got "
-        f"{name}, which raised {type(error).__name__}: {error}"
-    )
+    if isinstance(error, DataError) and str(error).startswith(_UNREADABLE):  # of a Subset's data
+        told = str(error).removeprefix(_UNREADABLE)
+        return DataError(f"{_UNREADABLE}{name}, of the data set inside it {told}")
+    return DataError(f"{_UNREADABLE}{name}, which raised {type(error).__name__}: {error}")
+
+
+_UNREADABLE = "DataLoader: every example of a data set can be read; got "

@@ -9,19 +9,24 @@ NAMES = Namespace(
         "tinygrad_cnn.compat.picture_transforms",
         "CenterCrop Compose Grayscale Lambda Normalize Resize ToPILImage ToTensor",
     ),
-    nearest=dict.fromkeys(
-        (
-            "AutoAugment",
-            "ColorJitter",
-            "RandAugment",
-            "RandomAffine",
-            "RandomCrop",
-            "RandomErasing",
-            "RandomHorizontalFlip",
-            "RandomResizedCrop",
-            "RandomRotation",
+    nearest={
+        **dict.fromkeys(
+            (
+                "AutoAugment",
+                "ColorJitter",
+                "RandAugment",
+                "RandomAffine",
+                "RandomCrop",
+                "RandomErasing",
+                "RandomHorizontalFlip",
+                "RandomResizedCrop",
+                "RandomRotation",
+            ),
+            _IN_BATCHES,
         ),
-        _IN_BATCHES,
-    ),
+        "functional": "methods of a picture, which is one of Pillow's",
+        "v2": "torchvision.transforms itself",
+    },
+    otherwise="transforms.Lambda(function)",
 )
 __getattr__ = NAMES.find
