@@ -15,15 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_cnn import kernels
-from tinygrad_cnn.data import (
-    ArrayDataset,
-    Compose,
-    DataLoader,
-    Dataset,
-    RandomCrop,
-    RandomFlip,
-    Subset,
-)
+from tinygrad_cnn.data import ArrayDataset, Compose, DataLoader, Dataset, RandomCrop, RandomFlip
 from tinygrad_cnn.errors import DataError, ShapeError
 from tinygrad_cnn.kernels.alone import is_alone
 
@@ -140,17 +132,6 @@ def test_an_error_comes_when_its_batch_does_and_names_the_example(dataset, num_w
     assert isinstance(it.value.__cause__, KeyError)
     assert list(batches) == []  # that was the end
     assert workers() == []
-
-
-def test_an_error_of_a_data_set_in_another_is_told_once():
-    part = Subset(Subset(Reading(30, refuse_17), range(10, 30)), range(5, 15))
-    with pytest.raises(DataError) as caught:
-        list(DataLoader(part, 4))
-    assert str(caught.value) == (
-        "DataLoader: every example of a data set can be read; got example 2, of the data set "
-        "inside it example 7, of the data set inside it example 17, which raised KeyError: "
-        "'seventeen'"
-    )
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])

@@ -5,10 +5,13 @@ from tinygrad_cnn.compat.namespace import Namespace, under
 _IN_BATCHES = "tinygrad_cnn.data.RandomCrop and its kin, for the transform= of its DataLoader"
 NAMES = Namespace(
     "torchvision.transforms",
-    elsewhere=under(
-        "tinygrad_cnn.compat.picture_transforms",
-        "CenterCrop Compose Grayscale Lambda Normalize Resize ToPILImage ToTensor",
-    ),
+    elsewhere={
+        **under(
+            "tinygrad_cnn.compat.picture_transforms",
+            "CenterCrop Compose Grayscale Lambda Normalize Resize ToPILImage ToTensor",
+        ),
+        **under("tinygrad_cnn.compat.random_transforms", "RandomCrop RandomHorizontalFlip"),
+    },
     nearest={
         **dict.fromkeys(
             (
@@ -16,9 +19,7 @@ NAMES = Namespace(
                 "ColorJitter",
                 "RandAugment",
                 "RandomAffine",
-                "RandomCrop",
                 "RandomErasing",
-                "RandomHorizontalFlip",
                 "RandomResizedCrop",
                 "RandomRotation",
             ),
