@@ -69,4 +69,6 @@ def _section(names: Namespace) -> Iterator[str]:
     if names.nearest:
         yield "| not here | nearest |\n|---|---|"
         yield from (f"| `{name}` | {nearest} |" for name, nearest in sorted(names.nearest.items()))
+        if isinstance(names.otherwise, str):
+            yield f"| anything else | {names.otherwise} |"
         yield ""
