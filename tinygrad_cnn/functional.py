@@ -1,6 +1,7 @@
 """All functions of elements by name: ``from tinygrad_cnn import functional as F``."""
 
 from tinygrad_cnn.elements.absolute import abs
+from tinygrad_cnn.elements.activated import add_relu
 from tinygrad_cnn.elements.activation import hardsigmoid, scaled_tanh, sigmoid, tanh
 from tinygrad_cnn.elements.activation_rectifiers import leaky_relu, relu
 from tinygrad_cnn.elements.activation_smooth import elu, softplus
@@ -31,7 +32,6 @@ from tinygrad_cnn.elements.pool_mean import avg_pool2d, sum_pool2d
 from tinygrad_cnn.elements.pool_power import lp_pool2d
 from tinygrad_cnn.elements.pool_windows import pool2d, windows
 from tinygrad_cnn.elements.powers import exp, log, power, sqrt
-from tinygrad_cnn.elements.rectified import add_relu
 from tinygrad_cnn.elements.reduce import broadcast_to, mean, sum
 from tinygrad_cnn.elements.shape import clone, flatten, reshape, squeeze, unsqueeze
 from tinygrad_cnn.elements.softmax import log_softmax, softmax

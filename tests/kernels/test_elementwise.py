@@ -15,6 +15,11 @@ def subtract(x, y, out) -> np.ndarray:
     return out
 
 
+def add(x, y, out) -> np.ndarray:
+    kernels.lookup("add", "cpu", out.dtype).function(x, y, out)
+    return out
+
+
 @pytest.fixture
 def numbers() -> np.ndarray:
     return np.random.default_rng(3).standard_normal((40, 50)).astype(np.float32)
@@ -29,6 +34,19 @@ def test_the_result_may_be_an_operand(numbers) -> None:
     np.testing.assert_array_equal(subtract(column, y, y), -want)
     z = numbers.copy()
     np.testing.assert_array_equal(subtract(z, z, z), np.zeros_like(z))
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 5, 6), (300, 1001), (2, 1024)])
+def test_a_long_result_may_be_an_operand_or_all_of_them(shape) -> None:
+    x, y = np.random.default_rng(4).standard_normal((2, *shape)).astype(np.float32)
+    np.testing.assert_array_equal(add(z := x.copy(), y, z), x + y)
+    np.testing.assert_array_equal(add(y, z := x.copy(), z), x + y)
+    np.testing.assert_array_equal(add(z := x.copy(), z, z), x + x)
+    np.testing.assert_array_equal(add(z := x.copy(), z[:1], z), x + x[:1])
+    squash = kernels.lookup("sigmoid").function
+    squash(x, want := np.empty_like(x))
+    squash(z := x.copy(), z)
+    np.testing.assert_array_equal(z, want)
 
 
 def test_operands_that_lie_across_the_result_are_read_before_they_are_written(numbers) -> None:

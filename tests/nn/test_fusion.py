@@ -56,6 +56,31 @@ def test_rectifiers_become_part_of_the_layer_before_them() -> None:
     assert list(fused.state_dict()) == list(model.state_dict())
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_a_function_behind_several_layers_becomes_the_activation_of_all(activation: str) -> None:
+    model = models.build("lenet5", activation=activation)
+    fused = nn.fuse(model)
+    x = drawn(2, 1, 32, 32)
+    assert elements_of(fused(x)) == [
+        f"conv2d_{activation}", "avg_pool2d", f"conv2d_{activation}", "avg_pool2d", "reshape",
+        f"affine_{activation}", f"affine_{activation}", "affine",
+    ]  # fmt: skip
+    assert list(fused.state_dict()) == list(model.state_dict())
+    for network in (model, fused):
+        (network(x) * drawn(2, 10)).sum().backward()
+    np.testing.assert_array_equal(fused(x).numpy(), model(x).numpy())
+    for wanted, got in zip(model.parameters(), fused.parameters(), strict=True):
+        np.testing.assert_array_equal(got.grad.numpy(), wanted.grad.numpy())
+
+
+def test_a_function_stays_where_one_of_the_layers_before_it_cannot_have_it() -> None:
+    model = models.build("lenet5")
+    model.C3.register_forward_hook(lambda module, inputs, output: None)
+    assert repr(nn.fuse(model)) == repr(model)
+    x = drawn(1, 1, 32, 32)
+    np.testing.assert_array_equal(nn.fuse(model)(x).numpy(), model(x).numpy())
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_in_evaluation_normalisation_is_folded_into_the_convolution(bias: bool) -> None:
     model = worn(small(bias)).eval()
@@ -107,8 +132,11 @@ def test_what_is_used_twice_or_watched_or_chosen_stays() -> None:
     assert kinds(nn.fuse(watched)) == ["Linear", "ReLU"]
     chosen = nn.Sequential(nn.Linear(2, 2), nn.ReLU(at_zero=0.5))
     assert kinds(nn.fuse(chosen)) == ["Linear", "ReLU"]
-    other = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.ReLU(), nn.ReLU())
+    other = nn.Sequential(nn.Linear(2, 2), nn.ELU(), nn.ReLU(), nn.ReLU())
     assert kinds(nn.fuse(other)) == ["Linear", "ReLU", "ReLU"]
+    squashed = nn.Sequential(nn.BatchNorm2d(2), nn.Tanh(), nn.Linear(2, 2), nn.Tanh(), nn.ReLU())
+    assert repr(nn.fuse(squashed)).count("Tanh()") == 1
+    assert kinds(nn.fuse(squashed)) == ["BatchNorm2d", "Linear", "ReLU"]
 
 
 class Leaky(nn.ReLU):

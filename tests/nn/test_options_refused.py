@@ -33,8 +33,14 @@ from tinygrad_cnn.errors import DTypeError, OptionError
         (lambda: nn.CrossEntropyLoss(label_smoothing=2), "CrossEntropyLoss: label_smoothing"),
         (lambda: nn.HingeLoss(None), "HingeLoss: margin is a finite number; got None"),
         (lambda: nn.MultiMarginLoss(2), "MultiMarginLoss: p is 1, another one .*; got 2"),
-        (lambda: nn.Conv2d(1, 1, 1, activation="elu"), "Conv2d: activation is None or 'relu'"),
-        (lambda: nn.Linear(1, 1, activation="elu"), "Linear: activation is None or 'relu'"),
+        (
+            lambda: nn.Conv2d(1, 1, 1, activation="elu"),
+            "Conv2d: activation is None, 'relu', 'sigmoid' or 'tanh'",
+        ),
+        (
+            lambda: nn.Linear(1, 1, activation="elu"),
+            "Linear: activation is None, 'relu', 'sigmoid' or 'tanh'",
+        ),
         (lambda: nn.BatchNorm2d(1, activation="elu"), "BatchNorm2d: activation is None or 'relu'"),
         (lambda: nn.Add("elu"), "Add: activation is None or 'relu'"),
         (lambda: nn.RBFLoss("j"), "RBFLoss: j is a finite number; got 'j'"),

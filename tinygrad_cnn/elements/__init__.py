@@ -16,7 +16,7 @@
 `affine`               matrix product and affine map
 `activation`           sigmoid, tanh, scaled tanh, hard sigmoid; `…_rectifiers` ReLU, leaky ReLU;
                        `…_smooth` ELU, softplus
-`rectified`            what elements share that rectify what they compute, in the same pass
+`activated`            what elements share that apply an activation to what they compute
 `softmax`              softmax and its logarithm
 `window`               options of sliding windows: stride, padding, dilation, groups
 `conv_trio`            a convolution and its two adjoints, whatever the number of dimensions

@@ -84,7 +84,7 @@ class ReluElement(ActivationElement, name="relu"):
         {"z": r"\delta(z) = \delta(a) \circ [a > 0]"},
     )
     convention = "the derivative at z = 0 is 0"
-
+    gradient = ReluGradElement
     at_zero: float = 0.0
 
     def __init__(self, at_zero: float = 0.0) -> None:

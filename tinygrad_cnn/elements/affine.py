@@ -8,7 +8,14 @@ import numpy as np
 
 from tinygrad_cnn.device import SCALAR
 from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
-from tinygrad_cnn.elements.rectified import RectifiedElement, rectified, rectifies
+from tinygrad_cnn.elements.activated import (
+    RectifiedElement,
+    SquashedElement,
+    activated,
+    require_activation,
+)
+from tinygrad_cnn.elements.activation import SigmoidElement, TanhElement
+from tinygrad_cnn.elements.activation_rectifiers import ReluElement
 from tinygrad_cnn.elements.reduce import ChannelSumElement, sum_to
 from tinygrad_cnn.elements.requirements import any_float_type, one_float_type, require_variables
 from tinygrad_cnn.elements.shape import reshape
@@ -59,7 +66,12 @@ class AffineElement(FunctionElement, name="affine"):
         features = _shape(weight)[:1]
         if bias is None:
             bias = self.device.no_bias(weight)
-        return self.device.rowwise(self.operation, x, weight, bias, vector=features)
+        out = self.device.rowwise(self.operation, x, weight, bias, vector=features)
+        self.finish(out)
+        return out
+
+    def finish(self, out: Any) -> None:
+        """Apply, in the memory of the result, what the kernel did not: an activation."""
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_weight, *want_bias = self.wanted
@@ -77,12 +89,38 @@ class AffineElement(FunctionElement, name="affine"):
         return work, {"x": work, "weight": work}
 
 
+_SAVED = {"x": ("weight", "a"), "weight": ("x", "a"), "bias": ("a",)}  # with an activation
+
+
 class AffineReluElement(RectifiedElement, AffineElement, ArrayElement, name="affine_relu"):
     """Map each vector x of a batch to W x + b and rectify the result."""
 
-    rule = rectified(AffineElement.rule)
-    saves = {"x": ("weight", "a"), "weight": ("x", "a"), "bias": ("a",)}
+    rule = activated(AffineElement.rule, ReluElement.rule)
+    saves = _SAVED
     operation = "affine_relu_forward"
+
+
+class AffineSigmoidElement(SquashedElement, AffineElement, ArrayElement, name="affine_sigmoid"):
+    """Map each vector x of a batch to W x + b and squash the result to (0, 1)."""
+
+    activation = SigmoidElement
+    rule = activated(AffineElement.rule, SigmoidElement.rule)
+    saves = _SAVED
+
+
+class AffineTanhElement(SquashedElement, AffineElement, ArrayElement, name="affine_tanh"):
+    """Map each vector x of a batch to W x + b and squash the result to (-1, 1)."""
+
+    activation = TanhElement
+    rule = activated(AffineElement.rule, TanhElement.rule)
+    saves = _SAVED
+
+
+_KINDS: dict[str, type[AffineElement]] = {
+    "relu": AffineReluElement,
+    "sigmoid": AffineSigmoidElement,
+    "tanh": AffineTanhElement,
+}
 
 
 class AffineGradInputElement(FunctionElement, name="affine_grad_input"):
@@ -220,9 +258,9 @@ def affine(x: Any, weight: Any, bias: Any = None, *, activation: str | None = No
         One row for each output.
     bias : Tensor, shape (E,), or Scalar, optional
         Zero by default.
-    activation : {None, "relu"}
-        Of tensors: what is applied to the result in the same pass over memory, as one element
-        with the rule of both.
+    activation : {None, "relu", "sigmoid", "tanh"}
+        Of tensors: what is applied to the result in the same element, which has the rule of
+        both.
 
     Returns
     -------
@@ -248,7 +286,11 @@ def affine(x: Any, weight: Any, bias: Any = None, *, activation: str | None = No
     >>> tg.functional.affine(x, weight, tg.Tensor([0.5, -0.5])).tolist()
     [[11.5, 16.5]]
     """
-    element = AffineReluElement() if rectifies("affine", activation) else AffineElement()
+    kind: type[AffineElement] = AffineElement
+    if activation is not None:
+        require_activation("affine", activation, _KINDS)
+        kind = _KINDS[activation]
+    element = kind()
     return element(x, weight) if bias is None else element(x, weight, bias)
 
 

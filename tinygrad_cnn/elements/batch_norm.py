@@ -13,7 +13,8 @@ import numpy as np
 
 from tinygrad_cnn.device import DEVICES, ArrayDevice
 from tinygrad_cnn.element import Rule
-from tinygrad_cnn.elements.activation_rectifiers import relu
+from tinygrad_cnn.elements.activated import RectifiedElement, activated, require_activation
+from tinygrad_cnn.elements.activation_rectifiers import ReluElement, relu
 from tinygrad_cnn.elements.batch_norm_grad import (
     NORMALISED,
     BatchNormGradAffineElement,
@@ -21,7 +22,6 @@ from tinygrad_cnn.elements.batch_norm_grad import (
     BatchNormReluGradElement,
 )
 from tinygrad_cnn.elements.channelwise import ChannelwiseElement
-from tinygrad_cnn.elements.rectified import RectifiedElement, rectified, rectifies
 from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import finite_number, one_float_type, require_variables
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
@@ -155,7 +155,7 @@ class BatchNormElement(_BatchNorm, name="batch_norm"):
 class BatchNormReluElement(RectifiedElement, BatchNormElement, name="batch_norm_relu"):
     """Normalise each channel by the mean and the variance of the batch, and rectify."""
 
-    rule = rectified(BatchNormElement.rule)
+    rule = activated(BatchNormElement.rule, ReluElement.rule)
     saves = {symbol: (*needed, "a") for symbol, needed in BatchNormElement.saves.items()}
     differentiable = ("a",)
     operation = "batch_norm_relu_forward"
@@ -310,7 +310,7 @@ def batch_norm(
     >>> tg.functional.batch_norm(x, training=True, eps=0.0).tolist()
     [[-1.0, -1.0], [1.0, 1.0]]
     """
-    rectify = rectifies("batch_norm", activation)
+    require_activation("batch_norm", activation, ("relu",))
     affine = tuple(each for each in (weight, bias) if each is not None)
     require_variables("batch_norm", x, *affine)
     eps = finite_number("batch_norm", "eps", eps, 0.0)
@@ -325,9 +325,9 @@ def batch_norm(
             )
         statistics = (_constant(x, each) for each in (running_mean, running_var))
         y = BatchNormInferenceElement(eps)(x, *statistics, *affine)
-        return relu(y) if rectify else y
+        return y if activation is None else relu(y)
     momentum = finite_number("batch_norm", "momentum", momentum)
-    kind = BatchNormReluElement if rectify else BatchNormElement
+    kind = BatchNormElement if activation is None else BatchNormReluElement
     y, batch_mean, variance = kind(eps, (running_mean, running_var))(x, *affine)
     if not is_recomputing():
         pixels = x.shape[0] * math.prod(x.shape[2:])

@@ -21,8 +21,15 @@ overlap; ∇w is flipped as the filter is.
 from typing import Any
 
 from tinygrad_cnn.element import Rule
+from tinygrad_cnn.elements.activated import (
+    RectifiedElement,
+    SquashedElement,
+    activated,
+    require_activation,
+)
+from tinygrad_cnn.elements.activation import ActivationElement, SigmoidElement, TanhElement
+from tinygrad_cnn.elements.activation_rectifiers import ReluElement
 from tinygrad_cnn.elements.conv_trio import GradInputElement, GradWeightElement, SlidingElement
-from tinygrad_cnn.elements.rectified import RectifiedElement, rectified, rectifies
 from tinygrad_cnn.elements.window import Padding, margins, pair
 from tinygrad_cnn.kernels.geometry import Pair
 
@@ -66,13 +73,38 @@ class Conv2dElement(SlidingElement, name="conv2d"):
     rule = rules[False]
 
 
+def _activated(activation: type[ActivationElement]) -> dict[bool, Rule]:
+    return {flip: activated(rule, activation.rule) for flip, rule in Conv2dElement.rules.items()}
+
+
+_SAVED = {"x": ("weight", "a"), "weight": ("x", "a"), "bias": ("a",)}  # with an activation
+
+
 class Conv2dReluElement(RectifiedElement, Conv2dElement, name="conv2d_relu"):
     """Slide filters over images and rectify the result."""
 
-    rules = {flip: rectified(rule) for flip, rule in Conv2dElement.rules.items()}
+    rules = _activated(ReluElement)
     rule = rules[False]
-    saves = {"x": ("weight", "a"), "weight": ("x", "a"), "bias": ("a",)}
+    saves = _SAVED
     operation = "conv2d_relu_forward"
+
+
+class Conv2dSigmoidElement(SquashedElement, Conv2dElement, name="conv2d_sigmoid"):
+    """Slide filters over images and squash the result to (0, 1)."""
+
+    activation = SigmoidElement
+    rules = _activated(SigmoidElement)
+    rule = rules[False]
+    saves = _SAVED
+
+
+class Conv2dTanhElement(SquashedElement, Conv2dElement, name="conv2d_tanh"):
+    """Slide filters over images and squash the result to (-1, 1)."""
+
+    activation = TanhElement
+    rules = _activated(TanhElement)
+    rule = rules[False]
+    saves = _SAVED
 
 
 class Conv2dGradInputElement(GradInputElement, name="conv2d_grad_input"):
@@ -131,6 +163,13 @@ class Conv2dGradWeightElement(GradWeightElement, name="conv2d_grad_weight"):
     rule = rules[False]
 
 
+_KINDS: dict[str, type[Conv2dElement]] = {
+    "relu": Conv2dReluElement,
+    "sigmoid": Conv2dSigmoidElement,
+    "tanh": Conv2dTanhElement,
+}
+
+
 def conv2d(
     x: Any,
     weight: Any,
@@ -166,9 +205,8 @@ def conv2d(
         own. With ``groups = C`` the convolution is *depthwise*.
     flip : bool
         Whether the filter is flipped, as the word convolution means in mathematics.
-    activation : {None, "relu"}
-        What is applied to the result in the same pass over memory: one element with the rule
-        of both.
+    activation : {None, "relu", "sigmoid", "tanh"}
+        What is applied to the result in the same element, which has the rule of both.
 
     Returns
     -------
@@ -215,7 +253,10 @@ def conv2d(
     >>> tg.functional.conv2d(image, weight, flip=True).tolist()
     [[[[7.0, 10.0], [16.0, 19.0]]]]
     """
-    kind = Conv2dReluElement if rectifies("conv2d", activation) else Conv2dElement
+    kind: type[Conv2dElement] = Conv2dElement
+    if activation is not None:
+        require_activation("conv2d", activation, _KINDS)
+        kind = _KINDS[activation]
     element = kind(
         pair("conv2d", "stride", stride, 1),
         margins("conv2d", padding),

@@ -129,7 +129,11 @@ class SlidingElement(ConvElement):
             layout.contiguous(bias),
             out,
         )
+        self.finish(out)
         return self.lowered(layout.user_view(out))
+
+    def finish(self, out: Any) -> None:
+        """Apply, in the memory of the result, what the kernel did not: an activation."""
 
     def backward(self, signal: Variable) -> tuple[Variable | None, ...]:
         want_x, want_weight, *want_bias = self.wanted

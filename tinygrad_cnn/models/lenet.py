@@ -103,6 +103,12 @@ class LeNet5(Module):
             if layer.bias is not None:
                 init.zeros_(layer.bias)
 
+    @property
+    def chains(self) -> tuple[tuple[str, ...], ...]:  # type: ignore[override]
+        """Each layer with the activation behind it."""
+        squashed = ("C1", "C3", "C5", "F6") if self.squash_features else ("C1", "C3")
+        return tuple((layer, "squash") for layer in squashed)
+
     def forward(self, x: Tensor) -> Any:
         """Map images (N, 1, 32, 32) to scores (N, num_classes)."""
         x = self.S2(self.squash(self.C1(x)))  # (N, 6, 14, 14)

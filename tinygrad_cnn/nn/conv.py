@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
-from tinygrad_cnn.elements.rectified import rectifies
+from tinygrad_cnn.elements.activated import require_activation
 from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.elements.window import (
     Margins,
@@ -94,8 +94,8 @@ class Conv2d(_Conv):
         What padding is made of.
     flip : bool
         Whether the filters are flipped: true convolution.
-    activation : {None, "relu"}
-        What is applied to the result in the same pass over memory.
+    activation : {None, "relu", "sigmoid", "tanh"}
+        What is applied to the result in the same element.
 
     Raises
     ------
@@ -110,6 +110,8 @@ class Conv2d(_Conv):
     >>> nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False).weight.shape
     (64, 1, 3, 3)
     """
+
+    activations = ("relu", "sigmoid", "tanh")
 
     def __init__(
         self,
@@ -127,7 +129,7 @@ class Conv2d(_Conv):
         activation: str | None = None,
     ) -> None:
         super().__init__()
-        rectifies("Conv2d", activation)
+        require_activation("Conv2d", activation, self.activations)
         _require_groups("Conv2d", groups, in_channels, out_channels)
         refuse_unbuilt("Conv2d", padding_mode=(padding_mode, "zeros"))
         window = pair("Conv2d", "kernel_size", kernel_size, 1)

@@ -11,11 +11,14 @@ says so in its `chains`.
 import copy
 from collections import Counter
 from collections.abc import Sequence
+from types import FunctionType
+from typing import Any
 
 import numpy as np
 
+from tinygrad_cnn import functional as F
 from tinygrad_cnn.errors import DTypeError
-from tinygrad_cnn.nn.activation import ReLU
+from tinygrad_cnn.nn.activation import ReLU, Sigmoid, Tanh
 from tinygrad_cnn.nn.container import Identity
 from tinygrad_cnn.nn.conv import Conv2d
 from tinygrad_cnn.nn.linear import Linear
@@ -23,14 +26,20 @@ from tinygrad_cnn.nn.module import Module, Parameter
 from tinygrad_cnn.nn.norm import BatchNorm1d, BatchNorm2d
 from tinygrad_cnn.nn.residual import Add
 
-_RECTIFYING = (Conv2d, Linear, BatchNorm1d, BatchNorm2d, Add)
+# A class that somebody derived may compute anything: only the library's own are known.
+_ACTIVATED = (Conv2d, Linear, BatchNorm1d, BatchNorm2d, Add)
+_ACTIVATIONS: dict[Any, str] = {
+    ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh",
+    F.relu: "relu", F.sigmoid: "sigmoid", F.tanh: "tanh",
+}  # fmt: skip
 
 
 def fuse(model: Module) -> Module:
     """Return a copy of a network in which one element computes what several did.
 
     * A rectifier behind a convolution, an affine layer, a batch normalisation or a sum becomes
-      the `activation` of that layer.
+      the `activation` of that layer; so does a sigmoid or a hyperbolic tangent behind one of the
+      first two. One function behind several layers becomes the activation of all, or of none.
     * Batch normalisation behind a convolution, where both are in evaluation mode, is folded into
       its weight and bias.
 
@@ -83,8 +92,10 @@ def fuse(model: Module) -> Module:
     fused = copy.deepcopy(model)
     uses = Counter(id(child) for owner in fused.modules() for _, child in owner.named_children())
     for owner in list(fused.modules()):
-        for chain in owner.chains if _says_what_it_runs(owner) else ():
-            _fuse_chain(owner, chain, uses)
+        if _says_what_it_runs(owner):
+            _fuse_functions(owner, uses)
+            for chain in owner.chains:
+                _fuse_chain(owner, chain, uses)
     return fused
 
 
@@ -93,6 +104,26 @@ def _says_what_it_runs(owner: Module) -> bool:
     ancestors = type(owner).__mro__
     declared = next(k for k, kind in enumerate(ancestors) if "chains" in vars(kind))
     return declared <= next(k for k, kind in enumerate(ancestors) if "forward" in vars(kind))
+
+
+def _fuse_functions(owner: Module, uses: Counter[int]) -> None:
+    """Make a function that chains name the activation of all layers it runs behind."""
+    layers: dict[str, list[Any]] = {}
+    for chain in owner.chains:
+        for before, name in zip(("", *chain), chain, strict=False):
+            if "." not in name and isinstance(getattr(owner, name), FunctionType):
+                layers.setdefault(name, []).append(getattr(owner, before, None))
+    for name, those_before in layers.items():
+        activation = _ACTIVATIONS.get(getattr(owner, name))
+        if all(_takes(layer, activation) and _is_free(layer, uses) for layer in those_before):
+            for layer in those_before:
+                layer.activation = activation
+            setattr(owner, name, _unchanged)
+
+
+def _unchanged(x: Any) -> Any:
+    """Stand where a function was; a module would cost as much as a small element."""
+    return x
 
 
 def _fuse_chain(owner: Module, chain: Sequence[str], uses: Counter[int]) -> None:
@@ -124,15 +155,19 @@ def _is_free(layer: Module, uses: Counter[int]) -> bool:
     return uses[id(layer)] == 1 and not vars(layer).get("_forward_hooks")
 
 
+def _takes(layer: Any, activation: str | None) -> bool:
+    """Tell whether a layer has no activation and can have this one."""
+    known = type(layer) in _ACTIVATED and layer.activation is None
+    return known and activation in layer.activations
+
+
 def _merge(first: Module, second: Module) -> bool:
     """Make the first layer compute what both did, or say that it cannot."""
-    if getattr(first, "activation", None) is not None:
-        return False
-    # A class that somebody derived may compute anything: only the library's own are known.
-    if type(second) is ReLU and not second.at_zero and type(first) in _RECTIFYING:
-        first.activation = "relu"
+    activation = None if getattr(second, "at_zero", 0.0) else _ACTIVATIONS.get(type(second))
+    if type(first) in _ACTIVATED and _takes(first, activation):
+        first.activation = activation
         return True
-    if type(first) is Conv2d and type(second) is BatchNorm2d:
+    if type(first) is Conv2d and type(second) is BatchNorm2d and first.activation is None:
         return _fold(first, second)
     return False
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
-from tinygrad_cnn.elements.rectified import rectifies
+from tinygrad_cnn.elements.activated import require_activation
 from tinygrad_cnn.nn import init
 from tinygrad_cnn.nn.module import Module, Parameter
 from tinygrad_cnn.nn.requirements import require_positive
@@ -21,8 +21,8 @@ class Linear(Module):
         Sizes of x and z; weight is (out_features, in_features).
     bias : bool
         Whether there is a b.
-    activation : {None, "relu"}
-        What is applied to the result in the same pass over memory.
+    activation : {None, "relu", "sigmoid", "tanh"}
+        What is applied to the result in the same element.
 
     Examples
     --------
@@ -30,6 +30,8 @@ class Linear(Module):
     >>> nn.Linear(400, 120).count_parameters()
     48120
     """
+
+    activations = ("relu", "sigmoid", "tanh")
 
     def __init__(
         self,
@@ -40,7 +42,7 @@ class Linear(Module):
         activation: str | None = None,
     ) -> None:
         super().__init__()
-        rectifies("Linear", activation)
+        require_activation("Linear", activation, self.activations)
         self.activation = activation
         require_positive("Linear", in_features=in_features, out_features=out_features)
         self.weight = Parameter(np.empty((out_features, in_features), np.float32))

@@ -89,6 +89,8 @@ class Module(Placed):
     #: over, and "part.layer" is a layer of a part. :func:`~tinygrad_cnn.nn.fuse` may make
     #: neighbours in a chain one.
     chains: tuple[tuple[str, ...], ...] = ()
+    #: What may be asked for as the `activation` of a layer that has one.
+    activations: tuple[str, ...] = ()
     _label: str = ""  # the attribute of the outer module that holds this one
     _named_at: int = 0  # the latest change of any module when its parameters were named
     _forward_hooks: dict[int, ForwardHook] | None = None

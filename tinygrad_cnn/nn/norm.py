@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.elements.activated import require_activation
 from tinygrad_cnn.elements.local_response_norm import formula
-from tinygrad_cnn.elements.rectified import rectifies
 from tinygrad_cnn.elements.requirements import finite_number
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import is_recomputing
@@ -20,6 +20,7 @@ class _BatchNorm(Module):
 
     ranks: tuple[int, ...] = ()
     takes: str = ""
+    activations = ("relu",)
     running_mean: Array | None
     running_var: Array | None
     num_batches_tracked: Array | None
@@ -35,7 +36,7 @@ class _BatchNorm(Module):
         activation: str | None = None,
     ) -> None:
         super().__init__()
-        rectifies(type(self).__name__, activation)
+        require_activation(type(self).__name__, activation, self.activations)
         self.activation = activation
         require_positive(type(self).__name__, num_features=num_features)
         self.num_features = num_features

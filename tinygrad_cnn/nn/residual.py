@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinygrad_cnn import functional as F
-from tinygrad_cnn.elements.rectified import rectifies
+from tinygrad_cnn.elements.activated import require_activation
 from tinygrad_cnn.nn.module import Module
 from tinygrad_cnn.tensor import Tensor
 
@@ -23,9 +23,11 @@ class Add(Module):
     [2.0, 0.0]
     """
 
+    activations = ("relu",)
+
     def __init__(self, activation: str | None = None) -> None:
         super().__init__()
-        rectifies("Add", activation)
+        require_activation("Add", activation, self.activations)
         self.activation = activation
 
     def forward(self, x: Tensor, y: Tensor) -> Any:

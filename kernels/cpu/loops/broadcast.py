@@ -45,7 +45,8 @@ _LOOP, _OUT, _ITEM, _SIZE, _AXES, _STEP = range(6)
 _SHAPE = 6
 _OPERANDS = _SHAPE + _MOST_AXES  # of each of three operands:
 _PLACE, _PERIOD, _STRIDES, _WORDS = 0, 1, 2, 2 + _MOST_AXES
-_EVEN = -1  # a period: as many values as the result
+# Periods of another kind: as many values as the result; they lie where it will; as the first.
+_EVEN, _ITSELF, _SAME = -1, -2, -3
 
 
 @compiled()
@@ -103,7 +104,7 @@ def _describe(loop: int, operands: tuple[int, int, int], out: int, item: int, ta
     if axes > _MOST_AXES:
         return False
     step, whole = _PART, 1
-    own = table + 8 * _OPERANDS
+    first = own = table + 8 * _OPERANDS
     for operand in operands:
         place, values = data_of(operand), size_of(operand)
         period = _measure(operand, out, own + 8 * _STRIDES)
@@ -111,8 +112,12 @@ def _describe(loop: int, operands: tuple[int, int, int], out: int, item: int, ta
             apart = abs(place - target)
             if 0 < apart < size * item:
                 return False
-            period = _EVEN if apart else 0
-        if period != _EVEN:
+            period = _EVEN if apart else _ITSELF
+        elif target - values * item < place < target + size * item:
+            return False  # a part of the result, which is written before all have read it
+        if operand == operands[0] and own > first:
+            period = _SAME
+        if period not in (_EVEN, _SAME):
             step = min(step, _BLOCK)
             if period > step:
                 period = 0
@@ -177,23 +182,28 @@ def _run_blocks(table: int, first: int, memory: Array) -> None:
     y, z = x + 8 * _WORDS, x + 16 * _WORDS
     for start in range(first, stop, step):
         count, begins = min(step, stop - start), start == first
-        call_loop(
-            loop,
-            _values(table, x, buffers, start, count, begins),
-            _values(table, y, buffers + 8 * _BLOCK, start, count, begins),
-            _values(table, z, buffers + 16 * _BLOCK, start, count, begins),
-            word_at(table + 8 * _OUT) + start * item,
-            count,
-        )
+        one = _values(table, x, buffers, start, count, begins, 0)
+        two = _values(table, y, buffers + 8 * _BLOCK, start, count, begins, one)
+        three = _values(table, z, buffers + 16 * _BLOCK, start, count, begins, one)
+        call_loop(loop, one, two, three, word_at(table + 8 * _OUT) + start * item, count)
 
 
 @compiled()
-def _values(table: int, own: int, buffer: int, start: int, count: int, begins: bool) -> int:
-    """Return where the values of an operand that belong to out[start:start+count] lie."""
+def _values(
+    table: int, own: int, buffer: int, start: int, count: int, begins: bool, first: int
+) -> int:
+    """Return where the values of an operand that belong to out[start:start+count] lie.
+
+    Those of the first operand lie at `first`.
+    """
     item, period = word_at(table + 8 * _ITEM), word_at(own + 8 * _PERIOD)
+    if period == _SAME:
+        return first
     if period == _EVEN:
         return word_at(own + 8 * _PLACE) + start * item
-    if period == 0:
+    if period == _ITSELF:
+        copy_bytes(buffer, word_at(own + 8 * _PLACE) + start * item, count * item)
+    elif period == 0:
         _spread(table, own, buffer, start, count)
     elif begins:
         _spread(table, own, buffer, start, min(period, count))

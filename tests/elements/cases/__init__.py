@@ -6,6 +6,7 @@ no twin there. A new family is such a module and its name in FAMILIES.
 """
 
 from . import (
+    activated,
     activation,
     affine,
     arithmetic,
@@ -16,7 +17,6 @@ from . import (
     norm,
     pool,
     recompute,
-    rectified,
     reduce,
     shape,
     softmax,
@@ -55,7 +55,7 @@ FAMILIES = (
     recompute,
     norm,
     dropout,
-    rectified,
+    activated,
 )
 
 CASES: tuple[Case, ...] = tuple(case for family in FAMILIES for case in family.CASES)

@@ -4,6 +4,7 @@ A new family is a module with REFUSALS, its rows, and its name in FAMILIES.
 """
 
 from . import (
+    activated,
     activation,
     affine,
     arithmetic,
@@ -15,7 +16,6 @@ from . import (
     norm,
     pool,
     recompute,
-    rectified,
     reduce,
     shape,
     shapes_alone,
@@ -43,7 +43,7 @@ FAMILIES = (
     graph,
     variables,
     shapes_alone,
-    rectified,
+    activated,
 )
 
 REFUSALS: tuple[Refusal, ...] = tuple(row for family in FAMILIES for row in family.REFUSALS)
