@@ -10,6 +10,7 @@
     ├── UnknownNameError    (LookupError)   a name that nobody registered
     │   └── MissingKernelError              no kernel of that name on that device
     ├── MissingNameError    (AttributeError)  an attribute that is not there; names the nearest
+    ├── MissingImportError  (ImportError)   the same for a name that is imported
     ├── GradcheckError      (AssertionError)  a gradient that differs from its differences
     ├── KernelMismatchError (AssertionError)  variants of a kernel that disagree
     ├── DivergedError       (ArithmeticError) training whose loss is no longer a number
@@ -38,6 +39,7 @@ __all__ = [
     "GraphError",
     "KernelMismatchError",
     "MissingDataError",
+    "MissingImportError",
     "MissingKernelError",
     "MissingNameError",
     "NotFiniteError",
@@ -97,8 +99,19 @@ class MissingNameError(TinygradCnnError, AttributeError):
     """An attribute that is not there; the message names the nearest one that is."""
 
 
+class MissingImportError(TinygradCnnError, ImportError):
+    """A name that cannot be imported; the message names the nearest one that can."""
+
+
+_ALIKE = 0.8  # what passes for a slip of the pen: "sofmax", but not "norm" for "tensor"
+
+
 def missing_name(
-    owner: str, name: str, known: Iterable[str], nearest: Mapping[str, str] | None = None
+    owner: str,
+    name: str,
+    known: Iterable[str],
+    nearest: Mapping[str, str] | None = None,
+    otherwise: str = "",
 ) -> MissingNameError:
     """Return the error for an attribute that is not there.
 
@@ -112,6 +125,8 @@ def missing_name(
         The names that are there.
     nearest : mapping of str to str, optional
         What to use for names that look like none of these.
+    otherwise : str
+        What to use where nothing else comes near.
 
     Examples
     --------
@@ -120,10 +135,12 @@ def missing_name(
     >>> print(missing_name("torch.nn", "LSTM", [], {"LSTM": "recurrent layers are not built"}))
     torch.nn: the attribute exists; got 'LSTM'. The nearest: recurrent layers are not built
     """
-    close = difflib.get_close_matches(name, list(known), n=1)
-    hint = f". The nearest is {close[0]!r}" if close else ""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=_ALIKE)
+    hint = f". The nearest: {otherwise}" if otherwise else ""
     if nearest and name in nearest:
         hint = f". The nearest: {nearest[name]}"
+    elif close:
+        hint = f". The nearest is {close[0]!r}"
     return MissingNameError(f"{owner}: the attribute exists; got {name!r}{hint}")
 
 

@@ -98,11 +98,12 @@ def test_loader_prints_epochs_and_steps(
     target = tmp_path / "figures.json"
     assert main(["bench", "loader", "--repeats", "1", "--threads", "1", "--json", str(target)]) == 0
     shown = capsys.readouterr().out
-    assert "an epoch of batches: CIFAR-10's shape, 256 images, batch 128" in shown
+    assert "epoch of batches: 256 images of 3x32x32, batch 128, crops and mirror images" in shown
+    assert "a training step: lenet5, batch 64, elastic distortions" in shown
     assert "on a batch that lies ready" in shown
     assert "2 worker threads" in shown
     rows = json.loads(target.read_text(encoding="utf-8"))["rows"]
-    assert len(rows) == 3 + 4
+    assert len(rows) == 3 * (3 + 4)
     assert [row["facts"].get("lost") for row in rows[:4]] == [None, None, None, 0.0]
 
 

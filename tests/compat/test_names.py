@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import compat
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.compat import imports
 from tinygrad_cnn.compat.listing import MODULES, namespace, page
 from tinygrad_cnn.compat.namespace import found
-from tinygrad_cnn.errors import MissingNameError, TinygradCnnError
+from tinygrad_cnn.errors import MissingImportError, MissingNameError, TinygradCnnError
 
 TABLES = tuple(map(namespace, MODULES))
 PAGE = Path(compat.__file__).with_name("NAMES.md")
@@ -29,7 +31,8 @@ def test_every_name_stands_for_something(table: Any) -> None:
     for name in table.names():
         assert getattr(module, name) is not None
     for name, path in table.elsewhere.items():
-        assert getattr(module, name) is found(path)
+        # What takes PyTorch's names of arguments is wrapped.
+        assert inspect.unwrap(getattr(module, name)) is inspect.unwrap(found(path))
 
 
 @each_table
@@ -49,8 +52,38 @@ def test_a_missing_name_is_an_attribute_error_of_this_package() -> None:
     with pytest.raises(AttributeError, match=r"torch\.nn: .*'Conv3d'\. The nearest is 'Conv2d'$"):
         _ = nn.Conv3d
     assert issubclass(MissingNameError, TinygradCnnError)
-    with pytest.raises(ImportError, match="LSTM"):
-        from tinygrad_cnn.compat.torch.nn import LSTM  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    ("line", "match"),
+    [
+        ("from tinygrad_cnn.compat.torch.nn import Linear, LSTM", r"torch\.nn: .*'LSTM'.*nothing;"),
+        ("from tinygrad_cnn.compat.torch import xyzzy", r"torch: .*'xyzzy'\. The nearest: "),
+        (
+            "from tinygrad_cnn.compat.torch.optim.lr_scheduler import CyclicLR",
+            r"lr_scheduler: .*'CyclicLR'\. The nearest: OneCycleLR",
+        ),
+        (
+            "from tinygrad_cnn.compat.torch.utils.tensorboard import SummaryWriter",
+            r"torch\.utils: .*'tensorboard'\. The nearest: tensorboardX",
+        ),
+        ("import tinygrad_cnn.compat.torch.nn.modules.conv", r"torch\.nn: .*'modules'.*itself"),
+        ("from tinygrad_cnn.compat.torchvision import models", r"'models'.*models\.build"),
+    ],
+)
+def test_an_import_that_fails_names_what_comes_near(line: str, match: str) -> None:
+    with pytest.raises(MissingImportError, match=match) as caught:
+        exec(line)
+    assert isinstance(caught.value, ImportError)
+    assert isinstance(caught.value, TinygradCnnError)
+
+
+def test_imports_of_others_are_left_alone() -> None:
+    for name in ("tinygrad_cnn.xyzzy", "xyzzy.torch", "tinygrad_cnn.compat.xyzzy"):
+        with pytest.raises(ModuleNotFoundError, match="No module named"):
+            importlib.import_module(name)
+    imports.install()
+    assert sum(isinstance(each, imports.NearestFinder) for each in sys.meta_path) == 1
 
 
 def test_a_path_that_leads_nowhere_is_refused() -> None:
@@ -92,6 +125,35 @@ def test_names_are_pytorchs(name: str) -> None:
     theirs, table = importlib.import_module(name), namespace(name)
     for each in (*table.elsewhere, *table.nearest):
         assert hasattr(theirs, each) or find_spec(f"{name}.{each}"), each
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", IN_TORCH)
+def test_whatever_pytorch_has_is_here_or_answered_with_the_nearest(name: str) -> None:
+    theirs = importlib.import_module(name)
+    ours = importlib.import_module(f"tinygrad_cnn.compat.{name}")
+    for each in dir(theirs):
+        if each.startswith("_") or hasattr(ours, each):
+            continue
+        with pytest.raises(MissingNameError, match=r"\. The nearest(:| is) .+"):
+            getattr(ours, each)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("kind", ["Tensor", "nn.Linear", "nn.Conv2d", "nn.Sequential"])
+def test_attributes_of_pytorchs_objects_are_answered_alike(kind: str) -> None:
+    import torch
+
+    ours = {
+        "Tensor": lambda: tg.zeros(1),
+        "nn.Linear": lambda: tg.nn.Linear(3, 2),
+        "nn.Conv2d": lambda: tg.nn.Conv2d(3, 2, 1),
+        "nn.Sequential": tg.nn.Sequential,
+    }[kind]()
+    for each in dir(attrgetter(kind)(torch)):
+        if not each.startswith("_") and not hasattr(ours, each):
+            with pytest.raises(MissingNameError, match=r"\. The nearest(:| is) .+"):
+                getattr(ours, each)
 
 
 # Functions whose first arguments mean something else than in PyTorch, and why that does no harm.

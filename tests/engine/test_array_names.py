@@ -29,6 +29,21 @@ def drawn() -> tg.Tensor:
         (lambda x: x.mm(x.T), lambda x: x @ x.T),
         (lambda x: x.view_as(tg.zeros(6)), lambda x: x.view(6)),
         (lambda x: x.contiguous(), lambda x: x),
+        (lambda x: x.add(2), lambda x: x + 2),
+        (lambda x: x.sub(2), lambda x: x - 2),
+        (lambda x: x.mul(2), lambda x: x * 2),
+        (lambda x: x.div(2), lambda x: x / 2),
+        (lambda x: x.neg(), lambda x: -x),
+        (lambda x: x.square(), lambda x: x**2),
+        (lambda x: x.type_as(tg.tensor([1])), lambda x: x.long()),
+        (lambda x: x[:1].expand(4, 2, -1), lambda x: tg.stack([tg.stack([x[0]] * 2)] * 4)),
+        (lambda x: x[:1].expand((2, 3)), lambda x: tg.stack([x[0]] * 2)),
+        (lambda x: x[:1].expand_as(x), lambda x: tg.stack([x[0]] * 2)),
+        (lambda x: (x > 1) & (x < 3), lambda x: (x == 2) | (x == 1.5)),
+        (lambda x: ~(x > 1), lambda x: x <= 1),
+        (lambda x: (x > 1) ^ (x < 3), lambda x: (x >= 3) | (x <= 1)),
+        (lambda x: x.long() & 1, lambda x: tg.tensor([[1, 1, 1], [0, 0, 0]])),
+        (lambda x: ~x.long(), lambda x: -1 - x.long()),
         (lambda x: x.int(), lambda x: x.to("int32")),
         (lambda x: x.bool(), lambda x: x != 0),
     ],
@@ -37,6 +52,15 @@ def test_a_name_is_its_operator(by_name, by_operator) -> None:
     ours, expected = by_name(drawn()), by_operator(drawn())
     assert ours.dtype == expected.dtype
     assert ours.tolist() == expected.tolist()
+
+
+def test_fractions_have_no_bits_to_combine() -> None:
+    for wrong in (lambda x: x & (x > 1), lambda x: (x > 1) | x, lambda x: ~x):
+        with pytest.raises(
+            DTypeError, match=r"bitwise_\w+: truth values or whole .* Compare first"
+        ):
+            wrong(drawn())
+    assert drawn().nelement() == 6
 
 
 @pytest.mark.parametrize("values", [[0.0, 0.0], [0.0, 2.0], [1.0, -1.0], []])
@@ -91,7 +115,8 @@ def test_a_change_in_place_that_would_lose_a_gradient_is_refused() -> None:
     [
         ("sofmax", "Tensor: the attribute exists; got 'sofmax'. The nearest is 'softmax'"),
         ("topk", r"Tensor: .*got 'topk'\. The nearest: argmax\(dim\)"),
-        ("xyzzy", "Tensor: the attribute exists; got 'xyzzy'$"),
+        ("cumsum", r"got 'cumsum'\. The nearest: numpy\.cumsum of x\.numpy\(\), through which"),
+        ("xyzzy", "got 'xyzzy'. The nearest: a function of NumPy's of x.numpy"),
     ],
 )
 def test_a_name_that_is_not_there_is_answered_with_the_nearest(name: str, match: str) -> None:

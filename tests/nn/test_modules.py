@@ -10,7 +10,13 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
-from tinygrad_cnn.errors import CheckpointError, DTypeError, OptionError, ShapeError
+from tinygrad_cnn.errors import (
+    CheckpointError,
+    DTypeError,
+    MissingNameError,
+    OptionError,
+    ShapeError,
+)
 
 
 def small() -> nn.Sequential:
@@ -244,6 +250,33 @@ def test_a_module_prints_its_layers_and_their_options() -> None:
 def test_layers_refuse_sizes_that_make_no_sense(make, match) -> None:
     with pytest.raises(OptionError, match=match):
         make()
+
+
+@pytest.mark.parametrize(
+    ("layer", "sizes"),
+    [
+        (nn.Linear(3, 2), {"in_features": 3, "out_features": 2}),
+        (nn.Conv2d(4, 6, (3, 5), groups=2), {"in_channels": 4, "out_channels": 6}),
+        (nn.Conv2d(4, 6, (3, 5), groups=2), {"kernel_size": (3, 5)}),
+        (nn.Conv1d(4, 6, 3), {"in_channels": 4, "out_channels": 6, "kernel_size": (3,)}),
+        (nn.ConvTranspose2d(4, 6, 2, groups=2), {"in_channels": 4, "out_channels": 6}),
+    ],
+)
+def test_a_layer_tells_its_sizes(layer: Any, sizes: dict[str, Any]) -> None:
+    assert {name: getattr(layer, name) for name in sizes} == sizes
+    assert layer.state_dict().keys() == {"weight", "bias"}
+
+
+def test_an_attribute_that_is_not_there_is_answered_with_the_nearest() -> None:
+    layer = nn.Linear(3, 2)
+    for name, match in (
+        ("wieght", "Linear: the attribute exists; got 'wieght'. The nearest is 'weight'"),
+        ("register_parameter", r"The nearest: an attribute that is a nn\.Parameter"),
+        ("xyzzy", "The nearest: an attribute that its __init__ sets"),
+    ):
+        with pytest.raises(MissingNameError, match=match):
+            getattr(layer, name)
+        assert not hasattr(layer, name)
 
 
 def test_sizes_may_be_integers_of_numpy() -> None:

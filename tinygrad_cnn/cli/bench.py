@@ -162,7 +162,8 @@ def loader(json_file: Path | None, **asked: Any) -> None:
 
     An epoch of 50,000 images of 3x32x32, cut out at random places, half of them mirrored, and
     normalised, in batches of 128, with no, one and two worker threads. Then steps of ResNet-20
-    on these batches, and on one that lies ready.
+    on these batches, and on one that lies ready. The same for LeNet-5, the fastest network, with
+    shifts and with elastic distortions, the slowest transform.
     """
     with _session(**asked, long=_LONG_STEPS) as (effort, machine, progress):
         from tinygrad_cnn.lab import benchmark_loader

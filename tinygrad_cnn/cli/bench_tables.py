@@ -90,10 +90,10 @@ def train_report(rows: Sequence[Row], machine: dict[str, Any]) -> None:
 def loader_report(rows: Sequence[Row], machine: dict[str, Any]) -> None:
     """Print the rows of :func:`tinygrad_cnn.lab.benchmark_loader`."""
     console = _console()
-    for step in dict.fromkeys(row.step for row in rows):
-        mine = [row for row in rows if row.step == step]
+    for step, subject in dict.fromkeys((row.step, row.subject) for row in rows):
+        mine = [row for row in rows if (row.step, row.subject) == (step, subject)]
         table = _table("who", "ms", "spread", "images/s", "longer by")
-        console.print(f"{step}: {mine[0].subject}", soft_wrap=True)
+        console.print(f"{step}: {subject}", soft_wrap=True)
         for row in mine:
             lost = row.facts.get("lost")
             table.add_row(

@@ -14,3 +14,7 @@ a table of names; what stands in no table is answered with
 :class:`~tinygrad_cnn.errors.MissingNameError`, which names the nearest thing there is.
 ``NAMES.md`` beside this file shows all tables; ``python -m tinygrad_cnn.compat`` writes it.
 """
+
+from tinygrad_cnn.compat import imports
+
+imports.install()

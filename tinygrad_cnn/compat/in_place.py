@@ -1,5 +1,6 @@
 """Functions that PyTorch may run in place; here the result is a new tensor in either case."""
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -14,6 +15,10 @@ def _takes_inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     def taking(*inputs: Any, inplace: bool = False, **options: Any) -> Any:
         return function(*inputs, **options)
 
+    own = inspect.signature(function)
+    option = inspect.Parameter("inplace", inspect.Parameter.KEYWORD_ONLY, default=False)
+    parameters = [*own.parameters.values(), option]
+    taking.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     return taking
 
 

@@ -29,15 +29,17 @@ _BEGIN = """\
 # PyTorch's names, and what they stand for here
 
 `python -m tinygrad_cnn.compat` writes this page; a test compares. What stands in no table is
-answered with an error, an `AttributeError`, that names the nearest thing there is.
+answered with an error, an `AttributeError` (an `ImportError` where it is imported), that names the
+nearest thing there is.
 
 ## What is different
 
 * Images and labels, weights and results live on the CPU; `.cuda()` says so.
 * `torch.Tensor(2, 3)` is zeros; `from_numpy` copies, and so does `x[key]`.
 * `model.state_dict()` holds NumPy arrays: `.shape` for `.size()`.
-* `torch.save` writes state dictionaries, as safetensors, and nothing else; `torch.load` reads
-  these, and files of PyTorch's that hold a state dictionary. Nothing is ever unpickled.
+* `torch.save` writes state dictionaries, and dictionaries of these with numbers, texts and lists,
+  as safetensors, and nothing else; `torch.load` reads these, and files of PyTorch's that hold a
+  state dictionary. Nothing is ever unpickled.
 * Workers of a `DataLoader` are threads. Batches of whole numbers with several axes come as float32.
 * Random numbers are NumPy's: the same seed gives other numbers than in PyTorch, and the same
   ones on every run.
@@ -67,4 +69,6 @@ def _section(names: Namespace) -> Iterator[str]:
     if names.nearest:
         yield "| not here | nearest |\n|---|---|"
         yield from (f"| `{name}` | {nearest} |" for name, nearest in sorted(names.nearest.items()))
+        if isinstance(names.otherwise, str):
+            yield f"| anything else | {names.otherwise} |"
         yield ""

@@ -1,11 +1,12 @@
 """A module of PyTorch as a table: its names, and where the same thing is in this package."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from tinygrad_cnn.compat.keywords import Keywords, taking
 from tinygrad_cnn.errors import missing_name
 
 
@@ -60,6 +61,13 @@ class Namespace:
         Names and the dotted paths of what they stand for.
     nearest : mapping of str to str
         What to use for names of PyTorch that are not here.
+    otherwise : str, or callable
+        What to use where none of these comes near; a function is called with the name.
+    keywords : mapping of str to tuple of str
+        What PyTorch calls arguments that have another name here; see
+        :func:`~tinygrad_cnn.compat.keywords.taking`.
+    bases : tuple of str
+        Classes that others derive from: they stay as they are.
 
     Examples
     --------
@@ -75,6 +83,9 @@ class Namespace:
     same: str = ""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     nearest: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str | Callable[[str], str] = ""
+    keywords: Keywords = field(default_factory=dict)
+    bases: tuple[str, ...] = ()
     _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def find(self, name: str) -> Any:
@@ -87,6 +98,8 @@ class Namespace:
         """
         if name in self._known:
             return self._known[name]
+        if name == "__path__":  # with one, what is not there is looked for by `imports`
+            return []
         if name.startswith("__"):  # Python asks what a module can do
             raise AttributeError(name)
         if name in self.elsewhere:
@@ -94,7 +107,10 @@ class Namespace:
         elif self.same and name in public_names(self.same):
             value = getattr(found(self.same), name)
         else:
-            raise missing_name(self.name, name, self.names(), self.nearest)
+            otherwise = self.otherwise if isinstance(self.otherwise, str) else self.otherwise(name)
+            raise missing_name(self.name, name, self.names(), self.nearest, otherwise)
+        if self.keywords and name not in self.bases:
+            value = taking(value, self.name, self.keywords)
         self._known[name] = value
         return value
 

@@ -85,7 +85,7 @@ class ToTensor:
         if isinstance(picture, np.ndarray):
             pixels = picture
         else:
-            _require_picture("ToTensor", picture)
+            require_picture("ToTensor", picture)
             if picture.mode == "P":  # numbers of colours in a palette
                 picture = picture.convert("RGB")
             pixels = np.asarray(picture)
@@ -164,7 +164,7 @@ class Resize:
         """Return the picture at its new size."""
         from PIL import Image
 
-        _require_picture("Resize", picture)
+        require_picture("Resize", picture)
         width, height = picture.size
         if len(self.size) == 2:
             down, across = self.size
@@ -197,7 +197,7 @@ class CenterCrop:
 
     def __call__(self, picture: Any) -> Any:
         """Return the middle."""
-        _require_picture("CenterCrop", picture)
+        require_picture("CenterCrop", picture)
         down, across = self.size * 2 if len(self.size) == 1 else self.size
         width, height = picture.size
         if down > height or across > width:
@@ -231,7 +231,7 @@ class Grayscale:
 
     def __call__(self, picture: Any) -> Any:
         """Return the grey picture."""
-        _require_picture("Grayscale", picture)
+        require_picture("Grayscale", picture)
         grey = picture.convert("L")
         return grey if self.num_output_channels == 1 else grey.convert("RGB")
 
@@ -304,7 +304,8 @@ def _require_callable(operation: str, transform: Any) -> Any:
     return transform
 
 
-def _require_picture(operation: str, picture: Any) -> None:
+def require_picture(operation: str, picture: Any) -> None:
+    """Refuse what is no picture of Pillow's."""
     if not hasattr(picture, "convert"):  # asked this way, so that Pillow is not loaded
         raise DTypeError(
             f"{operation}: it takes pictures of Pillow's; got {type(picture).__name__}. Put it "

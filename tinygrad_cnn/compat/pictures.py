@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tinygrad_cnn as tg
 from tinygrad_cnn import data as sources
 from tinygrad_cnn.compat.picture_transforms import picture, several
+from tinygrad_cnn.data.examples import one_by_one
 
 Transform = Callable[[Any], Any] | None
 
@@ -70,7 +71,7 @@ class _Published(sources.Dataset):
         """Return several examples at once, where the transform takes several."""
         together = several(self.transform)
         if together is None or self.target_transform is not None:
-            return sources.collate([self[index] for index in indices], indices)
+            return one_by_one(self, np.asarray(indices))
         images, labels = self.examples.batch(indices)
         return together(images), labels
 

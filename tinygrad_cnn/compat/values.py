@@ -1,7 +1,7 @@
 """Ways of making and comparing tensors that PyTorch has and this package does another way."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from tinygrad_cnn.random import default_generator
 class _TensorKind(type):
     """Makes ``isinstance(x, torch.Tensor)`` ask about the tensors of this package."""
 
+    dtype: np.dtype[Any]  # so that NumPy, and x.type(torch.FloatTensor), take the class for a type
+
     def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, tg.Tensor)
+        return isinstance(value, tg.Tensor) and (cls is Tensor or value.dtype == cls.dtype)
 
 
 class Tensor(metaclass=_TensorKind):
@@ -29,31 +31,53 @@ class Tensor(metaclass=_TensorKind):
     ((2, 3), [2.0, 3.0])
     """
 
+    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
+
     def __new__(cls, *given: Any) -> Any:  # noqa: D102
         if all(isinstance(size, int | np.integer) for size in given):
-            return tg.zeros(*given) if given else tg.zeros(0)
-        return FloatTensor(*given)
+            return tg.zeros(*(given or (0,)), dtype=cls.dtype)
+        (data,) = given
+        return tg.Tensor(data, dtype=cls.dtype)
 
 
-def FloatTensor(data: Any) -> tg.Tensor:  # noqa: N802  # PyTorch's name
-    """Make a float32 tensor of data.
+class FloatTensor(Tensor):
+    """Make a float32 tensor of sizes, or of data.
 
     Examples
     --------
-    >>> FloatTensor([1, 2])
-    Tensor([1., 2.])
+    >>> FloatTensor([1, 2]), isinstance(LongTensor([1, 2]), FloatTensor)
+    (Tensor([1., 2.]), False)
     """
-    return tg.Tensor(data, dtype=np.float32)
 
 
-def DoubleTensor(data: Any) -> tg.Tensor:  # noqa: N802  # PyTorch's name
-    """Make a float64 tensor of data."""
-    return tg.Tensor(data, dtype=np.float64)
+class DoubleTensor(Tensor):
+    """Make a float64 tensor of sizes, or of data."""
+
+    dtype = np.dtype(np.float64)
 
 
-def LongTensor(data: Any) -> tg.Tensor:  # noqa: N802  # PyTorch's name
-    """Make an int64 tensor of data."""
-    return tg.Tensor(data, dtype=np.int64)
+class LongTensor(Tensor):
+    """Make an int64 tensor of sizes, or of data."""
+
+    dtype = np.dtype(np.int64)
+
+
+class IntTensor(Tensor):
+    """Make an int32 tensor of sizes, or of data."""
+
+    dtype = np.dtype(np.int32)
+
+
+class ByteTensor(Tensor):
+    """Make a tensor of bytes of sizes, or of data."""
+
+    dtype = np.dtype(np.uint8)
+
+
+class BoolTensor(Tensor):
+    """Make a tensor of truth values of sizes, or of data."""
+
+    dtype = np.dtype(np.bool_)
 
 
 def variable(data: tg.Tensor, requires_grad: bool = False) -> tg.Tensor:
@@ -76,7 +100,40 @@ def allclose(a: tg.Tensor, b: tg.Tensor, rtol: float = 1e-5, atol: float = 1e-8)
     return bool(np.allclose(a.numpy(), b.numpy(), rtol, atol))
 
 
-def randint(low: int, high: Any = None, size: Any = None, **options: Any) -> tg.Tensor:
+def eye(n: int, m: int | None = None, **options: Any) -> tg.Tensor:
+    """Make a matrix with ones on its diagonal.
+
+    Examples
+    --------
+    >>> eye(2)
+    Tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return tg.tensor(np.eye(n, m, dtype=np.float32), **options)
+
+
+def linspace(start: float, end: float, steps: int, **options: Any) -> tg.Tensor:
+    """Make a tensor of `steps` numbers, equally far apart, from `start` to `end`.
+
+    Examples
+    --------
+    >>> linspace(0, 1, 3)
+    Tensor([0. , 0.5, 1. ])
+    """
+    return tg.tensor(np.linspace(start, end, steps, dtype=np.float32), **options)
+
+
+def rand_like(x: tg.Tensor, **options: Any) -> tg.Tensor:
+    """Draw numbers spread evenly over [0, 1), in the shape of a tensor."""
+    return tg.rand(x.shape, **{"dtype": x.dtype, **options})
+
+
+def randn_like(x: tg.Tensor, **options: Any) -> tg.Tensor:
+    """Draw normal numbers, in the shape of a tensor."""
+    return tg.randn(x.shape, **{"dtype": x.dtype, **options})
+
+
+def randint(low: Any = None, high: Any = None, size: Any = None, **options: Any) -> tg.Tensor:
     """Draw whole numbers from `low`, or 0, to below `high`, in a tensor of a size.
 
     Examples
@@ -86,7 +143,10 @@ def randint(low: int, high: Any = None, size: Any = None, **options: Any) -> tg.
     """
     if size is None:  # torch.randint(high, size)
         low, high, size = 0, low, high
-    if not isinstance(size, Sequence) or not low < high:
+    elif low is None or high is None:  # torch.randint(high, size=size)
+        low, high = 0, high if low is None else low
+    whole = all(isinstance(bound, int | np.integer) for bound in (low, high))
+    if not isinstance(size, Sequence) or not whole or not low < high:
         raise OptionError(
             "randint: low lies below high, and size is a tuple; got "
             f"low {low}, high {high} and size {size!r}"

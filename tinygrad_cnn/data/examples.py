@@ -1,14 +1,25 @@
-"""Examples made into a batch: arrays stacked, along a new axis 0."""
+"""Examples read one by one, and made into a batch: arrays stacked, along a new axis 0.
 
-from collections.abc import Mapping, Sequence
+A transform of single pictures draws random numbers as well as one of batches. So that its
+numbers, too, depend on seed, epoch and example alone, a loader says which batch it reads, and
+whoever reads one example of it finds its numbers by :func:`example_draws`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.data.draws import Draws
 from tinygrad_cnn.errors import DataError, DTypeError, ShapeError
 
-__all__ = ["collate", "gather"]
+__all__ = ["collate", "example_draws", "gather", "one_by_one", "reading"]
+
+_OF_EXAMPLES = 1 << 16  # a place within a composition that no transform of batches has
 
 
 def collate(examples: Sequence[Any], indices: Sequence[int] | None = None) -> Any:
@@ -120,13 +131,70 @@ def gather(dataset: Any, indices: npt.NDArray[np.intp], stack: Any = None) -> An
         except Exception as error:
             name, cause = _culprit(batch, indices, error)
             raise _unreadable(name, cause) from cause
-    examples = []
-    for index in indices.tolist():
+    return one_by_one(dataset, indices, stack)
+
+
+def one_by_one(dataset: Any, indices: npt.NDArray[np.intp], stack: Any = None) -> Any:
+    """Read examples by ``dataset[index]`` and put them together; see :func:`gather`."""
+    batch, examples = _batch.get(), []
+    # Inside a Subset an example has another position than in the data set that the loader has.
+    known = batch is not None and len(batch.positions) == len(indices)
+    positions = batch.positions if batch is not None and known else indices
+    for index, position in zip(indices.tolist(), positions.tolist(), strict=True):
+        token = _example.set(None if batch is None else _Example(batch, position))
         try:
             examples.append(dataset[index])
         except Exception as error:
             raise _unreadable(f"example {index}", error) from error
+        finally:
+            _example.reset(token)
     return collate(examples, indices.tolist()) if stack is None else stack(examples)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What the random numbers of a batch's examples come from."""
+
+    seed: int
+    epoch: int
+    positions: npt.NDArray[np.intp]
+
+
+@dataclass
+class _Example:
+    """One example of a batch, and its numbers, once somebody has asked for them."""
+
+    batch: _Batch
+    position: int
+    draws: Draws | None = None
+
+
+_batch: ContextVar[_Batch | None] = ContextVar("the batch that is read", default=None)
+_example: ContextVar[_Example | None] = ContextVar("the example that is read", default=None)
+
+
+@contextmanager
+def reading(seed: int, epoch: int, positions: npt.NDArray[np.intp]) -> Iterator[None]:
+    """Say which examples are read inside a ``with`` block, and what their numbers come from."""
+    token = _batch.set(_Batch(seed, epoch, positions))
+    try:
+        yield
+    finally:
+        _batch.reset(token)
+
+
+def example_draws() -> Draws | None:
+    """Return the random numbers of the example that is read now; None where no loader reads.
+
+    They go on like a generator: a second transform of the same example gets others.
+    """
+    example = _example.get()
+    if example is None:
+        return None
+    if example.draws is None:
+        batch = example.batch
+        example.draws = Draws(batch.seed, batch.epoch, [example.position], (_OF_EXAMPLES,))
+    return example.draws
 
 
 def _culprit(batch: Any, indices: npt.NDArray[np.intp], error: Exception) -> tuple[str, Exception]:
@@ -140,7 +208,12 @@ def _culprit(batch: Any, indices: npt.NDArray[np.intp], error: Exception) -> tup
 
 
 def _unreadable(name: str, error: Exception) -> DataError:
-    return DataError(
-        "DataLoader: every example of a data set can be read; got "
-        f"{name}, which raised {type(error).__name__}: {error}"
-    )
+    if isinstance(error, DataError) and str(error).startswith(_UNREADABLE):  # of a Subset's data
+        told = str(error).removeprefix(_UNREADABLE)
+        if told.startswith(f"{name},"):  # its own batch() has read it one by one
+            return error
+        return DataError(f"{_UNREADABLE}{name}, of the data set inside it {told}")
+    return DataError(f"{_UNREADABLE}{name}, which raised {type(error).__name__}: {error}")
+
+
+_UNREADABLE = "DataLoader: every example of a data set can be read; got "

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tinygrad_cnn.data.compose import Transform, require_whole
 from tinygrad_cnn.data.dataset import Images, Labels, Split
 from tinygrad_cnn.data.draws import Draws
-from tinygrad_cnn.data.examples import gather
+from tinygrad_cnn.data.examples import gather, reading
 from tinygrad_cnn.data.workers import Crew
 from tinygrad_cnn.errors import CheckpointError, OptionError
 
@@ -272,7 +272,8 @@ class _BatchMaker:
 
     def __call__(self, number: int) -> Any:
         indices = self.order[number * self.batch_size : (number + 1) * self.batch_size]
-        batch = gather(self.dataset, indices, self.collate)
+        with reading(self.seed, self.epoch, indices):
+            batch = gather(self.dataset, indices, self.collate)
         if not isinstance(batch, tuple | list):
             return batch if self.transform is None else self._transformed(batch, indices)
         images = batch[0]

@@ -30,6 +30,22 @@ class _Conv(Module):
     """Common part: a weight, perhaps a bias, and how their initial values are drawn."""
 
     bias: Parameter | None
+    groups: int
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the input."""
+        return self.weight.shape[1] * self.groups
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the output."""
+        return self.weight.shape[0]
+
+    @property
+    def kernel_size(self) -> tuple[int, ...]:
+        """Sizes of a filter, in pixels."""
+        return self.weight.shape[2:]
 
     def _make(self, shape: tuple[int, ...], outputs: int, bias: bool) -> None:
         """Make the parameters; a filter adds up all values of the weight but the first axis."""
@@ -267,6 +283,16 @@ class ConvTranspose2d(_Conv):
         self.output_padding = extra_pixels(name, output_padding, self.stride, self.dilation)
         self.groups = groups
         self._make((in_channels, out_channels // groups, *window), out_channels, bias)
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the input."""
+        return self.weight.shape[0]
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the output."""
+        return self.weight.shape[1] * self.groups
 
     def forward(self, x: Tensor) -> Any:
         """Map (N, C, H, W) to (N, O, OH, OW)."""

@@ -51,6 +51,16 @@ class Linear(Module):
         init.fan_in_uniform_(self.weight, self.fan_in)
         init.fan_in_uniform_(self.bias, self.fan_in)
 
+    @property
+    def in_features(self) -> int:
+        """Size of x."""
+        return self.weight.shape[1]
+
+    @property
+    def out_features(self) -> int:
+        """Size of z."""
+        return self.weight.shape[0]
+
     def forward(self, x: Tensor) -> Any:
         """Map (..., in_features) to (..., out_features)."""
         return F.linear(x, self.weight, self.bias, activation=self.activation)

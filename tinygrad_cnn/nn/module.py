@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.device import is_without_memory, shape_alone
-from tinygrad_cnn.errors import CheckpointError, OptionError, TinygradCnnError
+from tinygrad_cnn.errors import CheckpointError, OptionError, TinygradCnnError, missing_name
 from tinygrad_cnn.graph import current_scope, enter_scope, leave_scope, no_grad
 from tinygrad_cnn.hooks import Handle, require_callable
 from tinygrad_cnn.nn.placement import Placed
@@ -20,6 +20,17 @@ Array = npt.NDArray[Any]
 ForwardHook = Callable[["Module", tuple[Any, ...], Any], Any]
 
 _innermost: ContextVar["Module | None"] = ContextVar("innermost module", default=None)
+
+# What to use in place of attributes that modules of PyTorch have.
+_NEAREST = {
+    "get_submodule": "dict(module.named_modules())[path]",
+    "half": "float(), since there are no kernels for 16 bits",
+    "register_full_backward_hook": "register_hook of the tensor whose error signal is wanted",
+    "register_forward_pre_hook": "register_forward_hook",
+    "register_module": "add_module",
+    "register_parameter": "an attribute that is a nn.Parameter",
+    "share_memory": "nothing; workers are threads",
+}
 
 # Counts how often a module or parameter became the attribute of a module, of whichever.
 _changes = itertools.count(1)
@@ -91,6 +102,16 @@ class Module(Placed):
             if isinstance(value, Module) and not value._label:
                 object.__setattr__(value, "_label", attribute)
         object.__setattr__(self, attribute, value)
+
+    if not TYPE_CHECKING:  # a type checker is to miss what is missing
+
+        def __getattr__(self, attribute: str) -> Any:
+            if attribute.startswith("_"):  # copy and pickle ask what a module can do
+                raise AttributeError(attribute)
+            known = {*dir(type(self)), *vars(self)}
+            known = [name for name in known if not name.startswith("_")]
+            otherwise = "an attribute that its __init__ sets"
+            raise missing_name(type(self).__name__, attribute, sorted(known), _NEAREST, otherwise)
 
     # -- computing -------------------------------------------------------------------
 

@@ -273,7 +273,8 @@ class Optimiser:
         if own.keys() != state.keys():
             raise CheckpointError(
                 f"{called}: the state belongs to the same optimiser and parameters; got "
-                f"{len(state)} values for {len(own)}, or other names"
+                f"{len(state)} values for {len(own)}, or other names. Make it with the options and "
+                "groups that it had"
             )
         values = {path: as_stored(called, path, state[path], own[path]) for path in own}
         options = []

@@ -8,5 +8,6 @@ NAMES = Namespace(
     nearest=dict.fromkeys(
         ("current_accelerator", "synchronize"), "nothing; tensors live on the CPU"
     ),
+    otherwise="nothing; tensors live on the CPU",
 )
 __getattr__ = NAMES.find

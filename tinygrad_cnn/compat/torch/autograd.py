@@ -6,6 +6,7 @@ NAMES = Namespace(
     "torch.autograd",
     elsewhere={
         "Variable": "tinygrad_cnn.compat.values.variable",
+        "detect_anomaly": "tinygrad_cnn.detect_anomaly",
         "grad": "tinygrad_cnn.grad",
         "gradcheck": "tinygrad_cnn.gradcheck",
         "gradgradcheck": "tinygrad_cnn.gradgradcheck",
@@ -13,7 +14,9 @@ NAMES = Namespace(
     nearest={
         "Function": "tinygrad_cnn.FunctionElement",
         "functional": "tinygrad_cnn.hessian_vector_product",
-        "set_detect_anomaly": "tinygrad_cnn.explain.record(), which shows every value",
+        "profiler": "tinygrad_cnn.explain.record(), and story(loss, columns=...)",
+        "set_detect_anomaly": "tinygrad_cnn.detect_anomaly(), for a with block",
     },
+    otherwise="tinygrad_cnn.grad, tinygrad_cnn.FunctionElement",
 )
 __getattr__ = NAMES.find

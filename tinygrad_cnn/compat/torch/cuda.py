@@ -11,5 +11,6 @@ NAMES = Namespace(
     nearest=dict.fromkeys(
         ("amp", "current_device", "empty_cache", "get_device_name", "synchronize"), _NO_GPU
     ),
+    otherwise=_NO_GPU,
 )
 __getattr__ = NAMES.find

@@ -6,9 +6,11 @@ from tinygrad_cnn.compat.torchvision import datasets, transforms
 NAMES = Namespace(
     "torchvision",
     nearest={
+        "io": "PIL.Image.open(path), and transforms.ToTensor()",
         "models": "tinygrad_cnn.models.build(name), tinygrad_cnn.models.read_weights(path)",
         "utils": "matplotlib, whose imshow takes x.permute(1, 2, 0)",
     },
+    otherwise="torchvision.datasets, torchvision.transforms",
 )
 __all__ = ["NAMES", "datasets", "transforms"]
 __getattr__ = NAMES.find

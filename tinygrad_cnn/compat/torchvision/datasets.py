@@ -14,5 +14,6 @@ NAMES = Namespace(
         "FakeData": "torch.utils.data.TensorDataset(torch.rand(sizes), labels)",
         "ImageNet": "datasets.ImageFolder",
     },
+    otherwise="datasets.ImageFolder, or a torch.utils.data.Dataset of your own",
 )
 __getattr__ = NAMES.find

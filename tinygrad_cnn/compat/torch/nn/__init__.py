@@ -29,7 +29,10 @@ NAMES = Namespace(
         "Unflatten": "x.view(sizes)",
         "Upsample": "nn.ConvTranspose2d",
         "ZeroPad2d": "nn.functional.pad",
+        "modules": "torch.nn itself",
+        "parameter": "torch.nn itself, which has Parameter",
     },
+    otherwise="a nn.Module of your own, whose forward calls nn.functional",
 )
 __all__ = ["NAMES", "functional", "init", "utils"]
 __getattr__ = NAMES.find

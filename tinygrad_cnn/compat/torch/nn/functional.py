@@ -18,5 +18,11 @@ NAMES = Namespace(
         "smooth_l1_loss": "functional.l1_loss, functional.mse_loss",
         "unfold": "functional.windows",
     },
+    otherwise="operators and functional, which differentiate what is made of them",
+    keywords={
+        "input": ("x", "z", "a"),
+        "target": ("labels", "y"),
+        "other": ("b",),
+    },
 )
 __getattr__ = NAMES.find

@@ -13,5 +13,6 @@ NAMES = Namespace(
         "dirac_": "init.zeros_, and ones in the middle: weight.data[k, k, 1, 1] = 1",
         "orthogonal_": "init.xavier_normal_",
     },
+    otherwise="init.kaiming_uniform_, or weight.data.copy_(values)",
 )
 __getattr__ = NAMES.find

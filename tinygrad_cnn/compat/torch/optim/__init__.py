@@ -7,7 +7,14 @@ NAMES = Namespace(
     "torch.optim",
     same="tinygrad_cnn.optim",
     elsewhere={"Optimizer": "tinygrad_cnn.optim.Optimiser"},
-    nearest={"LBFGS": "optim.Adam, optim.SGD", "NAdam": "optim.Adam"},
+    nearest={
+        "LBFGS": "optim.Adam, optim.SGD",
+        "NAdam": "optim.Adam",
+        "swa_utils": "optim.EMA(model, decay), and its swapped_in()",
+    },
+    otherwise="optim.SGD, optim.Adam, optim.AdamW",
+    keywords={"params": ("parameters",)},
+    bases=("Optimiser", "Optimizer"),
 )
 __all__ = ["NAMES", "lr_scheduler"]
 __getattr__ = NAMES.find

@@ -7,8 +7,9 @@ NAMES = Namespace(
     "torch.utils",
     nearest={
         "checkpoint": "tinygrad_cnn.checkpoint",
-        "tensorboard": "the log and the curves of tinygrad-cnn train",
+        "tensorboard": "tensorboardX, or tinygrad-cnn train --tensorboard",
     },
+    otherwise="torch.utils.data",
 )
 __all__ = ["NAMES", "data"]
 __getattr__ = NAMES.find

@@ -14,12 +14,18 @@ NAMES = Namespace(
         "random_split": "tinygrad_cnn.data.random_split",
     },
     nearest={
+        "BatchSampler": "DataLoader(batch_size=, shuffle=, drop_last=)",
         "IterableDataset": "Dataset, whose examples are counted",
         "RandomSampler": "DataLoader(shuffle=True)",
         "SequentialSampler": "DataLoader(shuffle=False)",
         "SubsetRandomSampler": "DataLoader(Subset(dataset, indices), shuffle=True)",
         "WeightedRandomSampler": "Subset(dataset, indices) with repeated indices",
+        "dataloader": "torch.utils.data itself",
+        "dataset": "torch.utils.data itself",
+        "get_worker_info": "nothing; workers are threads, which share the data set",
+        "sampler": "DataLoader(Subset(dataset, indices), shuffle=True)",
     },
+    otherwise="Dataset to subclass, and DataLoader with its collate_fn=",
 )
 __getattr__ = NAMES.find
 
