@@ -4,7 +4,7 @@ What the command line leaves open is taken from here. LeNet-5's rows were chosen
 training images that were held out for it, a fifth of the digits and a sixth of MNIST;
 Fashion-MNIST has MNIST's row with more epochs. The test images had no say. The other rows start
 from their papers or the lectures, as told beside them, and differ where that is said; nobody
-has chosen their numbers by measurement yet, and the list of recipes says so.
+has chosen their numbers by measurement yet. What was reached with them is in EXPECTED.
 """
 
 from typing import NamedTuple
@@ -87,9 +87,12 @@ EXPECTED: dict[tuple[str, str], Expectation] = {
     ("lenet5", "digits"): Expectation(97.0, _NAN, None, _TESTED),
     ("lenet5", "mnist"): Expectation(99.0, _NAN, None, _TESTED),
     ("lenet5", "fashion_mnist"): Expectation(87.0, _NAN, None, _TESTED),
-    # Seed 0 reached 99.33 % and 87.14 %.
+    # Seed 0 reached 99.33 %, 92.56 % and 87.14 %.
     ("lab11_cnn2", "mnist"): Expectation(
         99.2, _NAN, None, "tinygrad-cnn train lab11_cnn2 --data mnist"
+    ),
+    ("lab11_cnn2", "fashion_mnist"): Expectation(
+        92.0, _NAN, None, "tinygrad-cnn train lab11_cnn2 --data fashion_mnist"
     ),
     ("resnet20", "cifar10"): Expectation(
         85.0, _NAN, 14, "tinygrad-cnn train resnet20 --data cifar10"
