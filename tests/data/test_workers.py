@@ -279,6 +279,6 @@ def test_control_c_ends_a_program_that_waits_for_a_batch():
     )
     assert program.stdout.readline() == "[0]\n"
     program.send_signal(signal.SIGINT)
-    _, errors = program.communicate(timeout=20)
+    _, errors = program.communicate(timeout=100)
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert "Exception ignored" not in errors

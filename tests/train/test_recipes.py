@@ -93,9 +93,9 @@ def test_small_images_have_a_recipe_for_every_network_that_takes_them() -> None:
 def test_no_row_for_an_unknown_pair() -> None:
     with pytest.raises(UnknownNameError, match=r"lenet5 on digits, .* got 'lenet5' on 'cats'"):
         recipe_for("lenet5", "cats")
-    remedy = r"got 'lab11_cnn2' on 'digits'\. Say --data fashion_mnist or --data mnist$"
+    remedy = r"got 'lab11_cnn2' on 'cats'\. Say --data fashion_mnist or --data mnist$"
     with pytest.raises(UnknownNameError, match=remedy):
-        recipe_for("lab11_cnn2", "digits")
+        recipe_for("lab11_cnn2", "cats")
 
 
 def test_another_optimiser_brings_its_own_rate_and_momentum() -> None:
