@@ -1,0 +1,262 @@
+"""Repeated blocks of a run, folded: 200 equal residual blocks are one block, ×200.
+
+Two stretches of a run are equal if a stranger, who sees no numbers, could not tell them apart:
+the same elements with the same options, rules and shapes, wired the same way. Wiring is written
+so that it does not depend on where a block stands: an input is "what was last seen so many
+elements back, in that place", or a new leaf. Names may count: ``layer1.0``, ``layer1.1``, ….
+
+Folding loses nothing: :func:`unfold` gives the same sequence again, names included.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_cnn.explain.graph_dump import GraphDump
+from tinygrad_cnn.explain.recording import Kept, Step
+
+LONGEST = 512  # items of a block that is looked for
+_DIGITS = re.compile(r"(\d+)")
+
+Counter = tuple[int, ...]  # by how much each number in a text grows from block to block
+
+
+class Form(NamedTuple):
+    """An element without its names and numbers: what two equal blocks agree in."""
+
+    name: str
+    options: str
+    rule: tuple[Any, ...]
+    convention: str
+    inputs: tuple[Any, ...]  # (elements back, place there), or (None, facts) of a new leaf
+    outputs: tuple[Any, ...]  # facts
+
+
+class Element(NamedTuple):
+    """One element of a run: its place in execution order, its form and the texts that name it."""
+
+    place: int
+    form: Form
+    texts: tuple[str, ...]  # scope; names of new leaves; names of outputs
+
+    @property
+    def scope(self) -> str:
+        """Path of its layer."""
+        return self.texts[0]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A block that comes several times in a row; `items` are those of the first time.
+
+    Attributes
+    ----------
+    items : tuple of Element or Repeat
+    times : int
+    counters : tuple of tuple
+        For each element of one block, unfolded, how the numbers in its texts grow.
+    """
+
+    items: tuple["Item", ...]
+    times: int
+    counters: tuple[tuple[Counter, ...], ...]
+
+
+Item = Element | Repeat
+
+
+def fold(graph: GraphDump, saving: int = 4) -> tuple[Item, ...]:
+    """Fold the repeated blocks of a run.
+
+    Parameters
+    ----------
+    graph : GraphDump
+    saving : int
+        A block is folded if at least so many elements need not be shown then.
+
+    Returns
+    -------
+    tuple of Element or Repeat
+        In execution order. Blocks may contain repeated blocks.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> y = tg.Scalar(1.0, requires_grad=True)
+    >>> for _ in range(30):
+    ...     y = (y * 2.0).tanh()
+    >>> *first, block = fold(tg.explain.dump(y))  # the first one reads a leaf
+    >>> len(first), block.times, [element.form.name for element in block.items]
+    (2, 29, ['multiply', 'tanh'])
+    """
+    items: list[Item] = list(elements(graph.steps))
+    period = 1
+    while period <= min(LONGEST, len(items) // 2):
+        folded = _fold_period(items, period, saving)
+        # What was folded may make shorter repetitions of longer ones.
+        period = period + 1 if folded is None else 1
+        items = items if folded is None else folded
+    return tuple(items)
+
+
+def unfold(items: Iterable[Item]) -> Iterator[Element]:
+    """Give the whole sequence again."""
+    for item in items:
+        if isinstance(item, Element):
+            yield item
+            continue
+        body = list(unfold(item.items))
+        for time in range(item.times):
+            for element, counters in zip(body, item.counters, strict=True):
+                texts = tuple(map(_counted, element.texts, counters, [time] * len(counters)))
+                yield Element(element.place + time * len(body), element.form, texts)
+
+
+def representatives(items: Iterable[Item]) -> list[int]:
+    """Return, for each element of the run, the place of the one that stands for it."""
+    places: list[int] = []
+    for item in items:
+        if isinstance(item, Element):
+            places.append(item.place)
+        else:
+            places += representatives(item.items) * item.times
+    return places
+
+
+# -- the form of an element ------------------------------------------------------------
+
+
+def elements(steps: Sequence[Step]) -> Iterator[Element]:
+    """Describe each step by its form and its texts."""
+    seen: dict[int, tuple[int, int]] = {}  # where a value was last seen: element, place there
+    for place, step in enumerate(steps):
+        inputs: list[Any] = []
+        texts = [step.scope]
+        for k, kept in enumerate(step.inputs):
+            if kept.key in seen:
+                before, slot = seen[kept.key]
+                inputs.append((place - before, slot))
+            else:
+                inputs.append((None, _facts(kept)))
+                texts.append(kept.name or "")
+            seen[kept.key] = (place, k)
+        for k, kept in enumerate(step.outputs, len(step.inputs)):
+            texts.append(kept.name or "")
+            seen[kept.key] = (place, k)
+        rule = step.rule
+        written = (
+            rule.inputs,
+            rule.outputs,
+            rule.forward,
+            tuple(rule.backward.items()),
+            rule.latex,
+            tuple(rule.latex_backward.items()),
+        )
+        outputs = tuple(map(_facts, step.outputs))
+        form = (step.name, repr(step.options), written, step.convention, tuple(inputs), outputs)
+        yield Element(place, Form(*form), tuple(texts))
+
+
+def _facts(kept: Kept) -> tuple[Any, ...]:
+    kind = (kept.shape, kept.dtype, kept.device, kept.requires_grad, kept.is_leaf)
+    return (*kind, kept.name is None)
+
+
+# -- finding what repeats ----------------------------------------------------------------
+
+
+def _fold_period(items: list[Item], period: int, saving: int) -> list[Item] | None:
+    """Fold all blocks of so many items; None where there is none."""
+    kinds: dict[Any, int] = {}
+    numbers = np.array([kinds.setdefault(_kind(item), len(kinds)) for item in items])
+    same = np.append(numbers[period:] == numbers[:-period], False)
+    differing = np.flatnonzero(~same)
+    folded: list[Item] = []
+    done = start = 0
+    while start + period < len(items):
+        # Items equal the ones a period later up to here; so many whole blocks follow each other.
+        end = int(differing[np.searchsorted(differing, start)])
+        if end - start < period:
+            start = end + 1
+            continue
+        blocks = 1 + (end - start) // period
+        repeat = _repeat(items[start : start + blocks * period], period, saving)
+        if repeat is None:
+            start += 1
+            continue
+        folded += [*items[done:start], repeat]
+        done = start = start + repeat.times * period
+    return [*folded, *items[done:]] if done else None
+
+
+def _kind(item: Item) -> Any:
+    if isinstance(item, Element):
+        return item.form
+    return item.times, tuple(map(_kind, item.items))
+
+
+def _repeat(items: Sequence[Item], period: int, saving: int) -> Repeat | None:
+    """Fold blocks of one form as far as their names count on; None if that is not worth it."""
+    blocks = [items[k : k + period] for k in range(0, len(items), period)]
+    first, second = (list(unfold(block)) for block in blocks[:2])
+    counters = []
+    for one, other in zip(first, second, strict=True):
+        found = list(map(_counter, one.texts, other.texts))
+        counter = tuple(each for each in found if each is not None)
+        if len(counter) < len(found):
+            return None
+        counters.append(counter)
+    if not _apart([text for one in first for text in one.texts], sum(counters, ())):
+        return None
+    times = 2
+    for block in blocks[2:]:
+        texts = [element.texts for element in unfold(block)]
+        expected = [
+            tuple(map(_counted, one.texts, counter, [times] * len(counter)))
+            for one, counter in zip(first, counters, strict=True)
+        ]
+        if texts != expected:
+            break
+        times += 1
+    if len(first) * (times - 1) < saving:
+        return None
+    return Repeat(tuple(blocks[0]), times, tuple(counters))
+
+
+def _counter(one: str, other: str) -> Counter | None:
+    """Return by how much the numbers in a text grow to make another; None if they do not."""
+    numbers, others = map(int, _DIGITS.findall(one)), map(int, _DIGITS.findall(other))
+    counter = tuple(after - before for before, after in zip(numbers, others, strict=False))
+    fits = all(step >= 0 for step in counter) and _counted(one, counter, 1) == other
+    return counter if fits else None
+
+
+def _counted(text: str, counter: Counter, times: int) -> str:
+    """Return a text whose numbers have grown so many times."""
+    if not any(counter):
+        return text
+    parts = _DIGITS.split(text)
+    for k, step in enumerate(counter):
+        parts[2 * k + 1] = str(int(parts[2 * k + 1]) + step * times)
+    return "".join(parts)
+
+
+def _apart(texts: Sequence[str], counters: Sequence[Counter]) -> bool:
+    """Tell whether each number that counts stays within one block until the next begins.
+
+    Else ``0.relu, 1.conv | 1.relu, 2.conv`` would be blocks too: cut through the layers.
+    """
+    spans: dict[tuple[str, int], list[int]] = {}
+    steps: dict[str, set[int]] = {}
+    for text, counter in zip(texts, counters, strict=True):
+        parts = _DIGITS.split(text)
+        for k, step in enumerate(counter):
+            if step:
+                before = "".join(parts[: 2 * k + 1])
+                spans.setdefault((before, step), []).append(int(parts[2 * k + 1]))
+                steps.setdefault(before, set()).add(step)
+    within = all(max(found) - min(found) < step for (_, step), found in spans.items())
+    return within and all(len(found) == 1 for found in steps.values())
