@@ -109,7 +109,25 @@ def test_programs_of_nested_loops_come_back_whole(program: Any, saving: int) -> 
     # Each element stands for those of its form alone.
     for place, drawn in enumerate(representatives(items)):
         assert drawn <= place
-        assert whole[drawn].form == whole[place].form
+        assert whole[drawn].form._replace(inputs=()) == whole[place].form._replace(inputs=())
+
+
+def test_the_first_block_may_read_from_elsewhere() -> None:
+    h, x, w, u = (tg.Scalar(0.5, requires_grad=True) for _ in range(4))
+    for _ in range(6):
+        h = (h * w + x * u).tanh()
+    items = fold(dump(h))
+    assert written(items) == [(6, ["multiply", "multiply", "add", "tanh"])]
+    document = dump(h).to_json()["elements"]
+    assert wiring(items) == [(e["inputs"], e["outputs"]) for e in document]
+
+
+def test_blocks_that_are_wired_otherwise_inside_are_not_one() -> None:
+    y = tg.Scalar(1.0, requires_grad=True).exp()
+    for k in range(8):
+        z = y.tanh()
+        y = z + y if k % 2 else z + z
+    assert written(fold(dump(y))) == ["exp", (4, ["tanh", "add", "tanh", "add"])]
 
 
 def test_blocks_of_blocks_are_folded() -> None:
@@ -168,4 +186,4 @@ def test_a_block_does_not_begin_in_the_middle_of_a_layer() -> None:
     for k, step in enumerate(graph.steps):
         step.scope = f"block{k // 4}.part{k % 4}"
     repeats = [item for item in fold(graph) if isinstance(item, Repeat)]
-    assert [next(unfold(repeat.items)).scope for repeat in repeats] == ["block1.part0"]
+    assert [next(unfold(repeat.items)).scope for repeat in repeats] == ["block0.part0"]

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_cnn import models
+from tinygrad_cnn.explain.boxes import Arrow, Box, Point
 from tinygrad_cnn.explain.columns import columns
 from tinygrad_cnn.explain.drawing import Picture, picture
-from tinygrad_cnn.explain.layout import Arrow, Box, Point, layout
+from tinygrad_cnn.explain.layout import layout
 
 from .runs import RUNS, structure
 

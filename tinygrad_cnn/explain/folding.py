@@ -4,6 +4,8 @@ Two stretches of a run are equal if a stranger, who sees no numbers, could not t
 the same elements with the same options, rules and shapes, wired the same way. Wiring is written
 so that it does not depend on where a block stands: an input is "what was last seen so many
 elements back, in that place", or a new leaf. Names may count: ``layer1.0``, ``layer1.1``, ….
+What the first block reads from outside may come from anywhere, also from a leaf; further blocks
+read it from the one before.
 
 Folding loses nothing: :func:`unfold` gives the same sequence again, names included.
 """
@@ -56,12 +58,15 @@ class Repeat:
     ----------
     items : tuple of Element or Repeat
     times : int
+    second : tuple of Element
+        The second block, unfolded: it may read from elsewhere than the first one.
     counters : tuple of tuple
-        For each element of one block, unfolded, how the numbers in its texts grow.
+        For each element of it, how the numbers in its texts grow from there on.
     """
 
     items: tuple["Item", ...]
     times: int
+    second: tuple[Element, ...]
     counters: tuple[tuple[Counter, ...], ...]
 
 
@@ -88,18 +93,17 @@ def fold(graph: GraphDump, saving: int = 4) -> tuple[Item, ...]:
     >>> y = tg.Scalar(1.0, requires_grad=True)
     >>> for _ in range(30):
     ...     y = (y * 2.0).tanh()
-    >>> *first, block = fold(tg.explain.dump(y))  # the first one reads a leaf
-    >>> len(first), block.times, [element.form.name for element in block.items]
-    (2, 29, ['multiply', 'tanh'])
+    >>> (block,) = fold(tg.explain.dump(y))
+    >>> block.times, [element.form.name for element in block.items]
+    (30, ['multiply', 'tanh'])
     """
-    items: list[Item] = list(elements(graph.steps))
-    period = 1
-    while period <= min(LONGEST, len(items) // 2):
-        folded = _fold_period(items, period, saving)
-        # What was folded may make shorter repetitions of longer ones.
-        period = period + 1 if folded is None else 1
-        items = items if folded is None else folded
-    return tuple(items)
+    search = _Search(list(elements(graph.steps)))
+    found = True
+    while found:  # what was folded may make blocks of its neighbours
+        found = False
+        for period in range(1, LONGEST + 1):
+            found |= search.fold(period, saving)
+    return tuple(search.items)
 
 
 def unfold(items: Iterable[Item]) -> Iterator[Element]:
@@ -108,11 +112,11 @@ def unfold(items: Iterable[Item]) -> Iterator[Element]:
         if isinstance(item, Element):
             yield item
             continue
-        body = list(unfold(item.items))
-        for time in range(item.times):
-            for element, counters in zip(body, item.counters, strict=True):
-                texts = tuple(map(_counted, element.texts, counters, [time] * len(counters)))
-                yield Element(element.place + time * len(body), element.form, texts)
+        yield from unfold(item.items)
+        for time in range(item.times - 1):
+            for element, counters in zip(item.second, item.counters, strict=True):
+                place = element.place + time * len(item.second)
+                yield Element(place, element.form, _grown(element.texts, counters, time))
 
 
 def representatives(items: Iterable[Item]) -> list[int]:
@@ -168,62 +172,111 @@ def _facts(kept: Kept) -> tuple[Any, ...]:
 # -- finding what repeats ----------------------------------------------------------------
 
 
-def _fold_period(items: list[Item], period: int, saving: int) -> list[Item] | None:
-    """Fold all blocks of so many items; None where there is none."""
-    kinds: dict[Any, int] = {}
-    numbers = np.array([kinds.setdefault(_kind(item), len(kinds)) for item in items])
-    same = np.append(numbers[period:] == numbers[:-period], False)
-    differing = np.flatnonzero(~same)
-    folded: list[Item] = []
-    done = start = 0
-    while start + period < len(items):
-        # Items equal the ones a period later up to here; so many whole blocks follow each other.
-        end = int(differing[np.searchsorted(differing, start)])
-        if end - start < period:
-            start = end + 1
-            continue
-        blocks = 1 + (end - start) // period
-        repeat = _repeat(items[start : start + blocks * period], period, saving)
-        if repeat is None:
-            start += 1
-            continue
-        folded += [*items[done:start], repeat]
-        done = start = start + repeat.times * period
-    return [*folded, *items[done:]] if done else None
+class _Search:
+    """Items, with a number for each: the same for those of one kind."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self._kinds: dict[Any, int] = {}
+        self._numbers = list(map(self._number, items))
+
+    def _number(self, item: Item) -> int:
+        return self._kinds.setdefault(_kind(item), len(self._kinds))
+
+    def fold(self, period: int, saving: int) -> bool:
+        """Fold all blocks of so many items; tell whether there were any."""
+        items = self.items
+        if period > len(items) // 2:
+            return False
+        numbers = np.array(self._numbers)
+        differing = np.flatnonzero(np.append(numbers[period:] != numbers[:-period], True))
+        folded: list[Item] = []
+        known: list[int] = []
+        done = start = 0
+        while start + period < len(items):
+            # Items equal the ones a period later up to here.
+            end = int(differing[np.searchsorted(differing, start)])
+            if end - start < period:
+                start = end + 1
+                continue
+            repeat = _repeat(items[start : end + period], period, saving)
+            if repeat is None:
+                start += 1
+                continue
+            # One block more may fit, if it need not read from outside what the others do.
+            for earlier in range(start - 1, max(done, start - period) - 1, -1):
+                wider = _repeat(items[earlier : end + period], period, saving)
+                if wider is not None and wider.times > repeat.times:
+                    repeat, start = wider, earlier
+                    break
+            folded += [*items[done:start], repeat]
+            known += [*self._numbers[done:start], self._number(repeat)]
+            done = start = start + repeat.times * period
+        if done:
+            self.items = [*folded, *items[done:]]
+            self._numbers = known + self._numbers[done:]
+        return bool(done)
 
 
 def _kind(item: Item) -> Any:
     if isinstance(item, Element):
         return item.form
-    return item.times, tuple(map(_kind, item.items))
+    further = tuple(element.form for element in item.second)
+    return item.times, tuple(map(_kind, item.items)), further
 
 
 def _repeat(items: Sequence[Item], period: int, saving: int) -> Repeat | None:
-    """Fold blocks of one form as far as their names count on; None if that is not worth it."""
-    blocks = [items[k : k + period] for k in range(0, len(items), period)]
+    """Fold blocks of so many items as far as they agree; None if that is not worth it."""
+    blocks = [items[k : k + period] for k in range(0, len(items) - period + 1, period)]
     first, second = (list(unfold(block)) for block in blocks[:2])
+    if len(first) != len(second):
+        return None
     counters = []
-    for one, other in zip(first, second, strict=True):
-        found = list(map(_counter, one.texts, other.texts))
+    for k, (one, other) in enumerate(zip(first, second, strict=True)):
+        before, after = _comparable(one, other, k)
+        if before is None:
+            return None
+        found = list(map(_counter, before, after))
         counter = tuple(each for each in found if each is not None)
         if len(counter) < len(found):
             return None
         counters.append(counter)
-    if not _apart([text for one in first for text in one.texts], sum(counters, ())):
+    if not _apart([text for one in second for text in one.texts], sum(counters, ())):
         return None
     times = 2
     for block in blocks[2:]:
-        texts = [element.texts for element in unfold(block)]
         expected = [
-            tuple(map(_counted, one.texts, counter, [times] * len(counter)))
-            for one, counter in zip(first, counters, strict=True)
+            (one.form, _grown(one.texts, counter, times - 1))
+            for one, counter in zip(second, counters, strict=True)
         ]
-        if texts != expected:
+        if [(element.form, element.texts) for element in unfold(block)] != expected:
             break
         times += 1
     if len(first) * (times - 1) < saving:
         return None
-    return Repeat(tuple(blocks[0]), times, tuple(counters))
+    return Repeat(tuple(blocks[0]), times, tuple(second), tuple(counters))
+
+
+def _comparable(one: Element, other: Element, k: int) -> tuple[Sequence[str] | None, Sequence[str]]:
+    """Return the texts of element k of the first and second block; None if they differ in form.
+
+    What the second reads from before its block, the first may read from anywhere before its own.
+    """
+    if one.form == other.form:
+        return one.texts, other.texts
+    if one.form._replace(inputs=()) != other.form._replace(inputs=()):
+        return None, ()
+    texts, names = [one.scope], iter(one.texts[1:])
+    for mine, its in zip(one.form.inputs, other.form.inputs, strict=False):
+        fresh = mine[0] is None
+        name = next(names) if fresh else ""
+        if fresh and its[0] is None and mine == its:
+            texts.append(name)
+        elif mine != its and not (its[0] is not None and its[0] > k and (fresh or mine[0] > k)):
+            return None, ()
+    if len(one.form.inputs) != len(other.form.inputs):
+        return None, ()
+    return [*texts, *names], other.texts
 
 
 def _counter(one: str, other: str) -> Counter | None:
@@ -232,6 +285,10 @@ def _counter(one: str, other: str) -> Counter | None:
     counter = tuple(after - before for before, after in zip(numbers, others, strict=False))
     fits = all(step >= 0 for step in counter) and _counted(one, counter, 1) == other
     return counter if fits else None
+
+
+def _grown(texts: Sequence[str], counters: Sequence[Counter], times: int) -> tuple[str, ...]:
+    return tuple(map(_counted, texts, counters, [times] * len(texts)))
 
 
 def _counted(text: str, counter: Counter, times: int) -> str:

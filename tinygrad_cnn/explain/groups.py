@@ -109,5 +109,7 @@ def _repeated(repeat: Repeat) -> Group:
     size = len(elements) // repeat.times
     first, last = _shared(elements[:size]), _shared(elements[-size:])
     ends = [".".join(path) for path in (first, last)]
+    if first == last:  # layers that are numbered one by one
+        ends = [elements[0].scope, elements[-1].scope]
     title = " … ".join(ends) if ends[0] != ends[1] else ends[0]
     return Group(title, first, repeat.times, _grouped(repeat.items, first))

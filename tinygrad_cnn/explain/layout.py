@@ -16,11 +16,10 @@ A long drawing is cut where a single edge crosses and goes on in a further colum
 
 import math
 from bisect import bisect_right, insort
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
+from tinygrad_cnn.explain.boxes import Arrow, Box, Drawing, Key, Point
 from tinygrad_cnn.explain.columns import columns
 
 BESIDE, BELOW = 18.0, 26.0  # least distance between boxes of a layer, between layers
@@ -28,52 +27,7 @@ PORTS = 12.0  # between edges that enter one box
 VIA = 5.0  # half the width that an edge keeps free on its way past boxes
 GUTTER, TURN = 46.0, 12.0  # between columns; room above and below them for the edge that goes on
 SWEEPS = 12
-
-Key = Hashable
-Point = tuple[float, float]
-
-
-@dataclass
-class Box:
-    """A thing with a place: it reaches `left` and `right` of its axis, and `height` down.
-
-    Attributes
-    ----------
-    enters, leaves : mapping
-        For a value by its name: how far from the axis its edge enters or leaves; edges of
-        other values share the upper side and leave at the axis.
-    late : bool
-        Stands just above what reads it: data and parameters, which nothing comes before.
-    rank : {"", "first", "last"}
-        Keeps it in the first or last layer.
-    """
-
-    left: float
-    right: float
-    height: float
-    enters: Mapping[Key, float] = field(default_factory=dict)
-    leaves: Mapping[Key, float] = field(default_factory=dict)
-    late: bool = False
-    rank: str = ""
-
-
-class Arrow(NamedTuple):
-    """An edge: a value on its way from a box to one that reads it, as which of its inputs."""
-
-    value: Key
-    tail: Key
-    head: Key
-    slot: int = 0
-
-
-@dataclass
-class Drawing:
-    """Axis and upper side of each box, the way of each arrow, and the size of it all."""
-
-    places: dict[Key, Point]
-    routes: dict[Arrow, list[Point]]
-    width: float
-    height: float
+MOST = 12  # columns
 
 
 def layout(
@@ -106,8 +60,10 @@ class _Layers:
         self.layer = self._longest_paths()
         self.chains = {arrow: self._chain(arrow) for arrow in arrows}
         self.layers: list[list[Key]] = [[] for _ in range(max(self.layer.values(), default=-1) + 1)]
-        for key, layer in self.layer.items():
-            self.layers[layer].append(key)
+        self.rest = self._rests()
+        # The longest way is drawn to the left, so its chips and detours find room to the right.
+        for key in sorted(self.layer, key=lambda key: -self.rest[key]):
+            self.layers[self.layer[key]].append(key)
         self.above: dict[Key, list[tuple[Key, Key]]] = {key: [] for key in self.boxes}
         self.below: dict[Key, list[tuple[Key, Key]]] = {key: [] for key in self.boxes}
         links = {(arrow.value, *link) for arrow, c in self.chains.items() for link in pairwise(c)}
@@ -160,21 +116,33 @@ class _Layers:
             self._ages = {key: k for k, key in enumerate(self.boxes)}
         return self._ages[link[1]], self._ages[link[2]]
 
-    def _main_ways(self) -> set[tuple[Key, Key]]:
-        """Return the links that are to run straight: from what came last, and past boxes.
+    def _rests(self) -> dict[Key, int]:
+        """Return how many boxes can follow each one; places on the way of an edge have none."""
+        rest = {key: -1 if _is_via(key) or box.late else 0 for key, box in self.boxes.items()}
+        for arrow in sorted(self.arrows, key=lambda arrow: -self.layer[arrow.tail]):
+            if not self.boxes[arrow.tail].late:
+                rest[arrow.tail] = max(rest[arrow.tail], rest[arrow.head] + 1)
+        return rest
 
-        Of three or more values that meet, none is the main one.
+    def _main_ways(self) -> set[tuple[Key, Key]]:
+        """Return the links that are to run straight: along the longest way, and past boxes.
+
+        Where three or more meet or part, none is the main one.
         """
         coming: dict[Key, list[Arrow]] = {}
+        going: dict[Key, dict[Key, None]] = {}
         for arrow in self.arrows:
             coming.setdefault(arrow.head, []).append(arrow)
+            going.setdefault(arrow.tail, {})[arrow.head] = None
         main: set[tuple[Key, Key]] = set()
         for arrow, chain in self.chains.items():
             links = list(pairwise(chain))
             main.update(link for link in links if _is_via(link[0]) and _is_via(link[1]))
             others = coming[arrow.head]
             last = min(others, key=lambda a: (-self.layer[a.tail], self.boxes[a.tail].late, a.slot))
-            if arrow == last and len(others) < 3:
+            heads = going[arrow.tail]
+            longest = max(heads, key=lambda key: self.rest[key])
+            if arrow == last and len(others) < 3 and longest == arrow.head and len(heads) < 3:
                 main.update(links)
         return main
 
@@ -357,14 +325,15 @@ class _Layers:
         whole = [0] * len(self.layers)
         if page is None or not whole:
             return whole
-        width = max(self.axis[key] + self.boxes[key].right for key in self.axis)
-        most = math.floor((page[0] + GUTTER) / (width + GUTTER))
-        count = min(most, math.ceil(bottoms[-1] / page[1]))
         crossing = [0] * len(whole)
         for key in self.axis:
             crossing[self.layer[key]] += len(self.below[key])
         cuts = [k for k in range(len(whole) - 1) if crossing[k] == 1]
-        return columns(tops, bottoms, cuts, count)
+        for count in range(min(MOST, math.ceil(bottoms[-1] / page[1])), 1, -1):
+            found = columns(tops, bottoms, cuts, count)
+            if self._shifts(found, tops, bottoms)[1] <= page[0]:
+                return found
+        return whole
 
     def _left(self, column: Sequence[int], which: int) -> float:
         return min(

@@ -53,10 +53,21 @@ function figures(of) {
   return of ? [of.norm, of.least, of.largest, of.zeros].map(number) : ["", "", "", ""];
 }
 
+// The name that a value has beside its symbol; layers name theirs by their path, which the title says.
+function called(symbol, value) {
+  if (!value.name || value.name === symbol || value.name.endsWith(`.${symbol}`)) return symbol;
+  return `${symbol} (${value.name})`;
+}
+
+function signed(symbol, value) {
+  return value.role === "parameter" ? `∇${symbol}` : `δ(${symbol})`;
+}
+
 function spent(way, work, effort) {
   const parts = [];
-  if (work) parts.push(`${work.multiply_adds.toLocaleString("en")} multiply-adds`,
-    `${work.bytes.toLocaleString("en")} bytes`);
+  if (work && work.multiply_adds)
+    parts.push(`${work.multiply_adds.toLocaleString("en")} multiply-adds`);
+  if (work && work.bytes) parts.push(`${work.bytes.toLocaleString("en")} bytes`);
   if (effort && effort.seconds) parts.push(`${number(effort.seconds * 1e6)} µs`);
   if (effort && effort.kernels.length)
     parts.push(effort.kernels.map((used) => used.join(":")).join(" "));
@@ -91,21 +102,23 @@ function show() {
   const shape = (value) => value.shape.length ? value.shape.join("x") : "scalar";
   details.append(table(["", "shape", "norm", "min", "max", "zeros"],
     [...given, ...made].map(([symbol, value]) =>
-      [value.name ? `${symbol} (${value.name})` : symbol, shape(value), ...figures(value.forward)])));
+      [called(symbol, value), shape(value), ...figures(value.forward)])));
   details.append(make("h3", "backward"));
-  const wanted = new Set();
+  const wanted = new Map();
   element.inputs.forEach((value, k) => {
-    if (graph.values[value].requires_grad) wanted.add(declared(rule, k));
+    if (graph.values[value].requires_grad)
+      wanted.set(declared(rule, k), signed(declared(rule, k), graph.values[value]));
   });
-  for (const symbol of wanted)
+  for (const [symbol, sign] of wanted)
     if (rule.backward[symbol])
-      details.append(make("code", `δ(${symbol}) = ${fill(rule.backward[symbol], rule)}`, "formula"));
+      details.append(make("code", `${sign} = ${fill(rule.backward[symbol], rule)}`, "formula"));
   const signals = [];
   (element.outgoing || []).forEach((signal, k) => {
     if (signal) signals.push([`δ(${rule.outputs[k]})`, "arrives", ...figures(signal.figures)]);
   });
   (element.incoming || []).forEach((signal, k) => {
-    if (signal) signals.push([`δ(${symbolOf(rule, k)})`, "leaves", ...figures(signal.figures)]);
+    const sign = signed(symbolOf(rule, k), graph.values[element.inputs[k]]);
+    if (signal) signals.push([sign, "leaves", ...figures(signal.figures)]);
   });
   if (signals.length) details.append(table(["", "", "norm", "min", "max", "zeros"], signals));
   else details.append(make("p", "No error signal came by.", "quiet"));

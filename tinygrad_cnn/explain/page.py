@@ -19,6 +19,7 @@ from tinygrad_cnn.variable import Variable
 __all__ = ["page"]
 
 STYLE, SCRIPT = (Path(__file__).with_suffix(suffix) for suffix in (".css", ".js"))
+LOW = 2000.0  # pixels; what is higher would be too small on one page
 TITLES = ("#", "times", "element", "shape", "min", "max", "zeros", "‖δ out‖", "forward", "source")
 TEXTS = ("element", "shape", "forward", "source")
 
@@ -59,6 +60,9 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
     title = escape(graph.title or "composite function")
     # In a script element nothing is escaped; so that no text ends it, < is written otherwise.
     document = json.dumps(graph.to_json(), ensure_ascii=False, separators=(",", ":"))
+    picture = svg(graph, folded)
+    # On paper, one page holds it, or it runs over several.
+    low = " low" if float(picture.split('height="')[1].split('"')[0]) < LOW else ""
     lines = [
         "<!doctype html>",
         '<html lang="en">',
@@ -70,7 +74,7 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
         f"<header><h1>{title}</h1>",
         f'<p class="quiet">{escape(headline(graph))}</p>',
         '<p class="quiet hint">Choose an element, or go along with the keys ← and →.</p></header>',
-        f'<main><div class="picture">\n{svg(graph, folded)}</div>',
+        f'<main><div class="picture{low}">\n{picture}</div>',
         '<aside id="details" aria-live="polite"><p class="quiet">No element is chosen.</p></aside>',
         "</main>",
         '<section class="elements"><h2>Elements</h2><div class="wide">',

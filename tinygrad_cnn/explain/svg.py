@@ -11,9 +11,9 @@ from html import escape
 from itertools import pairwise
 from pathlib import Path
 
+from tinygrad_cnn.explain.boxes import Point
 from tinygrad_cnn.explain.drawing import Edge, Frame, Picture, picture
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
-from tinygrad_cnn.explain.layout import Point
 from tinygrad_cnn.explain.plan import LETTER, LINE, PADDING, SMALL, TITLE, Card
 from tinygrad_cnn.explain.story import number_text
 from tinygrad_cnn.variable import Variable
@@ -66,8 +66,9 @@ def svg(result: Variable | GraphDump, folded: bool = True) -> str:
     families = [name for name in FAMILIES if any(_family(c.name) == name for c in drawn.cards)]
     scale = _Scale(drawn.edges)
     heading = _heading(graph)
-    least = max(LETTER * 1.3 * len(heading[0]), SMALL * len(heading[1]), _legend_width(families))
-    width = max(drawn.width, least, 500.0 if scale.known else 0.0) + 2 * MARGIN
+    legend, legend_width = _legend(families, scale)
+    texts = max(LETTER * 1.3 * len(heading[0]), SMALL * len(heading[1]))
+    width = max(drawn.width, legend_width, texts) + 2 * MARGIN
     height = HEADING + MARGIN + drawn.height + LEGEND + MARGIN
     x, y = (width - drawn.width) / 2, MARGIN + HEADING
     lines = [
@@ -81,7 +82,9 @@ def svg(result: Variable | GraphDump, folded: bool = True) -> str:
         f'<g transform="translate({x:.1f} {y:.1f})">',
         *_body(drawn, scale),
         "</g>",
-        *_legend(families, scale, height - MARGIN - 12),
+        f'<g transform="translate({MARGIN:.1f} {height - MARGIN - 12:.1f})">',
+        *legend,
+        "</g>",
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
@@ -241,29 +244,26 @@ class _Scale:
         return list(dict.fromkeys((self.least, middle, self.largest)))
 
 
-def _legend_width(families: Sequence[str]) -> float:
-    return sum(SMALL * len(family) + 34 for family in families)
-
-
-def _legend(families: Sequence[str], scale: _Scale, y: float) -> Iterable[str]:
-    x = MARGIN
+def _legend(families: Sequence[str], scale: _Scale) -> tuple[list[str], float]:
+    """Return two rows, of colours and of widths, and how wide they are."""
+    lines = []
+    x = 0.0
     for family in families:
-        yield (
-            f'<g class="{family}"><rect class="box" x="{x:.1f}" y="{y - 9:.1f}" width="14" '
-            f'height="11" rx="2"/></g>'
-            f'<text class="quiet" x="{x + 18:.1f}" y="{y:.1f}">{family}</text>'
+        lines.append(
+            f'<g class="{family}"><rect class="box" x="{x:.1f}" y="-9" width="14" height="11" '
+            f'rx="2"/></g><text class="quiet" x="{x + 18:.1f}" y="0">{family}</text>'
         )
         x += SMALL * len(family) + 34
-    x, y = MARGIN, y + 20
+    width, x = x, 0.0
     for norm in scale.samples():
         text = f"‖δ‖ {number_text(norm)}"
-        yield (
+        lines.append(
             f'<path class="edge signal" stroke-width="{scale.of(norm):.1f}" '
-            f'd="M{x:.1f} {y - 3:.1f}h30"/>'
-            f'<text class="quiet" x="{x + 36:.1f}" y="{y:.1f}">{text}</text>'
+            f'd="M{x:.1f} 17h30"/><text class="quiet" x="{x + 36:.1f}" y="20">{text}</text>'
         )
         x += 36 + SMALL * len(text) + 20
     if scale.known:
-        yield (
-            f'<text class="quiet" x="{x:.1f}" y="{y:.1f}">the error signal that came back</text>'
-        )
+        told = "the error signal that came back"
+        lines.append(f'<text class="quiet" x="{x:.1f}" y="20">{told}</text>')
+        x += SMALL * len(told)
+    return lines, max(width, x)
