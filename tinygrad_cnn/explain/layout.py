@@ -196,8 +196,20 @@ class _Layers:
                 wishes = {key: self._wanted(key, axis, down, straighten) for key in layer}
                 wanted, weights = ({key: wish[k] for key, wish in wishes.items()} for k in (0, 1))
                 axis.update(self._apart(layer, wanted, weights))
+        self._align_entrance(axis)
         least = min((axis[key] - self.boxes[key].left for key in axis), default=0.0)
         return {key: x - least for key, x in axis.items()}
+
+    def _align_entrance(self, axis: dict[Key, float]) -> None:
+        """Put a single entrance that parts evenly above the single exit: frames stay in line."""
+        first, last = (
+            [key for key, box in self.boxes.items() if box.rank == rank]
+            for rank in ("first", "last")
+        )
+        if len(first) == len(last) == len(self.layers[0]) == 1 and not any(
+            upper == first[0] for upper, _ in self.main
+        ):
+            axis[first[0]] = axis[last[0]]
 
     def _wanted(
         self, key: Key, axis: Mapping[Key, float], down: bool, straighten: bool

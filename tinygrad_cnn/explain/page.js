@@ -70,7 +70,7 @@ function spent(way, work, effort) {
   if (work && work.bytes) parts.push(`${work.bytes.toLocaleString("en")} bytes`);
   if (effort && effort.seconds) parts.push(`${number(effort.seconds * 1e6)} µs`);
   if (effort && effort.kernels.length)
-    parts.push(effort.kernels.map((used) => used.join(":")).join(" "));
+    parts.push([...new Set(effort.kernels.map((used) => used.join(":")))].join(" "));
   return [way, parts.join(" · ")];
 }
 
