@@ -94,6 +94,18 @@ def test_an_edit_is_found(row: tuple[dict[str, Any], list[tuple[str, str, str]]]
     assert facts == expected
 
 
+def test_elements_outside_layers_are_paired_by_what_they_hand_on() -> None:
+    def run(squash: Callable[[tg.Tensor], tg.Tensor], more: bool = False) -> GraphDump:
+        x = tg.Tensor(np.ones((2, 3)), requires_grad=True)
+        return dump(squash(x.exp()).sum(0, keepdim=True).log() if more else squash(x.exp()).log())
+
+    found = difference(run(tg.Tensor.tanh), run(tg.Tensor.relu))
+    assert found.changes[0][:5] == ("changed", "relu", "element", "tanh", "relu")
+    assert found.paired == 3
+    found = difference(run(tg.Tensor.tanh), run(tg.Tensor.tanh, more=True))
+    assert [c[:2] for c in found.of("added")] == [("added", "sum")]
+
+
 def test_removed_and_added_change_places_with_the_order() -> None:
     one, two = network(), network(without=["squash"])
     there, back = difference(one, two), difference(two, one)
@@ -152,7 +164,7 @@ def test_the_text_has_a_row_for_each_change() -> None:
     assert blank == ""
     assert len(rows) == len(found.changes)
     changed = [row for row in rows if row.startswith("!")]
-    assert all(row.startswith("!  squash.relu  ") for row in changed[:3])
+    assert all(row.startswith("!  2  squash.relu  ") for row in changed[:3])
     counts = [len(found.of(kind)) for kind in ("added", "removed", "changed", "moved")]
     words = ("added", "removed", "facts changed", "figures moved")
     for count, word in zip(counts, words, strict=True):

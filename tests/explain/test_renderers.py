@@ -203,6 +203,12 @@ def test_resnet_1202_stays_small() -> None:
     assert "come $200$ times, up to 1403:" in latex(graph)
 
 
+def test_formulas_say_which_inputs_were_not_given() -> None:
+    text = latex(structure("resnet20"))
+    assert "(3x3, padding 1x1, no bias)" in text
+    assert "no bias" not in latex(structure("lenet5"))
+
+
 # -- what they say -----------------------------------------------------------------------
 
 

@@ -2,8 +2,8 @@
 
 Before an edit and after it, epoch 1 and epoch 10, this library and another: whoever writes a
 document to the schema can be compared. Elements are paired by their labels in execution order, as
-lines of text are in a diff; of those left over between two pairs, the ones of one layer are
-paired next: an element that took the place of another.
+lines of text are in a diff; of those left over between two pairs, the ones of one layer, or
+outside layers of one shape, are paired next: an element that took the place of another.
 """
 
 import math
@@ -36,6 +36,8 @@ class Change(NamedTuple):
     before, after : str
     ratio : float
         Norm after / norm before, of figures that moved; else NaN.
+    number : int
+        Of the element in its run.
     """
 
     kind: str
@@ -44,6 +46,7 @@ class Change(NamedTuple):
     before: str
     after: str
     ratio: float = math.nan
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Difference:
         rows = [
             (
                 marks[change.kind],
+                str(change.number),
                 change.element,
                 change.what,
                 " → ".join(filter(None, (change.before, change.after)))
@@ -89,8 +93,8 @@ class Difference:
         ]
         if not rows:
             return head
-        widths = [max(len(row[k]) for row in rows) for k in range(3)]
-        table = ("  ".join([*map(str.ljust, row[:3], widths), row[3]]).rstrip() for row in rows)
+        widths = [max(len(row[k]) for row in rows) for k in range(4)]
+        table = ("  ".join([*map(str.ljust, row[:4], widths), row[4]]).rstrip() for row in rows)
         return "\n".join([head, "", *table])
 
 
@@ -131,11 +135,11 @@ def difference(
     >>> print(difference(run(0.5), run(0.25)))
     2 elements in both; 0 added, 0 removed, 0 facts changed, 5 figures moved
     <BLANKLINE>
-    ~  multiply  ‖p‖     1.5 → 0.75  x0.5
-    ~  multiply  ‖δ(p)‖  0.1807 → 0.5966  x3.301
-    ~  multiply  ‖w‖     0.5 → 0.25  x0.5
-    ~  multiply  ‖∇w‖    0.5421 → 1.79  x3.301
-    ~  tanh      ‖a‖     0.9051 → 0.6351  x0.7017
+    ~  1  multiply  ‖p‖     1.5 → 0.75  x0.5
+    ~  1  multiply  ‖δ(p)‖  0.1807 → 0.5966  x3.301
+    ~  1  multiply  ‖w‖     0.5 → 0.25  x0.5
+    ~  1  multiply  ‖∇w‖    0.5421 → 1.79  x3.301
+    ~  2  tanh      ‖a‖     0.9051 → 0.6351  x0.7017
     """
     if not least_ratio >= 1:
         raise OptionError(
@@ -144,15 +148,18 @@ def difference(
     one, two = graph_of("difference", before), graph_of("difference", after)
     changes: list[Change] = []
     paired = 0
+    numbers = {id(step): k for steps in (one.steps, two.steps) for k, step in enumerate(steps, 1)}
     for old, new in _pairs(one.steps, two.steps):
+        found: list[Change] = []
         if old is not None and new is not None:
             paired += 1
-            changes += _facts(old, new)
-            changes += _figures((one, old), (two, new), least_ratio)
+            found = [*_facts(old, new), *_figures((one, old), (two, new), least_ratio)]
         elif new is not None:
-            changes.append(Change("added", new.label, "", "", _described(new)))
+            found = [Change("added", new.label, "", "", _described(new))]
         elif old is not None:
-            changes.append(Change("removed", old.label, "", _described(old), ""))
+            found = [Change("removed", old.label, "", _described(old), "")]
+        number = numbers[id(old if new is None else new)]
+        changes += [change._replace(number=number) for change in found]
     return Difference(tuple(changes), paired)
 
 
@@ -169,14 +176,18 @@ def _pairs(one: Sequence[Step], two: Sequence[Step]) -> list[Pair]:
         if same:
             pairs += zip(old, new, strict=True)
             continue
-        # Without a path there is no layer to go by: each is a place of its own.
-        for alike, left, right in _aligned(old, new, lambda step: step.scope or id(step)):
+        for alike, left, right in _aligned(old, new, _layer):
             if alike:
                 pairs += zip(left, right, strict=True)
             else:
                 pairs += [(step, None) for step in left]
                 pairs += [(None, step) for step in right]
     return pairs
+
+
+def _layer(step: Step) -> object:
+    """Return what the element's place is known by: its layer, or else what it hands on."""
+    return step.scope or tuple(kept.shape for kept in step.outputs[:1])
 
 
 def _aligned(

@@ -108,7 +108,7 @@ def _part(items: Sequence[Item], steps: Sequence[Step], backward: bool) -> Itera
 
 def _about(step: Step, backward: bool) -> str:
     if not backward:
-        options = options_text(step)
+        options = ", ".join(filter(None, (options_text(step), _absent(step))))
         given = [kept for kept in step.inputs if not kept.is_parameter] or step.inputs[:1]
         left = ", ".join(dict.fromkeys(map(_shape, given)))
         right = ", ".join(map(_shape, step.outputs[:1]))
@@ -119,6 +119,12 @@ def _about(step: Step, backward: bool) -> str:
         if signal is not None
     ]
     return ", ".join(norms)
+
+
+def _absent(step: Step) -> str:
+    """Name the optional inputs of a rule that were not given: its formula has them still."""
+    absent = step.rule.inputs[len(step.inputs) :]
+    return ", ".join(f"no {symbol}" for symbol in absent if symbol != "...")
 
 
 def _forward(step: Step) -> str:
