@@ -14,6 +14,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import models
 from tinygrad_cnn.errors import DTypeError, GraphError
 from tinygrad_cnn.explain import GraphDump, dot, latex, markdown, page, svg
+from tinygrad_cnn.explain.drawing import picture
 
 from .runs import RUNS, neuron, small_network, structure
 
@@ -21,9 +22,9 @@ RENDERERS = {"svg": svg, "page": page, "dot": dot, "latex": latex, "markdown": m
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 
-def members(picture: str) -> list[int]:
+def members(drawn: str) -> list[int]:
     """Numbers of the elements that the boxes of a picture stand for."""
-    root = ElementTree.fromstring(picture)
+    root = ElementTree.fromstring(drawn)
     cards = (g for g in root.iter(f"{NAMESPACE}g") if g.get("data-members"))
     return sorted(int(n) for card in cards for n in str(card.get("data-members")).split())
 
@@ -193,10 +194,10 @@ def test_every_element_of_a_twin_appears_once(name: str) -> None:
 
 def test_resnet_1202_stays_small() -> None:
     graph = structure("resnet1202", twin=False)
-    picture = svg(graph)
-    assert members(picture) == list(range(1, len(graph.steps) + 1))
-    assert sum(1 for _ in ElementTree.fromstring(picture).iter()) < 1200
-    assert "layer1.0 … layer1.199 ×200" in picture
+    drawn = svg(graph)
+    assert members(drawn) == list(range(1, len(graph.steps) + 1))
+    assert sum(1 for _ in ElementTree.fromstring(drawn).iter()) < 1200
+    assert "layer1.0 … layer1.199 ×200" in drawn
     nodes, _ = read_dot(dot(graph))
     assert len(nodes) < 120
     assert len(markdown(graph).splitlines()) < 140
@@ -213,14 +214,33 @@ def test_formulas_say_which_inputs_were_not_given() -> None:
 
 
 def test_the_picture_tells_signals_parameters_and_the_result() -> None:
-    picture = svg(neuron())
-    assert ">w = 0.5</text>" in picture
-    assert ">∇ " in picture
-    assert "‖δ‖" in picture  # the legend
-    assert len(re.findall(r'class="element result"', picture)) == 1
-    widths = [float(w) for w in re.findall(r'class="edge signal" stroke-width="([\d.]+)"', picture)]
+    drawn = svg(neuron())
+    assert ">w = 0.5</text>" in drawn
+    assert ">∇ " in drawn
+    assert "‖δ‖" in drawn  # the legend
+    assert len(re.findall(r'class="element result"', drawn)) == 1
+    widths = [float(w) for w in re.findall(r'class="edge signal" stroke-width="([\d.]+)"', drawn)]
     assert min(widths) == 1.0
     assert max(widths) == 6.0
+
+
+def test_what_leaves_repeated_blocks_has_the_signal_of_the_last_one() -> None:
+    y = tg.Scalar(1.0, requires_grad=True)
+    with tg.explain.record():
+        for _ in range(6):
+            y = (y * 0.5).tanh()
+        loss = y.sigmoid()
+        loss.backward()
+    graph = tg.explain.dump(loss)
+    norms = [
+        signal.statistics.norm
+        for step in (graph.steps[1], graph.steps[11])
+        for signal in step.outgoing or ()
+        if signal is not None
+    ]
+    borders = [edge.norm for edge in picture(graph).edges if not edge.ends]
+    assert norms[1] in borders
+    assert norms[0] not in borders
 
 
 def test_a_picture_without_signals_has_no_legend_of_them() -> None:

@@ -220,7 +220,8 @@ class Plan:
             first = self.reads[place].index(self.reads[place][slot])
             signal = signals[first] if first < len(signals) else None
         elif self.made[value]:
-            step = self.graph.steps[value[0]]
+            # What leaves repeated blocks was made by the last one.
+            step = self.graph.steps[self.members[value[0]][-1]]
             slot = value[1] - len(step.inputs)
             signal = (step.outgoing or ())[slot] if slot < len(step.outgoing or ()) else None
         else:
