@@ -1,8 +1,10 @@
 """Two runs side by side: what was added, removed or changed, and which figures moved."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from tinygrad_cnn import functional as F
 from tinygrad_cnn import nn
 from tinygrad_cnn.errors import DTypeError, GraphError, OptionError
 from tinygrad_cnn.explain import GraphDump, difference, dump, record
+from tinygrad_cnn.explain.graph_dump import SCHEMA
 
 from .runs import foreign, neuron, structure
 
@@ -144,6 +147,8 @@ def test_kernels_that_ran_are_compared() -> None:
 
 def test_a_document_of_another_framework_is_compared() -> None:
     ours = dump(tg.Tensor(np.ones((2, 3)), requires_grad=True).tanh().tanh())
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(foreign().to_json())
     found = difference(ours, foreign())
     assert {change.element for change in found.of("added")} == {"blocks[0].GeluBackward0"}
     assert [change.element for change in found.of("removed")] == ["tanh", "tanh"]
