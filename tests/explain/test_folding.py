@@ -145,6 +145,7 @@ def test_what_would_save_little_stays() -> None:
         y = y.tanh()
     assert written(fold(dump(y))) == ["exp", "tanh", "tanh", "tanh", "tanh"]
     assert written(fold(dump(y), saving=3)) == ["exp", (4, ["tanh"])]
+    assert written(fold(dump(y), saving=None)) == ["exp", "tanh", "tanh", "tanh", "tanh"]
 
 
 def chain(shapes: list[int], scopes: list[str] | None = None) -> GraphDump:

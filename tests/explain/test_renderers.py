@@ -202,6 +202,7 @@ def test_resnet_1202_stays_small() -> None:
     assert len(nodes) < 120
     assert len(markdown(graph).splitlines()) < 140
     assert "come $200$ times, up to 1403:" in latex(graph)
+    assert svg(graph, folded=False).count("data-element=") == len(graph.steps)
 
 
 def test_formulas_say_which_inputs_were_not_given() -> None:

@@ -73,14 +73,15 @@ class Repeat:
 Item = Element | Repeat
 
 
-def fold(graph: GraphDump, saving: int = 4) -> tuple[Item, ...]:
+def fold(graph: GraphDump, saving: int | None = 4) -> tuple[Item, ...]:
     """Fold the repeated blocks of a run.
 
     Parameters
     ----------
     graph : GraphDump
-    saving : int
-        A block is folded if at least so many elements need not be shown then.
+    saving : int, optional
+        A block is folded if at least so many elements need not be shown then; None leaves all
+        as they are.
 
     Returns
     -------
@@ -97,6 +98,8 @@ def fold(graph: GraphDump, saving: int = 4) -> tuple[Item, ...]:
     >>> block.times, [element.form.name for element in block.items]
     (30, ['multiply', 'tanh'])
     """
+    if saving is None:
+        return tuple(elements(graph.steps))
     search = _Search(list(elements(graph.steps)))
     found = True
     while found:  # what was folded may make blocks of its neighbours
@@ -220,7 +223,7 @@ class _Search:
 
 def _kind(item: Item) -> Any:
     if isinstance(item, Element):
-        return item.form
+        return item.form, tuple(_DIGITS.sub("#", text) for text in item.texts)
     further = tuple(element.form for element in item.second)
     return item.times, tuple(map(_kind, item.items)), further
 
@@ -229,7 +232,7 @@ def _repeat(items: Sequence[Item], period: int, saving: int) -> Repeat | None:
     """Fold blocks of so many items as far as they agree; None if that is not worth it."""
     blocks = [items[k : k + period] for k in range(0, len(items) - period + 1, period)]
     first, second = (list(unfold(block)) for block in blocks[:2])
-    if len(first) != len(second):
+    if len(first) != len(second) or len(first) * (len(blocks) - 1) < saving:
         return None
     counters = []
     for k, (one, other) in enumerate(zip(first, second, strict=True)):

@@ -62,7 +62,7 @@ def latex(result: Variable | GraphDump, folded: bool = True) -> str:
     \end{align*}
     """
     graph = graph_of("latex", result)
-    items = fold(graph, 4 if folded else len(graph.steps) + 1)
+    items = fold(graph, 4 if folded else None)
     lines = [
         r"\documentclass{article}",
         r"\usepackage{amsmath,amssymb}",

@@ -53,7 +53,7 @@ def markdown(result: Variable | GraphDump, folded: bool = True) -> str:
     | 1 | exp | scalar → scalar | y = exp(x) = exp(0.5) = 1.649 |
     """
     graph = graph_of("markdown", result)
-    items = fold(graph, 4 if folded else len(graph.steps) + 1)
+    items = fold(graph, 4 if folded else None)
     steps, kept = graph.steps, graph.recorded
     scalars = all(kept.device == "scalar" for step in steps for kept in step.outputs)
     title = graph.title or steps[-1].label

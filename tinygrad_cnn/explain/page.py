@@ -89,7 +89,7 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
 
 
 def _table(graph: GraphDump, folded: bool) -> Iterable[str]:
-    stands_for = representatives(fold(graph, 4 if folded else len(graph.steps) + 1))
+    stands_for = representatives(fold(graph, 4 if folded else None))
     members: dict[int, int] = {}
     for place in stands_for:
         members[place] = members.get(place, 0) + 1

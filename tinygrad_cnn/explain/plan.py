@@ -100,7 +100,7 @@ class Plan:
 
     def __init__(self, graph: GraphDump, folded: bool = True) -> None:
         self.graph = graph
-        items = fold(graph, 4 if folded else len(graph.steps) + 1)
+        items = fold(graph, 4 if folded else None)
         self.stands_for = representatives(items)
         self.members: dict[int, list[int]] = {}
         for place, drawn in enumerate(self.stands_for):
