@@ -181,6 +181,9 @@ DOCUMENT = dump(not_recorded()).to_json()
         (lambda d: d["elements"][0].update(inputs=[7]), "refer to values .*got IndexError"),
         (lambda d: d["elements"][0].pop("cost"), "as the schema says; got KeyError: 'cost'"),
         (lambda d: d.update(values=None), "as the schema says; got TypeError"),
+        (lambda d: d["rules"][0].update(forward="{who}"), "schema says; got KeyError: 'who'"),
+        (lambda d: d["rules"][0].update(outputs=[]), "as the schema says; got IndexError"),
+        (lambda d: d["rules"][0].update(inputs=["x"], forward="1"), "says; got (Key|Index)Error"),
     ],
 )
 def test_other_documents_are_refused(change: Callable[[Any], Any], message: str) -> None:

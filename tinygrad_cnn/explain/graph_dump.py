@@ -75,6 +75,16 @@ class GraphDump:
     title: str = ""
     gradients: dict[int, Kept] = field(default_factory=dict)
 
+    # -- in notebooks ----------------------------------------------------------------
+
+    def _repr_svg_(self) -> str:
+        from tinygrad_cnn.explain.svg import svg
+
+        return svg(self)
+
+    def _repr_html_(self) -> str:
+        return f'<div style="overflow-x: auto">{self._repr_svg_()}</div>'
+
     # -- to JSON ---------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
@@ -305,7 +315,11 @@ def _rule_to_json(rule: Rule) -> dict[str, Any]:
 
 
 def _rule_from_json(rule: Mapping[str, Any]) -> Rule:
-    return Rule(**{**rule, "inputs": tuple(rule["inputs"]), "outputs": tuple(rule["outputs"])})
+    read = Rule(**{**rule, "inputs": tuple(rule["inputs"]), "outputs": tuple(rule["outputs"])})
+    read.forward_text()  # a symbol that nobody declared is noticed here
+    for symbol in read.backward:
+        read.backward_text(symbol)
+    return read
 
 
 def _step_to_json(
@@ -363,6 +377,8 @@ def _step_from_json(element: Mapping[str, Any], values: list[Kept], rules: list[
     inputs, outputs = (
         tuple(values[place] for place in element[side]) for side in ("inputs", "outputs")
     )
+    for position in range(len(inputs)):
+        rules[element["rule"]].input_symbol(position)  # there is one for each
     cost, source, backward = element["cost"], element["source"], element["backward"]
     return Step(
         element["number"],

@@ -78,11 +78,11 @@ def story(result: Variable | GraphDump, columns: Sequence[str] = ()) -> str:
     steps, kept = graph.steps, graph.recorded
     numbers = {step.order: str(k) for k, step in enumerate(steps, 1)}
     scalars = all(kept.device == "scalar" for step in steps for kept in step.outputs)
-    lines = [_headline(graph), "", "forward"]
-    lines += _table(_forward_columns(kept, scalars, columns), steps, numbers)
+    lines = [headline(graph), "", "forward"]
+    lines += _table(forward_columns(kept, scalars, columns), steps, numbers)
     lines += ["", "backward"]
     walked = [s for s in reversed(steps) if any(kept.requires_grad for kept in s.outputs)]
-    lines += _table(_backward_columns(kept, scalars, columns), walked, numbers)
+    lines += _table(backward_columns(kept, scalars, columns), walked, numbers)
     if not walked:
         lines.append("  nothing here requires a gradient")
     if remarks := notes(steps, kept):
@@ -90,23 +90,26 @@ def story(result: Variable | GraphDump, columns: Sequence[str] = ()) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _headline(graph: GraphDump) -> str:
+def headline(graph: GraphDump) -> str:
+    """Say in a line what was computed."""
     what = f"{len(graph.steps)} element" + ("s" if len(graph.steps) != 1 else "")
     single = graph.recorded and math.prod(graph.result.shape) == 1
     # Of one element the least value is the value.
-    value = f": result {_number(graph.result.statistics.least)}" if single else ""
+    value = f": result {number_text(graph.result.statistics.least)}" if single else ""
     return f"composite function of {what}{value}"
 
 
 # -- tables --------------------------------------------------------------------------
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
+    """A title, and what stands below it for each element."""
+
     title: str
     cell: Callable[[Step], str]
 
 
-def _table(columns: list[_Column], steps: list[Step], numbers: dict[int, str]) -> list[str]:
+def _table(columns: list[Column], steps: list[Step], numbers: dict[int, str]) -> list[str]:
     """Lay out one row for each step, columns aligned."""
     if not steps:
         return []
@@ -121,15 +124,16 @@ def _table(columns: list[_Column], steps: list[Step], numbers: dict[int, str]) -
     ]
 
 
-def _forward_columns(kept: bool, scalars: bool, extra: Sequence[str]) -> list[_Column]:
-    columns = [_Column("element", _label), _Column("shapes", _shapes)]
-    rule = _Column("rule", _forward_rule if kept else lambda s: s.rule.forward_text())
+def forward_columns(kept: bool, scalars: bool, extra: Sequence[str]) -> list[Column]:
+    """Return what is told of the forward pass; `kept` says whether figures are there."""
+    columns = [Column("element", label_text), Column("shapes", _shapes)]
+    rule = Column("rule", _forward_rule if kept else lambda s: s.rule.forward_text())
     if scalars:
         return [*columns, *_extra_columns(extra, lambda s: s.forward_effort, "forward"), rule]
     figures = [
-        _Column("min", _figure(lambda s: s.outputs[0], lambda f: _number(f.least), kept)),
-        _Column("max", _figure(lambda s: s.outputs[0], lambda f: _number(f.largest), kept)),
-        _Column("zeros", _figure(lambda s: s.outputs[0], lambda f: _percent(f.zeros), kept)),
+        Column("min", _figure(lambda s: s.outputs[0], lambda f: number_text(f.least), kept)),
+        Column("max", _figure(lambda s: s.outputs[0], lambda f: number_text(f.largest), kept)),
+        Column("zeros", _figure(lambda s: s.outputs[0], lambda f: _percent(f.zeros), kept)),
     ]
     return [
         *columns,
@@ -139,27 +143,28 @@ def _forward_columns(kept: bool, scalars: bool, extra: Sequence[str]) -> list[_C
     ]
 
 
-def _backward_columns(kept: bool, scalars: bool, extra: Sequence[str]) -> list[_Column]:
+def backward_columns(kept: bool, scalars: bool, extra: Sequence[str]) -> list[Column]:
+    """Return what is told of the walk back."""
     norms = "δ out → δ in" if scalars else "‖δ out‖ → ‖δ in‖"
     figures = [
-        _Column("min", lambda s: _of_signal(s, lambda f: _number(f.least))),
-        _Column("max", lambda s: _of_signal(s, lambda f: _number(f.largest))),
-        _Column("zeros", lambda s: _of_signal(s, lambda f: _percent(f.zeros))),
+        Column("min", lambda s: _of_signal(s, lambda f: number_text(f.least))),
+        Column("max", lambda s: _of_signal(s, lambda f: number_text(f.largest))),
+        Column("zeros", lambda s: _of_signal(s, lambda f: _percent(f.zeros))),
     ]
     return [
-        _Column("element", _label),
-        _Column(norms, lambda s: _norms(s) if kept else NOT_KEPT),
-        _Column("gain", _gain),
+        Column("element", label_text),
+        Column(norms, lambda s: _norms(s) if kept else NOT_KEPT),
+        Column("gain", _gain),
         *([] if scalars or not kept else figures),
-        _Column("parameter gradients", _parameter_gradients),
+        Column("parameter gradients", _parameter_gradients),
         *_extra_columns(extra, lambda s: s.backward_effort, "backward"),
-        _Column("rule", _backward_rule),
+        Column("rule", _backward_rule),
     ]
 
 
 def _extra_columns(
     extra: Sequence[str], effort: Callable[[Step], Spent | None], direction: str
-) -> list[_Column]:
+) -> list[Column]:
     def kernels(step: Step) -> str:
         spent = effort(step)
         used = {f"{k.operation}:{k.variant}": None for k in (spent.kernels if spent else ())}
@@ -170,12 +175,12 @@ def _extra_columns(
         return f"{spent.seconds * 1e6:.0f} µs" if spent and spent.seconds else ""
 
     known = {
-        "time": _Column("time", microseconds),
-        "bytes": _Column("bytes", lambda step: f"{_bytes(step, direction):,}"),
-        "multiply-adds": _Column(
+        "time": Column("time", microseconds),
+        "bytes": Column("bytes", lambda step: f"{_bytes(step, direction):,}"),
+        "multiply-adds": Column(
             "multiply-adds", lambda step: f"{_multiply_adds(step, direction):,}"
         ),
-        "kernel": _Column("kernel", kernels),
+        "kernel": Column("kernel", kernels),
     }
     return [known[column] for column in extra]
 
@@ -201,26 +206,38 @@ def _works(step: Step, direction: str) -> list[Work]:
 # -- cells ---------------------------------------------------------------------------
 
 
-def _label(step: Step) -> str:
-    options = ", ".join(f"{value}" if key in ("kernel",) else f"{key} {value}"
-                        for key, value in step.options.items())  # fmt: skip
+def label_text(step: Step) -> str:
+    """Name an element with its options."""
+    options = options_text(step)
     return f"{step.label} {options}" if options else step.label
 
 
-def _shape(kept: Kept) -> str:
+def options_text(step: Step) -> str:
+    """Write the options of an element: ``5x5, stride 2x2``."""
+    return ", ".join(f"{value}" if key in ("kernel",) else f"{key} {value}"
+                     for key, value in step.options.items())  # fmt: skip
+
+
+def shape_text(kept: Kept) -> str:
+    """Write a shape as ``16x6x28x28``."""
     return "x".join(map(str, kept.shape)) if kept.shape else "scalar"
 
 
 def _shapes(step: Step) -> str:
     given = [kept for kept in step.inputs if not kept.is_parameter] or [step.inputs[0]]
-    left = ", ".join(dict.fromkeys(map(_shape, given)))
-    return f"{left} → {_shape(step.outputs[0])}"
+    left = ", ".join(dict.fromkeys(map(shape_text, given)))
+    return f"{left} → {shape_text(step.outputs[0])}"
 
 
 def _figure(
     pick: Callable[[Step], Kept], show: Callable[[Statistics], str], kept: bool
 ) -> Callable[[Step], str]:
-    return lambda step: show(pick(step).statistics) if kept else NOT_KEPT
+    def cell(step: Step) -> str:
+        figures = pick(step).statistics
+        # What has a shape alone has no figures; a NaN among values still has a share of zeros.
+        return (show(figures) if figures.zeros == figures.zeros else "") if kept else NOT_KEPT
+
+    return cell
 
 
 def _names(step: Step) -> dict[str, str]:
@@ -260,7 +277,7 @@ def _scalar_text(text: str) -> str:
 
 def _operand(value: float) -> str:
     """Write a number inside a formula: negative ones in parentheses."""
-    return f"({_number(value)})" if value < 0 else _number(value)
+    return f"({number_text(value)})" if value < 0 else number_text(value)
 
 
 def _listed(step: Step) -> bool:
@@ -274,7 +291,7 @@ def _forward_rule(step: Step) -> str:
     if not numbers or _listed(step):
         return text
     written = step.rule.fill(step.rule.forward, numbers)
-    return f"{_scalar_text(f'{text} = {written}')} = {_number(step.outputs[0].value)}"
+    return f"{_scalar_text(f'{text} = {written}')} = {number_text(step.outputs[0].value)}"
 
 
 def _backward_rule(step: Step) -> str:
@@ -303,7 +320,7 @@ def _signal_rule(step: Step, position: int, symbol: str) -> str:
     written = " + ".join(
         rule.fill(rule.backward[each], numbers) for each in symbols if each in rule.backward
     )
-    result = _number(first.value)
+    result = number_text(first.value)
     text = _scalar_text(text)
     written = _scalar_text(written)
     if written.strip("()") == result:
@@ -323,7 +340,7 @@ def _signals(step: Step) -> list[Kept]:
 def _size_of(signal: Kept) -> str:
     """Return the norm of an error signal; of a single number the number itself."""
     scalar = isinstance(signal.value, float)
-    return _number(signal.value if scalar else signal.statistics.norm)
+    return number_text(signal.value if scalar else signal.statistics.norm)
 
 
 def _arriving(step: Step) -> Kept | None:
@@ -344,7 +361,7 @@ def _gain(step: Step) -> str:
     if out is None or not out.statistics.norm > 0:
         return ""
     gains = (signal.statistics.norm / out.statistics.norm for signal in _signals(step))
-    return ", ".join(f"x{_number(gain)}" for gain in gains)
+    return ", ".join(f"x{number_text(gain)}" for gain in gains)
 
 
 def _of_signal(step: Step, show: Callable[[Statistics], str]) -> str:
@@ -361,7 +378,8 @@ def _parameter_gradients(step: Step) -> str:
     return ", ".join(parts)
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """Write a number to four digits."""
     return f"{value + 0.0:.4g}"  # + 0.0: a negative zero is written as 0
 
 

@@ -1,0 +1,132 @@
+"""A recorded run as one HTML file: the picture, a table, and all figures of a chosen element.
+
+The file asks nothing of the network: style, script and the graph document itself stand in it. A
+reader without scripts, and paper, has the picture and the table.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from tinygrad_cnn.explain.folding import fold, representatives
+from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
+from tinygrad_cnn.explain.recording import Step
+from tinygrad_cnn.explain.story import headline, label_text, number_text, shape_text
+from tinygrad_cnn.explain.svg import svg
+from tinygrad_cnn.variable import Variable
+
+__all__ = ["page"]
+
+STYLE, SCRIPT = (Path(__file__).with_suffix(suffix) for suffix in (".css", ".js"))
+LOW = 2000.0  # pixels; what is higher would be too small on one page
+TITLES = ("#", "times", "element", "shape", "min", "max", "zeros", "‖δ out‖", "forward", "source")
+TEXTS = ("element", "shape", "forward", "source")
+
+
+def page(result: Variable | GraphDump, folded: bool = True) -> str:
+    """Write a page about how a value was computed and what came back.
+
+    A click on an element, or the keys ← and →, show its rules, the figures of its values and
+    error signals, cost, kernels, time and source line; of a repeated block, of each in turn.
+
+    Parameters
+    ----------
+    result : Scalar, Tensor or GraphDump
+        Usually a loss.
+    folded : bool
+        Whether of repeated blocks one is drawn, with ×N.
+
+    Returns
+    -------
+    str
+        An HTML document that needs no other file.
+
+    Raises
+    ------
+    DTypeError
+        If it is no value of a graph.
+    GraphError
+        If no element computed the value.
+
+    Examples
+    --------
+    >>> import tinygrad_cnn as tg
+    >>> x = tg.Scalar(0.5, requires_grad=True, name="x")
+    >>> page(x.exp()).splitlines()[:2]
+    ['<!doctype html>', '<html lang="en">']
+    """
+    graph = graph_of("page", result)
+    title = escape(graph.title or "composite function")
+    # In a script element nothing is escaped; so that no text ends it, < is written otherwise.
+    document = json.dumps(graph.to_json(), ensure_ascii=False, separators=(",", ":"))
+    picture = svg(graph, folded)
+    # On paper, one page holds it, or it runs over several.
+    low = " low" if float(picture.split('height="')[1].split('"')[0]) < LOW else ""
+    lines = [
+        "<!doctype html>",
+        '<html lang="en">',
+        '<head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{title}</title>",
+        f"<style>\n{STYLE.read_text(encoding='utf-8')}</style></head>",
+        "<body>",
+        f"<header><h1>{title}</h1>",
+        f'<p class="quiet">{escape(headline(graph))}</p>',
+        '<p class="quiet hint">Choose an element, or go along with the keys ← and →.</p></header>',
+        f'<main><div class="picture{low}">\n{picture}</div>',
+        '<aside id="details" aria-live="polite"><p class="quiet">No element is chosen.</p></aside>',
+        "</main>",
+        '<section class="elements"><h2>Elements</h2><div class="wide">',
+        *_table(graph, folded),
+        "</div></section>",
+        f'<script type="application/json" id="graph">{document.replace("<", chr(92) + "u003c")}',
+        "</script>",
+        f"<script>\n{SCRIPT.read_text(encoding='utf-8')}</script>",
+        "</body></html>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(graph: GraphDump, folded: bool) -> Iterable[str]:
+    stands_for = representatives(fold(graph, 4 if folded else None))
+    members: dict[int, int] = {}
+    for place in stands_for:
+        members[place] = members.get(place, 0) + 1
+    yield "<table><thead><tr>"
+    yield from (f"<th{_kind(title)}>{escape(title)}</th>" for title in TITLES)
+    yield "</tr></thead><tbody>"
+    for place, times in members.items():
+        cells = _cells(graph.steps[place], place, times)
+        yield (
+            f'<tr data-element="{place + 1}">'
+            + "".join(
+                f"<td{_kind(title)}>{escape(cell)}</td>"
+                for title, cell in zip(TITLES, cells, strict=True)
+            )
+            + "</tr>"
+        )
+    yield "</tbody></table>"
+
+
+def _kind(title: str) -> str:
+    return "" if title in TEXTS else ' class="number"'
+
+
+def _cells(step: Step, place: int, times: int) -> Sequence[str]:
+    figures = ["", "", ""]
+    if step.outputs and step.outputs[0].statistics.zeros == step.outputs[0].statistics.zeros:
+        of = step.outputs[0].statistics
+        figures = [number_text(of.least), number_text(of.largest), f"{100 * of.zeros:.3g} %"]
+    signal = next((signal for signal in step.outgoing or () if signal is not None), None)
+    source = step.source
+    return (
+        str(place + 1),
+        f"×{times}" if times > 1 else "",
+        label_text(step),
+        shape_text(step.outputs[0]) if step.outputs else "",
+        *figures,
+        "" if signal is None else number_text(signal.statistics.norm),
+        step.rule.forward_text(),
+        "" if source is None else f"{Path(source.file).name}:{source.line}",
+    )
