@@ -5,6 +5,7 @@ them, one line for each element, forward and backward. :func:`rules` lists what 
 declares of itself.
 """
 
+from tinygrad_cnn.explain.derivation import Derivation, derive
 from tinygrad_cnn.explain.graph_dump import GraphDump, dump
 from tinygrad_cnn.explain.recording import Recording, Statistics, record
 from tinygrad_cnn.explain.rules import rules
@@ -12,9 +13,11 @@ from tinygrad_cnn.explain.story import story
 from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
 
 __all__ = [
+    "Derivation",
     "GraphDump",
     "Recording",
     "Statistics",
+    "derive",
     "draw_weight_matrix",
     "dump",
     "record",
