@@ -73,6 +73,16 @@ ROWS = {
         )
         for activation in ("relu", "sigmoid", "tanh")
     },
+    "transposed convolution": Row(
+        ("conv_transpose2d",),
+        ((2, 4, 3, 5), (4, 3, 3, 2), (3,)),
+        functools.partial(F.conv_transpose2d, stride=2, padding=1, output_padding=1),
+    ),
+    "transposed convolution in groups": Row(
+        ("conv_transpose2d",),
+        ((2, 4, 3, 5), (4, 3, 3, 2), (6,)),
+        functools.partial(F.conv_transpose2d, groups=2, dilation=2),
+    ),
     "affine": Row(("affine",), ((3, 4), (5, 4), (5,)), F.affine),
     "affine vectors": Row(("affine",), ((2, 3, 4), (5, 4)), F.affine),
     "affine one": Row(("affine",), ((4,), (5, 4), (5,)), F.affine),
@@ -105,6 +115,15 @@ ROWS = {
         ("max_pool2d",), (IMAGES,), lambda x: F.max_pool2d(F.relu(x), 2, ties="last")
     ),
     "over all pixels": Row(("global_avg_pool2d",), (IMAGES,), F.global_avg_pool2d),
+    "cells": Row(("adaptive_avg_pool2d",), (IMAGES,), _pool(F.adaptive_avg_pool2d, (3, 4))),
+    "one cell": Row(("adaptive_avg_pool2d",), (IMAGES,), _pool(F.adaptive_avg_pool2d, 1)),
+    "largest": Row(("max",), ((3, 4, 5),), lambda x: x.max(1)[0]),
+    "largest kept": Row(("max",), ((3, 4),), lambda x: x.max(0, keepdim=True)[0]),
+    "smallest of all": Row(("min",), ((3, 4),), lambda x: x.min()),
+    "clamp": Row(("clamp",), ((3, 4),), lambda x: F.clamp(x, -0.5, 0.75)),
+    "clamp above": Row(("clamp",), ((3, 4),), lambda x: F.clamp(x, max=0.25)),
+    "index": Row(("index",), ((3, 6, 5),), lambda x: x[1, 1:5:2]),
+    "index step": Row(("index",), (IMAGES,), lambda x: x[:, :, ::2, ::2]),
     "mean": Row(("mean",), (IMAGES,), lambda x: x.mean((1, 3))),
     "mean kept": Row(("mean",), (IMAGES,), lambda x: x.mean((0, 2), keepdim=True)),
     "sum": Row(("sum",), (IMAGES,), lambda x: x.sum((0,))),
@@ -180,6 +199,15 @@ ROWS = {
         ((6,),),
         lambda x: F.binary_cross_entropy_with_logits(x, np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.25])),
     ),
+    "local response": Row(
+        ("local_response_norm",),
+        ((2, 6, 3, 2),),
+        lambda x: F.local_response_norm(x, 4, alpha=0.5, beta=0.75, k=2.0),
+    ),
+    "distances": Row(
+        ("squared_distances",), ((3, 4), (5, 4)), lambda x, y: F.squared_distances(x, y)
+    ),
+    "rubbish": Row(("rbf_loss",), ((3, 4),), lambda x: F.rbf_loss(x, _labels(0, 3, 1))),
     "batch norm": Row(
         ("batch_norm",),
         ((3, 4, 3, 2), (4,), (4,)),

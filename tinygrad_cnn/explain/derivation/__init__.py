@@ -3,7 +3,8 @@
 ===============  ====================================================================
 `expression`     the language of index sums
 `rule_text`      the text of a rule, read as such a formula
-`forms`          index forms of elements: `pointwise`, `windows`, `arrays`, `losses`
+`forms`          index forms: `pointwise`, `arrays`, `windows`, `pooling`, `norms`,
+                 `selections`, `losses`
 `evaluation`     the slow interpreter, with a bound of rounding errors
 `notation`       formulas as text and LaTeX
 `chain`          the values between a result and what it is derived by, and their names

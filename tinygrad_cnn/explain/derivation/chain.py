@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.errors import GraphError, OptionError, unknown_name
+from tinygrad_cnn.explain.derivation import (  # noqa: F401  # each enters its forms
+    arrays,
+    losses,
+    norms,
+    pointwise,
+    pooling,
+    selections,
+    windows,
+)
 from tinygrad_cnn.explain.derivation.expression import Array, as_array
 from tinygrad_cnn.explain.derivation.forms import FORMS, IndexForm, Place
 from tinygrad_cnn.explain.derivation.notation import number
 from tinygrad_cnn.explain.graph_dump import GraphDump
 from tinygrad_cnn.explain.recording import Kept, Step
-
-import tinygrad_cnn.explain.derivation.arrays  # isort: skip  # enters its forms
-import tinygrad_cnn.explain.derivation.losses  # isort: skip
-import tinygrad_cnn.explain.derivation.pointwise  # isort: skip
-import tinygrad_cnn.explain.derivation.windows  # noqa: F401  # isort: skip
 
 
 @dataclass

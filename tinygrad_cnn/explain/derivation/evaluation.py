@@ -205,6 +205,29 @@ class _Evaluation:
         return Bounded(np.where(_RELATIONS[formula.relation](left, right), 1, 0), 0.0)
 
     def _sum(self, formula: Sum, at: dict[Symbol, Any]) -> Bounded:
+        """Sum over the letters, once for each place that the terms tell apart.
+
+        The sums of a normalisation are the same for all pixels of a channel.
+        """
+        used = letters_of(formula)
+        many = {letter: each for letter, each in at.items() if np.ndim(each)}
+        known = [letter for letter in many if letter in used]
+        if formula.over and len(known) < len(many):
+            shape = np.broadcast_shapes(*(np.shape(each) for each in many.values()))
+            fewer = {letter: each for letter, each in at.items() if letter not in many}
+            if not known:
+                value, error = self._every(formula, fewer)
+                return Bounded(np.broadcast_to(value, shape), np.broadcast_to(error, shape))
+            rows = np.stack([np.broadcast_to(many[k], shape).reshape(-1) for k in known])
+            places, back = np.unique(rows, axis=1, return_inverse=True)
+            if places.shape[1] * 2 <= rows.shape[1]:
+                fewer |= dict(zip(known, places, strict=True))
+                value, error = (np.asarray(each) for each in self._every(formula, fewer))
+                back = back.reshape(shape)
+                return Bounded(value[back], error[back])
+        return self._every(formula, at)
+
+    def _every(self, formula: Sum, at: dict[Symbol, Any]) -> Bounded:
         if not formula.over:  # conditions alone
             value, error = self.of(formula.body, at)
             holds = self._holds(formula, at)
@@ -249,9 +272,35 @@ def axes_for(
     return inner, tuple(range(-count, 0)), tuple(size for _, size in formula.over)
 
 
-def term_count(formula: Expression) -> int:
-    """Return how many terms an evaluation at one place holds at the same time."""
-    inner = max((term_count(part) for part in formula.parts()), default=1)
+def letters_of(formula: Expression) -> frozenset[Symbol]:
+    """Return the letters that a formula depends on: not those that its own sums run over."""
+    if isinstance(formula, Symbol):
+        return frozenset((formula,))
+    inside = frozenset[Symbol]().union(*map(letters_of, formula.parts()))
     if isinstance(formula, Sum):
-        return inner * math.prod(size for _, size in formula.over)
-    return inner
+        return inside - {letter for letter, _ in formula.over}
+    return inside
+
+
+class Work(NamedTuple):
+    """Terms of a sum, nested ones included, and the places that it has to be made for."""
+
+    terms: int
+    places: int
+
+
+def works(formula: Expression, sizes: Mapping[Symbol, int]) -> list[Work]:
+    """Return what it takes to evaluate a formula everywhere: one entry for each innermost sum.
+
+    Parameters
+    ----------
+    formula : Expression
+    sizes : mapping of Symbol to int
+        How many numbers each letter stands for.
+    """
+    inner = [work for part in formula.parts() for work in works(part, sizes)]
+    if not isinstance(formula, Sum):
+        return inner
+    own = math.prod(size for _, size in formula.over)
+    places = math.prod(sizes.get(letter, 1) for letter in letters_of(formula))
+    return [Work(own * work.terms, max(places, 1)) for work in inner] or [Work(own, places)]

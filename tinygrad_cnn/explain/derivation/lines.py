@@ -14,10 +14,11 @@ import numpy as np
 
 from tinygrad_cnn.explain.derivation.evaluation import (
     TERMS_AT_ONCE,
+    Work,
     axes_for,
     evaluate,
     present,
-    term_count,
+    works,
 )
 from tinygrad_cnn.explain.derivation.expression import (
     Array,
@@ -28,14 +29,13 @@ from tinygrad_cnn.explain.derivation.expression import (
     Sum,
     Symbol,
     Value,
-    expression,
     plus,
     substituted,
     walk,
 )
 from tinygrad_cnn.graph import Shape
 
-MOST_TERMS = 50_000_000  # that one line is checked with; of a longer one only some places are
+MOST_TERMS = 10_000_000  # that one line is checked with; of a longer one only some places are
 
 
 @dataclass(frozen=True)
@@ -184,15 +184,23 @@ class Line:
         return Check(len(chosen), data.size, index, *facts)
 
     def _places(self, size: int) -> Any:
-        most = max(1, MOST_TERMS // max(1, term_count(expression(self.right or 0))))
-        if size <= most:
+        total = sum(work.terms * work.places for work in self._works())
+        if total <= MOST_TERMS:
             return np.arange(size)
+        most = max(1, int(size * MOST_TERMS / total))
         return np.unique(np.linspace(0, size - 1, most).astype(np.intp))
 
     def _portions(self, chosen: Any) -> Iterator[Any]:
-        at_once = max(1, TERMS_AT_ONCE // max(1, term_count(expression(self.right or 0))))
+        at_once = TERMS_AT_ONCE
+        for work in self._works():
+            if work.terms * work.places > TERMS_AT_ONCE:
+                at_once = min(at_once, max(1, TERMS_AT_ONCE // work.terms))
         for begin in range(0, len(chosen), at_once):
             yield chosen[begin : begin + at_once]
+
+    def _works(self) -> list[Work]:
+        sizes = dict(zip(self.letters, self.left.data.shape, strict=True))
+        return [] if self.right is None else works(self.right, sizes)
 
     def received(self) -> list[tuple[int, Shape]]:
         """Return the error signals that stand on the right side, by key and place."""

@@ -1,8 +1,6 @@
-"""Index forms of losses over classes, of softmax, and of normalisation."""
+"""Index forms of losses over classes, of softmax, and of distances to codes."""
 
 import math
-
-import numpy as np
 
 from tinygrad_cnn.explain.derivation.expression import (
     Array,
@@ -102,69 +100,36 @@ def log_probabilities(place: Place) -> IndexForm:
     return form
 
 
-@form("batch_norm", "batch_norm_relu")
-def batch_norm(place: Place) -> IndexForm:
-    """Write out y = γ x̂ + β, with an error signal that flows through mean and variance too."""
-    x, weight, bias = place.inputs[0], place.input(1), place.input(2)
-    mean, variance = place.outputs[1], place.outputs[2]
-    shape = x.data.shape
-    given = letters_for(shape)
-    others = primed(given)
-    c = given[1]
-    inner = (others[0], c, *others[2:])
-    over = [pair for axis, pair in enumerate(sizes(inner, shape)) if axis != 1]
-    m = math.prod(size for _, size in over)
-    spread = apply("sqrt", variance[c] + place.settings["eps"])
-
-    def normalised(index: Letters) -> Expression:
-        return (x[index] - mean[c]) / spread
-
-    right = normalised(given)
-    if weight is not None:
-        right = weight[c] * right
-    if bias is not None:
-        right = right + bias[c]
-    form = IndexForm(Equation(given, place.activated(right)))
-    if place.signals[0] is None:
-        return form
-    here, there = place.through(*given), place.through(*inner)
-    along = sum_over(over, there * normalised(inner))
-    centred = here - sum_over(over, there) / m - normalised(given) * along / m
-    scale = weight[c] if weight is not None else expression(1)
-    form.signals[0] = Equation(given, scale / spread * centred)
-    form.signals[1] = Equation((c,), along)
-    form.signals[2] = Equation((c,), sum_over(over, there))
+@form("rbf_loss")
+def with_rubbish(place: Place) -> IndexForm:
+    """Write out cross entropy with one more class of constant score -j."""
+    s, labels = place.inputs[0], place.inputs[1]
+    n, k = letters("n k")
+    reduction, rubbish = place.settings["reduction"], math.exp(-place.settings["j"])
+    divisor = max(labels.data.size, 1) if reduction == "mean" else 1
+    mass = rubbish + _mass(s, (n, k), 1)
+    loss = apply("log", mass) - s[n, labels[n]]
+    if reduction == "none":
+        form = IndexForm(Equation((n,), loss))
+    else:
+        form = IndexForm(Equation((), sum_over([(n, labels.data.size)], loss) / divisor))
+    if place.signals[0] is not None:
+        slope = apply("exp", s[n, k]) / mass - equals(k, labels[n])
+        signal = place.signal()[(n,) if reduction == "none" else ()]
+        form.signals[0] = Equation((n, k), signal * slope / divisor)
     return form
 
 
-@form("batch_norm_inference")
-def batch_norm_inference(place: Place) -> IndexForm:
-    """Write out y = γ (x - μ) / √(σ² + ε) + β with given μ and σ²."""
-    x, mean, variance = place.inputs[:3]
-    weight, bias = place.input(3), place.input(4)
-    given = letters_for(x.data.shape)
-    c = given[1]
-    over = [pair for axis, pair in enumerate(sizes(given, x.data.shape)) if axis != 1]
-    spread = apply("sqrt", variance[c] + place.settings["eps"])
-    normalised = (x[given] - mean[c]) / spread
-    scale = weight[c] if weight is not None else expression(1)
-    right = scale * normalised
-    form = IndexForm(Equation(given, right if bias is None else right + bias[c]))
+@form("squared_distances")
+def distances(place: Place) -> IndexForm:
+    """Write out y = ‖x - w‖² for each vector and each code."""
+    x, weight = place.inputs[0], place.inputs[1]
+    n, k, d = letters("n k d")
+    difference = x[n, d] - weight[k, d]
+    form = IndexForm(Equation((n, k), sum_over([(d, x.data.shape[1])], difference**2)))
     if place.signals[0] is not None:
-        signal = place.signal()[given]
-        form.signals[0] = Equation(given, scale / spread * signal)
-        form.signals[3] = Equation((c,), sum_over(over, signal * normalised))
-        form.signals[4] = Equation((c,), sum_over(over, signal))
-    return form
-
-
-@form("dropout")
-def dropout(place: Place) -> IndexForm:
-    """Write out y = x · mask / (1 - p), with the mask that was drawn."""
-    x, mask, scale = place.inputs[0], place.outputs[1], place.settings["scale"]
-    given = letters_for(x.data.shape)
-    kept = Array(mask.name, np.asarray(mask.data, np.int64))
-    form = IndexForm(Equation(given, x[given] * kept[given] * scale))
-    if place.signals[0] is not None:
-        form.signals[0] = Equation(given, place.signal()[given] * kept[given] * scale)
+        signal = place.signal()[n, k]
+        over_codes, over_batch = [(k, weight.data.shape[0])], [(n, x.data.shape[0])]
+        form.signals[0] = Equation((n, d), 2 * sum_over(over_codes, signal * difference))
+        form.signals[1] = Equation((k, d), -2 * sum_over(over_batch, signal * difference))
     return form

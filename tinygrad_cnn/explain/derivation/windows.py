@@ -1,16 +1,11 @@
 """Index forms of sliding windows: convolution and pooling."""
 
-import math
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from tinygrad_cnn.explain.derivation.expression import (
     Array,
     Condition,
     Expression,
-    Largest,
-    Number,
     Symbol,
     equals,
     sum_over,
@@ -128,80 +123,35 @@ def convolution(place: Place) -> IndexForm:
     return form
 
 
-# -- pooling -------------------------------------------------------------------------------
-
-
-def _pooling(place: Place) -> tuple[list[Axis], tuple[Any, ...]]:
-    x, out = place.inputs[0], place.outputs[0]
-    axes = axes_of(place.settings["window"], out.data.shape[2:], x.data.shape[2:])
-    return axes, letters("n c")
-
-
-@form("avg_pool2d", "sum_pool2d")
-def averages(place: Place) -> IndexForm:
-    """Write out y = Σ x / m, and δ(x) as the sum of δ(y) / m over the windows with a pixel."""
-    axes, (n, c) = _pooling(place)
-    outs, pixels, taps = zip(*((a.out, a.pixel, a.tap) for a in axes), strict=True)
-    rows, columns = place.settings["spans"]
-    counted = np.outer(rows[:, 2], columns[:, 2])
-    same = counted.size > 0 and bool((counted == counted.flat[0]).all())
-    share = Array("1/m", 1.0 / counted)
-    over = [(axis.tap, axis.kernel) for axis in axes]
-    total = sum_over(over, pixels_of(place.inputs[0], axes, (n, c), taps))
-    divisor = int(counted.flat[0]) if same else 1
-    form = IndexForm(Equation((n, c, *outs), total / divisor if same else share[outs] * total))
-    if place.signals[0] is not None:
-        index = [axis.wrote(axis.tap) for axis in axes]
-        signal = place.signal().padded(n, c, *index)
-        form.signals[0] = Equation(
-            (n, c, *pixels),
-            sum_over(
-                over,
-                signal / divisor if same else share.padded(*index) * signal,
-                *(axis.fits(axis.tap) for axis in axes),
-            ),
-        )
-    return form
-
-
-@form("max_pool2d")
-def maximum(place: Place) -> IndexForm:
-    """Write out y = max x, and δ(x) as the sum of δ(y) over the windows that a pixel won."""
-    axes, (n, c) = _pooling(place)
-    outs, pixels, taps = zip(*((a.out, a.pixel, a.tap) for a in axes), strict=True)
-    over = tuple((axis.tap, axis.kernel) for axis in axes)
-    right = Largest(over, place.inputs[0].padded(n, c, *(a.read(a.tap) for a in axes)))
-    form = IndexForm(Equation((n, c, *outs), right))
-    if place.signals[0] is not None:
-        winners, width = place.outputs[1], place.inputs[0].data.shape[3]
-        if place.settings["places"]:  # row of the window times its width, plus column
-            won = taps[0] * axes[1].kernel + taps[1]
-        else:  # row of the image times its width, plus column
-            won = pixels[0] * width + pixels[1]
-        index = [axis.wrote(axis.tap) for axis in axes]
-        form.signals[0] = Equation(
-            (n, c, *pixels),
-            sum_over(
-                over,
-                place.signal().padded(n, c, *index),
-                *(axis.fits(axis.tap) for axis in axes),
-                equals(winners.padded(n, c, *index), won),
-            ),
-        )
-    return form
-
-
-@form("global_avg_pool2d")
-def over_all_pixels(place: Place) -> IndexForm:
-    """Write out y = Σ x / m over the pixels of a channel."""
-    x, out = place.inputs[0], place.outputs[0]
-    n, c, i, j = letters("n c i j")
-    pixels = x.data.shape[2:]
-    m = max(math.prod(pixels), 1)
-    total = sum_over([(i, pixels[0]), (j, pixels[1])], x[n, c, i, j])
-    rest = len(out.data.shape) - 2
-    form = IndexForm(Equation((n, c, *letters("r q")[:rest]), total / m))
-    if place.signals[0] is not None:
-        signal = place.signal()[(n, c, *(Number(0),) * rest)]
-        form.signals[0] = Equation((n, c, i, j), signal / m)
+@form("conv_transpose2d")
+def transposed_convolution(place: Place) -> IndexForm:
+    """Write out the adjoint of a convolution used forward: filters spread over a larger image."""
+    x, weight, bias = place.inputs[0], place.inputs[1], place.input(2)
+    out, window = place.outputs[0].data.shape, place.settings["window"]
+    axes = axes_of(window, x.data.shape[2:], out[2:])
+    n, o, c = letters("n o c")
+    groups = window.groups
+    filters, channels = out[1] // groups, x.data.shape[1] // groups
+    small, large, taps = zip(*((a.out, a.pixel, a.tap) for a in axes), strict=True)
+    over_taps = [(axis.tap, axis.kernel) for axis in axes]
+    first_channel: Any = o // filters * channels if groups > 1 else 0
+    first_filter: Any = c // channels * filters if groups > 1 else 0
+    own_filter = o % filters if groups > 1 else o
+    right = sum_over(
+        [(c, channels), *over_taps],
+        x.padded(n, first_channel + c, *(axis.wrote(axis.tap) for axis in axes))
+        * weight[(first_channel + c, own_filter, *taps)],
+        *(axis.fits(axis.tap) for axis in axes),
+    )
+    form = IndexForm(Equation((n, o, *large), right if bias is None else right + bias[o]))
+    if place.signals[0] is None:
+        return form
+    signal = pixels_of(place.signal(), axes, (n, first_filter + o), taps)
+    form.signals[0] = Equation(
+        (n, c, *small), sum_over([(o, filters), *over_taps], signal * weight[(c, o, *taps)])
+    )
+    over_small = [(n, out[0]), *((axis.out, axis.outputs) for axis in axes)]
+    form.signals[1] = Equation((c, o, *taps), sum_over(over_small, signal * x[(n, c, *small)]))
+    over_large = [(n, out[0]), *((axis.pixel, axis.pixels) for axis in axes)]
+    form.signals[2] = Equation((o,), sum_over(over_large, place.signal()[(n, o, *large)]))
     return form
