@@ -11,12 +11,14 @@ from tinygrad_cnn.explain.recording import Recording, Statistics, record
 from tinygrad_cnn.explain.rules import rules
 from tinygrad_cnn.explain.story import story
 from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
+from tinygrad_cnn.explain.zoom import Zoom, zoom
 
 __all__ = [
     "Derivation",
     "GraphDump",
     "Recording",
     "Statistics",
+    "Zoom",
     "derive",
     "draw_weight_matrix",
     "dump",
@@ -24,4 +26,5 @@ __all__ = [
     "rules",
     "story",
     "weight_matrix",
+    "zoom",
 ]

@@ -215,9 +215,13 @@ class Step:
 def settings_of(element: FunctionElement) -> dict[str, Any]:
     """Return what an element was given besides its inputs: its window, axes, reduction.
 
-    Whole numbers, words and tuples of them, but nothing that leads into the graph.
+    Numbers, words and tuples of them, but nothing that leads into the graph.
     """
-    return {name: each for name, each in vars(element).items() if _is_setting(each)}
+    return {
+        name: each
+        for name, each in vars(element).items()
+        if name not in FunctionElement.__annotations__ and _is_setting(each)
+    }
 
 
 def _is_setting(value: Any) -> bool:
@@ -225,7 +229,7 @@ def _is_setting(value: Any) -> bool:
         return all(map(_is_setting, value))
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "biu"
-    return value is None or isinstance(value, bool | int | float | str | slice)
+    return value is None or isinstance(value, bool | int | float | str | slice | np.dtype)
 
 
 class Recording:

@@ -177,8 +177,9 @@ def derive(
     if base not in (0, 1) or isinstance(base, bool):
         raise OptionError(f"derive: indices are counted from base 0 or 1; got base {base!r}")
     chain = Chain(graph_of("derive", result))
-    kept = _target(chain, of)
-    place = None if index is None else _place(chain, kept, index, base)
+    kept = target_of("derive", chain, of)
+    name = chain.names[kept.key]
+    place = None if index is None else place_of("derive", name, kept.shape, index, base)
     writer = _Writer(chain, kept.key, complete)
     lines = writer.forward_lines() if forward else []
     lines += writer.general() if place is None else writer.at(place)
@@ -186,28 +187,27 @@ def derive(
     ways = chain.contributions(kept.key)
     short = ways[0].step.outputs[0].key if base == 1 and len(ways) == 1 else None
     options = {"numbers": numbers, "complete": complete, "base": base, "short": short}
-    return Derivation(chain.names[kept.key], lines, writer.notes, **options)  # type: ignore
+    return Derivation(name, lines, writer.notes, **options)  # type: ignore
 
 
-def _target(chain: Chain, of: Any) -> Kept:
+def target_of(operation: str, chain: Chain, of: Any) -> Kept:
     """Return the value that is meant, if an error signal reached it."""
     if isinstance(of, Variable):
         known = [k for k in chain.values.values() if k._node is not None and k._node() is of.node]
-        kept = known[0] if known else chain.find("derive", of.name or type(of).__name__)
+        kept = known[0] if known else chain.find(operation, of.name or type(of).__name__)
     else:
-        kept = chain.find("derive", of)
+        kept = chain.find(operation, of)
     if chain.signal(kept.key) is None:
         reached = [n for key, n in chain.names.items() if chain.signal(key) is not None]
         raise GraphError(
-            f"derive: an error signal reached {', '.join(reached)}; got "
+            f"{operation}: an error signal reached {', '.join(reached)}; got "
             f"{chain.names[kept.key]}, which none did. Set its requires_grad before the run"
         )
     return kept
 
 
-def _place(chain: Chain, kept: Kept, index: Any, base: int) -> Shape:
+def place_of(operation: str, name: str, shape: Shape, index: Any, base: int) -> Shape:
     """Return an index counted from 0, or refuse it."""
-    name, shape = chain.names[kept.key], kept.shape
     given = (index,) if isinstance(index, int) else tuple(index)
     wanted = [size for size in shape if size != 1]
     if base == 1 and len(given) == len(wanted) != len(shape):  # as it is written
@@ -219,8 +219,8 @@ def _place(chain: Chain, kept: Kept, index: Any, base: int) -> Shape:
     if not fits:
         ranges = ", ".join(f"{base} to {size - 1 + base}" for size in shape) or "none"
         raise ShapeError(
-            f"derive: an index of {name}, shape {shape}, has a number for each axis ({ranges}); "
-            f"got {index}"
+            f"{operation}: an index of {name}, shape {shape}, has a number for each axis "
+            f"({ranges}); got {index}"
         )
     return tuple(k - base for k in given)
 
