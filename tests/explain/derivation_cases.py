@@ -114,6 +114,13 @@ ROWS = {
     "maximum last": Row(
         ("max_pool2d",), (IMAGES,), lambda x: F.max_pool2d(F.relu(x), 2, ties="last")
     ),
+    "maximum shared": Row(
+        ("max_pool2d_shared",), (IMAGES,), lambda x: F.max_pool2d(F.relu(x), 2, ties="split")
+    ),
+    "maximum for all": Row(
+        ("max_pool2d_shared",), (IMAGES,), lambda x: F.max_pool2d(F.relu(x), 3, 2, 1, ties="all")
+    ),
+    "norms": Row(("lp_pool2d",), (IMAGES,), lambda x: F.lp_pool2d(F.relu(x), 3.0, 2)),
     "over all pixels": Row(("global_avg_pool2d",), (IMAGES,), F.global_avg_pool2d),
     "cells": Row(("adaptive_avg_pool2d",), (IMAGES,), _pool(F.adaptive_avg_pool2d, (3, 4))),
     "one cell": Row(("adaptive_avg_pool2d",), (IMAGES,), _pool(F.adaptive_avg_pool2d, 1)),
@@ -149,6 +156,10 @@ ROWS = {
     "power": Row(("power",), ((2, 3), (2, 3)), lambda x, y: x**y, True),
     **{name: Row((name,), ((3, 4),), getattr(F, name)) for name in UNARY},
     "identity": Row(("identity",), ((3, 4),), lambda x: IdentityElement()(x)),
+    "softplus": Row(("softplus",), ((3, 4),), lambda x: F.softplus(x * 30.0)),
+    "softplus sharp": Row(("softplus",), ((3, 4),), lambda x: F.softplus(x, 2.5, 3.0)),
+    "product": Row(("matmul",), ((3, 4), (4, 2)), lambda x, y: x @ y),
+    "products": Row(("matmul",), ((2, 1, 3, 4), (5, 4, 2)), lambda x, y: x @ y),
     "negative": Row(("negative",), ((3, 4),), lambda x: -x),
     "log": Row(("log",), ((3, 4),), F.log, True),
     "sqrt": Row(("sqrt",), ((3, 4),), F.sqrt, True),

@@ -1,9 +1,12 @@
 """Index forms are true: each is evaluated everywhere and compared with the kernels."""
 
+import functools
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.element import ELEMENTS
@@ -14,8 +17,8 @@ from .derivation_cases import ROWS, Row, run
 # Elements whose rule is not written out yet. Derivations use their recorded error signals. Who
 # adds a form takes the name away here.
 WITHOUT = {
-    "checkpoint", "lp_pool2d", "matmul", "max_pool2d_shared", "max_shared", "max_unpool2d",
-    "min_shared", "multi_margin_loss", "place", "softplus", "unstack_scalars", "windows",
+    "checkpoint", "max_shared", "max_unpool2d", "min_shared", "multi_margin_loss", "place",
+    "unstack_scalars", "windows",
 }  # fmt: skip
 
 
@@ -26,8 +29,8 @@ def _is_adjoint(name: str) -> bool:
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_each_form_says_what_the_kernels_compute(row: Row) -> None:
-    loss, given = run(row)
-    for tensor in given:
+    loss, tensors = run(row)
+    for tensor in tensors:
         derivation = tg.explain.derive(loss, tensor.name, forward=True)
         labels = {line.label for line in derivation.lines if line.right is not None}
         assert labels >= set(row.elements)
@@ -39,8 +42,8 @@ def test_each_form_says_what_the_kernels_compute(row: Row) -> None:
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_each_form_holds_at_one_place(row: Row) -> None:
-    loss, given = run(row, seed=1)
-    for tensor in given:
+    loss, tensors = run(row, seed=1)
+    for tensor in tensors:
         index = tuple(size // 2 for size in tensor.shape)
         derivation = tg.explain.derive(loss, tensor.name, index, numbers=True, complete=True)
         derivation.check()
@@ -49,6 +52,37 @@ def test_each_form_holds_at_one_place(row: Row) -> None:
         assert last.result() == tensor.grad.numpy()[index]
         for text in (derivation.text(), derivation.markdown(), derivation.latex()):
             assert "Expression" not in text
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_convolutions_of_any_geometry(data: st.DataObject) -> None:
+    """Stride, padding on four sides, dilation, groups and flip, in any combination."""
+
+    def draw(least: int, most: int) -> int:
+        return data.draw(st.integers(least, most))
+
+    groups = draw(1, 3)
+    kernel, dilation = (draw(1, 3), draw(1, 3)), (draw(1, 2), draw(1, 2))
+    padding = ((draw(0, 2), draw(0, 2)), (draw(0, 2), draw(0, 2)))
+    size = [d * (k - 1) + 1 + draw(0, 3) for d, k in zip(dilation, kernel, strict=True)]
+    row = Row(
+        ("conv2d",),
+        ((draw(1, 2), groups * draw(1, 2), *size), (groups * draw(1, 2), 0, *kernel)),
+        functools.partial(
+            tg.functional.conv2d,
+            stride=(draw(1, 3), draw(1, 3)),
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            flip=data.draw(st.booleans()),
+        ),
+    )
+    images, filters = row.shapes
+    row = row._replace(shapes=(images, (filters[0], images[1] // groups, *kernel)))
+    loss, tensors = run(row, seed=draw(0, 99))
+    for tensor in tensors:
+        tg.explain.derive(loss, tensor.name, forward=True).check()
 
 
 def test_every_element_has_a_form_or_is_known_to_have_none() -> None:

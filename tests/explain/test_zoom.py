@@ -74,6 +74,17 @@ def test_what_is_printed() -> None:
     assert "composite function of 15 elements" in expanded.story()
 
 
+@pytest.mark.parametrize("ties", ["first", "last", "split", "all"])
+def test_ties_are_broken_as_the_element_breaks_them(ties: str) -> None:
+    x = tg.Tensor([[[[1.0, 3.0], [3.0, 3.0]]]], requires_grad=True, name="x")
+    with record(keep="arrays"):
+        loss = F.max_pool2d(x, 2, ties=ties).sum()
+        loss.backward()
+    expanded = zoom(loss, "max_pool2d" + "_shared" * (ties in ("split", "all")), (0, 0, 0, 0))
+    expanded.check()
+    assert len(expanded.partials) == 4
+
+
 def test_a_wrong_kernel_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     loss = layer()
     known = {kernel.variant: kernel for kernel in registry.variants("conv2d_grad_input")}

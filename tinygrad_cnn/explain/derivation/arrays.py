@@ -7,6 +7,7 @@ from tinygrad_cnn.explain.derivation.expression import (
     Array,
     Expression,
     Number,
+    Symbol,
     equals,
     expression,
     sum_over,
@@ -44,6 +45,39 @@ def affine(place: Place) -> IndexForm:
     form.signals[0] = Equation((*batch, *d), sum_over(over_e, signal * weight[(*e, *d)]))
     form.signals[1] = Equation((*e, *d), sum_over(over_batch, signal * x[(*batch, *d)]))
     form.signals[2] = Equation(e, sum_over(over_batch, signal))
+    return form
+
+
+@form("matmul")
+def product(place: Place) -> IndexForm:
+    """Write out y = a·b for each pair of matrices of two stacks, which broadcast."""
+    a, b, out = place.inputs[0], place.inputs[1], place.outputs[0].data.shape
+    i, k, j = letters("i k j")
+    stack = letters("n c m l")[: len(out) - 2]
+    inner = [(k, a.data.shape[-1])]
+
+    def own(array: Array) -> tuple[list[Expression], Letters, list[tuple[Symbol, int]]]:
+        """Return an operand's index into its stack, its letters, and those it is repeated over."""
+        shape = array.data.shape[:-2]
+        last = stack[len(stack) - len(shape) :]
+        both = zip(last, shape, strict=True)
+        index: list[Expression] = [Number(0) if s == 1 else each for each, s in both]
+        repeated = [
+            (letter, size)
+            for axis, (letter, size) in enumerate(zip(stack, out[:-2], strict=True))
+            if axis < len(stack) - len(shape) or shape[axis - len(stack)] == 1
+        ]
+        return index, last, repeated
+
+    (of_a, a_letters, over_a), (of_b, b_letters, over_b) = own(a), own(b)
+    left, right = a[(*of_a, i, k)], b[(*of_b, k, j)]
+    form = IndexForm(Equation((*stack, i, j), sum_over(inner, left * right)))
+    if place.signals[0] is not None:
+        signal = place.signal()[(*stack, i, j)]
+        to_a = sum_over([*over_a, (j, out[-1])], signal * right)
+        to_b = sum_over([*over_b, (i, out[-2])], left * signal)
+        form.signals[0] = Equation((*a_letters, i, k), to_a)
+        form.signals[1] = Equation((*b_letters, k, j), to_b)
     return form
 
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from tinygrad_cnn.explain.derivation.expression import (
     Array,
+    Condition,
     Expression,
     Number,
+    apply,
     sum_over,
 )
 from tinygrad_cnn.explain.derivation.forms import (
@@ -75,6 +77,22 @@ def pointwise(place: Place) -> IndexForm:
     if reduced:
         return IndexForm(Equation((), sum_over(sizes(given, full), right)), signals)
     return IndexForm(Equation(given, right), signals)
+
+
+@form("softplus")
+def softplus(place: Place) -> IndexForm:
+    """Write out a = log(1 + exp(β z)) / β, and a = z above a threshold of β z."""
+    z, (beta, threshold) = place.inputs[0], place.settings["numbers"]
+    given = letters_for(z.data.shape)
+    here = z[given]
+    above = Condition(beta * here, ">", Number(threshold))
+    low = apply("min", here, threshold / beta)  # where the exponential is asked for
+    smooth = apply("log", 1 + apply("exp", beta * low)) / beta
+    form = IndexForm(Equation(given, (1 - above) * smooth + above * here))
+    if place.signals[0] is not None:
+        slope = (1 - above) / (1 + apply("exp", -beta * low)) + above
+        form.signals[0] = Equation(given, place.signal()[given] * slope)
+    return form
 
 
 def _forward_text(text: str) -> str:

@@ -8,8 +8,10 @@ import numpy as np
 from tinygrad_cnn.explain.derivation.expression import (
     Array,
     Condition,
+    Expression,
     Largest,
     Number,
+    apply,
     equals,
     sum_over,
 )
@@ -19,6 +21,7 @@ from tinygrad_cnn.explain.derivation.forms import (
     Place,
     form,
     letters,
+    primed,
 )
 from tinygrad_cnn.explain.derivation.windows import Axis, axes_of, pixels_of
 
@@ -78,6 +81,70 @@ def maximum(place: Place) -> IndexForm:
                 place.signal().padded(n, c, *index),
                 *(axis.fits(axis.tap) for axis in axes),
                 equals(winners.padded(n, c, *index), won),
+            ),
+        )
+    return form
+
+
+@form("max_pool2d_shared")
+def shared_maximum(place: Place) -> IndexForm | None:
+    """Write out y = max x, with an error signal that all winners receive, or share."""
+    axes, (n, c) = _pooling(place)
+    outs, pixels, taps = zip(*((a.out, a.pixel, a.tap) for a in axes), strict=True)
+    split = place.settings["ties"] == "split"
+    if split and not all(axis.stays_inside for axis in axes):
+        return None  # padding never wins: who shares would have to be told from it
+    over = tuple((axis.tap, axis.kernel) for axis in axes)
+    x, y = place.inputs[0], place.outputs[0]
+    form = IndexForm(
+        Equation((n, c, *outs), Largest(over, x.padded(n, c, *(a.read(a.tap) for a in axes))))
+    )
+    if place.signals[0] is not None:
+        index = [axis.wrote(axis.tap) for axis in axes]
+        signal: Expression = place.signal().padded(n, c, *index)
+        if split:
+            others = primed(taps)
+            seen = [
+                place_of * axis.stride + tap * axis.dilation
+                for axis, place_of, tap in zip(axes, index, others, strict=True)
+            ]
+            winners = sum_over(
+                zip(others, (axis.kernel for axis in axes), strict=True),
+                equals(x.padded(n, c, *seen), y.padded(n, c, *index)),
+            )
+            signal = signal / winners
+        form.signals[0] = Equation(
+            (n, c, *pixels),
+            sum_over(
+                over,
+                signal,
+                *(axis.fits(axis.tap) for axis in axes),
+                equals(x[(n, c, *pixels)], y.padded(n, c, *index)),
+            ),
+        )
+    return form
+
+
+@form("lp_pool2d")
+def power_mean(place: Place) -> IndexForm:
+    """Write out y = (Σ |x|^p)^(1/p), and δ(y) (|x| / y)^(p - 1) sign(x) where y is not 0."""
+    axes, (n, c) = _pooling(place)
+    outs, pixels, taps = zip(*((a.out, a.pixel, a.tap) for a in axes), strict=True)
+    over, p = [(axis.tap, axis.kernel) for axis in axes], place.settings["p"]
+    x, y = place.inputs[0], place.outputs[0]
+    total = sum_over(over, apply("abs", pixels_of(x, axes, (n, c), taps)) ** p)
+    form = IndexForm(Equation((n, c, *outs), total ** (1.0 / p)))
+    if place.signals[0] is not None:
+        index = [axis.wrote(axis.tap) for axis in axes]
+        own, norm = x[(n, c, *pixels)], y.padded(n, c, *index)
+        share = (apply("abs", own) / norm) ** (p - 1) * apply("sign", own)
+        form.signals[0] = Equation(
+            (n, c, *pixels),
+            sum_over(
+                over,
+                place.signal().padded(n, c, *index) * share,
+                *(axis.fits(axis.tap) for axis in axes),
+                Condition(norm, ">", Number(0)),
             ),
         )
     return form

@@ -124,10 +124,15 @@ class ScalarGraph:
         return _added([self.scalar(term) for term in self.terms(formula)])
 
     def _largest(self, formula: Largest) -> Any:
-        terms = self.terms(formula)  # of equal ones Python picks the first
-        if self.step.settings.get("ties") == "last":
-            terms.reverse()
-        return max(map(self.scalar, terms), key=float)
+        numbers = list(map(self.scalar, self.terms(formula)))
+        largest = max(map(float, numbers))
+        winners = [each for each in numbers if float(each) == largest]
+        ties = self.step.settings.get("ties", "first")
+        if ties == "split":
+            return _added(winners) / float(len(winners))
+        if ties == "all":  # each receives the whole signal
+            return _added(winners) - (len(winners) - 1) * largest
+        return winners[-1 if ties == "last" else 0]
 
     def terms(self, formula: Sum) -> list[Expression]:
         """Return the single terms of a sum."""
