@@ -8,6 +8,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
+from tinygrad_cnn import models
 from tinygrad_cnn.errors import (
     GraphError,
     KernelMismatchError,
@@ -150,6 +151,27 @@ def test_complete_derives_every_error_signal(network: tg.Tensor) -> None:
     places = [line.index for line in whole.lines if line.left.name == "δ(F6)" and line.index]
     assert places == [(0, 3), (1, 3), (2, 3)]
     assert len(whole.lines) > len(short.lines)
+
+
+NETWORKS = ("lenet5_original", "allcnn_c", "alexnet", "googlenet", "resnet20", "se_resnet50",
+            "densenet_bc100_12", "xception")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_every_family_are_derived_without_a_gap(name: str) -> None:
+    row = models.find(name)
+    tg.manual_seed(0)
+    network = row.build_twin()
+    generator = np.random.default_rng(1)
+    images = tg.Tensor(generator.normal(size=(2, *row.twin_input)), dtype=np.float32)
+    with record(keep="arrays"):
+        loss = row.loss(network(images), np.array([0, 1]))
+        loss.backward()
+    first = next(iter(network.state_dict()))
+    derivation = derive(loss, first, forward=True).check()
+    assert all(line.right is not None for line in derivation.lines)
+    text = derive(loss, first, (0, 0, 0, 0), numbers=True).check().text()
+    assert f"∂L/∂{first}[0,0,0,0] = " in text
 
 
 def test_a_fan_in_is_a_sum_of_the_ways() -> None:

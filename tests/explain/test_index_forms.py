@@ -41,6 +41,25 @@ def test_each_form_says_what_the_kernels_compute(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_each_line_runs_as_python(row: Row) -> None:
+    """What is printed is no picture of what is checked: the text itself is run."""
+    loss, tensors = run(row)
+    derivation = tg.explain.derive(loss, tensors[0].name, forward=True)
+    names = derivation.namespace()
+    exec(derivation.python(), names)
+    generator = np.random.default_rng(3)
+    for number, (line, check) in enumerate(
+        zip(derivation.lines, derivation.checks, strict=True), 1
+    ):
+        if check is None:
+            continue
+        for _ in range(4):
+            index = tuple(int(generator.integers(size)) for size in line.left.data.shape)
+            said = names[f"line_{number}"](*index)
+            assert abs(said - line.left.data[index]) <= check.allowed
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_each_form_holds_at_one_place(row: Row) -> None:
     loss, tensors = run(row, seed=1)
     for tensor in tensors:

@@ -6,7 +6,8 @@
 `forms`          index forms: `pointwise`, `arrays`, `windows`, `pooling`, `norms`,
                  `selections`, `losses`
 `evaluation`     the slow interpreter, with a bound of rounding errors
-`notation`       formulas as text and LaTeX
+`notation`       formulas as text and LaTeX; `python_notation`: as functions to be run
+`scalars`        formulas as graphs of scalar elements
 `chain`          the values between a result and what it is derived by, and their names
 `lines`          equations that can be checked
 `pages`          whole derivations as text, Markdown and LaTeX

@@ -30,6 +30,7 @@ from tinygrad_cnn.explain.derivation.expression import (
 from tinygrad_cnn.explain.derivation.forms import letters_for
 from tinygrad_cnn.explain.derivation.lines import Check, Line
 from tinygrad_cnn.explain.derivation.pages import Page, latex, markdown, text
+from tinygrad_cnn.explain.derivation.python_notation import arrays_of, functions, vocabulary
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import Kept
 from tinygrad_cnn.graph import Shape
@@ -102,6 +103,28 @@ class Derivation:
     def latex(self) -> str:
         """Return LaTeX: an ``align*`` environment of amsmath."""
         return latex(self.page())
+
+    def python(self) -> str:
+        """Return the lines in letters as Python functions, ``line_1(n, k)`` and so on."""
+        return functions(self.lines)
+
+    def namespace(self) -> dict[str, Any]:
+        """Return what :meth:`python` runs in: the recorded arrays as ``of``, and a few words.
+
+        Examples
+        --------
+        >>> import tinygrad_cnn as tg
+        >>> x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+        >>> with tg.explain.record(keep="arrays"):
+        ...     loss = (x * x).sum()
+        ...     loss.backward()
+        >>> derivation = tg.explain.derive(loss, "x")
+        >>> names = derivation.namespace()
+        >>> exec(derivation.python(), names)
+        >>> names["line_3"](1) == x.grad.numpy()[1] == 4.0
+        True
+        """
+        return {**vocabulary(), "of": arrays_of(self.lines)}
 
     def __str__(self) -> str:
         return self.text()

@@ -178,10 +178,10 @@ def over_cells(place: Place) -> IndexForm | None:
     within = [
         Condition(Array(name, table[:, column])[(cell,)] + 0, relation, pixel)
         for name, table, column, cell, relation, pixel in (
-            ("first", rows, 0, i, "≤", r),
-            ("end", rows, 1, i, ">", r),
-            ("first", columns, 0, j, "≤", q),
-            ("end", columns, 1, j, ">", q),
+            ("first row", rows, 0, i, "≤", r),
+            ("end row", rows, 1, i, ">", r),
+            ("first column", columns, 0, j, "≤", q),
+            ("end column", columns, 1, j, ">", q),
         )
     ]
     over_pixels = list(zip((r, q), x.data.shape[2:], strict=True))
