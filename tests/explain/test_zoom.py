@@ -127,6 +127,11 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ShapeError,
         r"zoom: an index of w, shape \(3, 2, 3, 3\).*got \(3, 0, 0, 0\)",
     ),
+    "figures alone": (
+        lambda: zoom(tg.explain.GraphDump.from_json(tg.explain.dump(twice()).to_json()), "x", 0),
+        OptionError,
+        r'zoom: its numbers are .*keep="arrays"\); got a run of which figures alone were kept',
+    ),
     "read twice": (
         lambda: zoom(twice(), "x", 0),
         OptionError,

@@ -206,7 +206,7 @@ def zoom(result: Variable | GraphDump, of: str | Variable, index: int | Sequence
     <BLANKLINE>
     4 partial derivatives, all agree
     """
-    chain = Chain(graph_of("zoom", result))
+    chain = Chain(graph_of("zoom", result), "zoom")
     kept = target_of("zoom", chain, of)
     place = place_of("zoom", chain.names[kept.key], kept.shape, index, 0)
     if kept.key in chain.made:

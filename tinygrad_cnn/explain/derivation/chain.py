@@ -51,10 +51,12 @@ class Chain:
     ----------
     graph : GraphDump
         Of a run recorded with ``keep="arrays"``.
+    operation : str
+        What errors are said by.
     """
 
-    def __init__(self, graph: GraphDump) -> None:
-        self.graph = graph
+    def __init__(self, graph: GraphDump, operation: str = "derive") -> None:
+        self.graph, self.operation = graph, operation
         self.values: dict[int, Kept] = {}
         self.made: dict[int, tuple[Step, int]] = {}
         for step in graph.steps:
@@ -119,12 +121,12 @@ class Chain:
         if not self.graph.recorded or any(kept.value is None for kept in self.values.values()):
             how = "figures alone were kept" if self.graph.recorded else "nothing was recorded"
             raise OptionError(
-                "derive: the numbers of a derivation are those of the run, so the run is recorded "
+                f"{self.operation}: its numbers are those of the run, so the run is recorded "
                 f'with tg.explain.record(keep="arrays"); got a run of which {how}'
             )
         if self.signal(self.result) is None:
             raise GraphError(
-                "derive: error signals are those of a walk back inside the recording; got none. "
+                f"{self.operation}: error signals are those of a walk back inside the recording; got none. "
                 "Call loss.backward() inside 'with tg.explain.record(keep=\"arrays\"):'"
             )
 
