@@ -126,8 +126,8 @@ class Chain:
             )
         if self.signal(self.result) is None:
             raise GraphError(
-                f"{self.operation}: error signals are those of a walk back inside the recording; got none. "
-                "Call loss.backward() inside 'with tg.explain.record(keep=\"arrays\"):'"
+                f"{self.operation}: error signals are those of a walk back inside the recording; "
+                "got none. Call loss.backward() inside 'with tg.explain.record(keep=\"arrays\"):'"
             )
 
     def array(self, key: int) -> Array:
