@@ -9,6 +9,7 @@ Everything that is printed or drawn renders from one document, :class:`GraphDump
 :func:`difference` compares two.
 """
 
+from tinygrad_cnn.explain.derivation import Derivation, derive
 from tinygrad_cnn.explain.difference import difference
 from tinygrad_cnn.explain.dot import dot
 from tinygrad_cnn.explain.graph_dump import GraphDump, dump
@@ -20,11 +21,15 @@ from tinygrad_cnn.explain.rules import rules
 from tinygrad_cnn.explain.story import story
 from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
+from tinygrad_cnn.explain.zoom import Zoom, zoom
 
 __all__ = [
+    "Derivation",
     "GraphDump",
     "Recording",
     "Statistics",
+    "Zoom",
+    "derive",
     "difference",
     "dot",
     "draw_weight_matrix",
@@ -37,4 +42,5 @@ __all__ = [
     "story",
     "svg",
     "weight_matrix",
+    "zoom",
 ]

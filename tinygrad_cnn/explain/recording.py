@@ -9,9 +9,9 @@ import linecache
 import math
 import sys
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
@@ -109,6 +109,11 @@ class Kept:
         single = value if isinstance(value, float) else None
         return self.with_figures(Statistics.of(value), single)
 
+    def gradient_itself(self) -> Any:
+        """Return the number or array that ``.grad`` holds by now, or None."""
+        owner = self._owner()
+        return None if owner is None or owner._grad is None else owner._grad._value
+
     def _owner(self) -> Variable | None:
         node = self._node() if self._node is not None else None
         return None if node is None or node.variable is None else node.variable()
@@ -171,6 +176,7 @@ class Step:
     incoming: tuple[Kept | None, ...] | None = None  # error signals of the inputs
     backward_effort: Spent | None = None
     passes: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)  # with keep="arrays"
 
     @classmethod
     def of(
@@ -206,6 +212,26 @@ class Step:
         return f"{self.scope}.{self.name}" if self.scope else self.name
 
 
+def settings_of(element: FunctionElement) -> dict[str, Any]:
+    """Return what an element was given besides its inputs: its window, axes, reduction.
+
+    Numbers, words and tuples of them, but nothing that leads into the graph.
+    """
+    return {
+        name: each
+        for name, each in vars(element).items()
+        if name not in FunctionElement.__annotations__ and _is_setting(each)
+    }
+
+
+def _is_setting(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_setting, value))
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "biu"
+    return value is None or isinstance(value, bool | int | float | str | slice | np.dtype)
+
+
 class Recording:
     """What :func:`record` keeps; `steps` are in execution order."""
 
@@ -226,6 +252,8 @@ class Recording:
         nodes = ([v.node for v in inputs], [v.node for v in outputs])
         values = tuple(map(self._kept, inputs)), tuple(map(self._kept, outputs))
         step = Step.of(element, *values, nodes, effort, calling_line())
+        if self.keep == "arrays":
+            step.settings = settings_of(element)
         self.steps.append(step)
         self._by_order[step.order] = step
         for variable in outputs:

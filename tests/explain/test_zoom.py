@@ -1,0 +1,158 @@
+"""Zoom: a number of a tensor element as scalars; both granularities agree, or it is said."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import functional as F
+from tinygrad_cnn.errors import (
+    GraphError,
+    KernelMismatchError,
+    OptionError,
+    ShapeError,
+    UnknownNameError,
+)
+from tinygrad_cnn.explain import Zoom, record, zoom
+from tinygrad_cnn.explain.derivation.chain import Chain
+from tinygrad_cnn.kernels import registry
+
+from .derivation_cases import ROWS, Row, run
+
+# A number that an element made of a whole batch is no function of what it read at one place; and
+# numbers that are drawn are drawn anew.
+NOT_EXPANDED = ("batch norm", "batch norm of rows", "batch norm relu", "dropout")
+EXPANDED = {name: row for name, row in ROWS.items() if name not in NOT_EXPANDED}
+
+
+def checked(loss: Any, name: str, index: tuple[int, ...]) -> Zoom | None:
+    """Expand a number and check it; None of a constant, and of a leaf that is read twice."""
+    try:
+        return zoom(loss, name, index).check()
+    except (GraphError, OptionError) as error:
+        assert re.search("whatever they are|read once", str(error))  # noqa: PT017
+        return None
+
+
+@pytest.mark.parametrize("row", EXPANDED.values(), ids=EXPANDED)
+def test_values_and_gradients_are_the_same_as_scalars(row: Row) -> None:
+    loss, given = run(row)
+    graph = tg.explain.dump(loss)
+    step = next(step for step in graph.steps if step.name == row.elements[0])
+    shape = step.outputs[0].shape
+    name = Chain(graph).names[step.outputs[0].key]
+    generator = np.random.default_rng(2)
+    for _ in range(3):
+        index = tuple(int(generator.integers(size)) for size in shape)
+        checked(loss, name, index)
+    for tensor in given:
+        index = tuple(int(generator.integers(size)) for size in tensor.shape)
+        expanded = checked(loss, tensor.name, index)
+        assert expanded is None or expanded.recorded == tensor.grad.numpy()[index]
+
+
+def layer() -> tg.Tensor:
+    generator = np.random.default_rng(0)
+    x = tg.Tensor(generator.normal(size=(2, 2, 5, 5)), requires_grad=True, name="x")
+    w = tg.Tensor(generator.normal(size=(3, 2, 3, 3)), requires_grad=True, name="w")
+    with record(keep="arrays"):
+        loss = F.sigmoid(F.conv2d(x, w, padding=1)).sum()
+        loss.backward()
+    return loss
+
+
+def test_what_is_printed() -> None:
+    expanded = zoom(layer(), "conv2d", (0, 1, 0, 0))
+    lines = expanded.text().splitlines()
+    assert lines[0] == "conv2d[0,1,0,0] of conv2d, as 15 scalar elements"
+    assert lines[2] == "  conv2d[0,1,0,0] = Σ_{c<2, u<3, v<3} w[1,c,u,v]·x[0,c,u-1,v-1]"
+    assert lines[-1] == "16 partial derivatives, all agree"
+    assert "multiply" in expanded.story()
+    assert "composite function of 15 elements" in expanded.story()
+
+
+@pytest.mark.parametrize("ties", ["first", "last", "split", "all"])
+def test_ties_are_broken_as_the_element_breaks_them(ties: str) -> None:
+    x = tg.Tensor([[[[1.0, 3.0], [3.0, 3.0]]]], requires_grad=True, name="x")
+    with record(keep="arrays"):
+        loss = F.max_pool2d(x, 2, ties=ties).sum()
+        loss.backward()
+    expanded = zoom(loss, "max_pool2d" + "_shared" * (ties in ("split", "all")), (0, 0, 0, 0))
+    expanded.check()
+    assert len(expanded.partials) == 4
+
+
+def test_a_wrong_kernel_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss = layer()
+    known = {kernel.variant: kernel for kernel in registry.variants("conv2d_grad_input")}
+    monkeypatch.setitem(registry._KERNELS, ("conv2d_grad_input", "cpu"), known)
+
+    @registry.implements("conv2d_grad_input", device="cpu", variant="wrong", rank=99)
+    def wrong(grad: Any, weight: Any, window: Any, out: Any) -> None:
+        known["reference"].function(grad, weight, window, out)
+        out[-1, -1, -1, -1] += 0.01  # far from the pixels that take part
+
+    with tg.kernels.use(conv2d_grad_input="wrong"):
+        expanded = zoom(loss, "conv2d", (0, 1, 2, 2))
+    assert "DISAGREE" in expanded.text()
+    assert [wrong.name for wrong in expanded.disagreements()] == ["x[1,1,4,4]"]
+    with pytest.raises(KernelMismatchError, match=r"got 0.01 from conv2d where scalars give"):
+        expanded.check()
+    registry._answers.clear()
+
+
+def twice() -> tg.Tensor:
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    with record(keep="arrays"):
+        loss = (x * x + x).sum()
+        loss.backward()
+    return loss
+
+
+def rows(name: str) -> Any:
+    return run(ROWS[name])[0]
+
+
+REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "another name": (
+        lambda: zoom(layer(), "conv"),
+        UnknownNameError,
+        "zoom: the known names are x, w, .*got 'conv'",
+    ),
+    "an index too far": (
+        lambda: zoom(layer(), "w", (3, 0, 0, 0)),
+        ShapeError,
+        r"zoom: an index of w, shape \(3, 2, 3, 3\).*got \(3, 0, 0, 0\)",
+    ),
+    "figures alone": (
+        lambda: zoom(tg.explain.GraphDump.from_json(tg.explain.dump(twice()).to_json()), "x", 0),
+        OptionError,
+        r'zoom: its numbers are .*keep="arrays"\); got a run of which figures alone were kept',
+    ),
+    "read twice": (
+        lambda: zoom(twice(), "x", 0),
+        OptionError,
+        "a leaf that is read once; got x, read by multiply, add",
+    ),
+    "of the whole batch": (
+        lambda: zoom(rows("batch norm"), "batch_norm", (0, 0, 0, 0)),
+        OptionError,
+        r"whose rule speaks of mean\(batch_norm\) of the whole batch",
+    ),
+    "drawn numbers": (
+        lambda: zoom(rows("dropout"), "dropout", (0, 0)),
+        OptionError,
+        r"zoom: numbers that were drawn cannot be drawn again; got dropout",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), REFUSALS.values(), ids=REFUSALS)
+def test_refusals_say_what_there_is(
+    call: Callable[[], Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        call()
