@@ -2,23 +2,34 @@
 
 ``with record(): ...`` keeps figures of every value and error signal; :func:`story` prints
 them, one line for each element, forward and backward. :func:`rules` lists what each element
-declares of itself.
+declares of itself. :func:`fan_ins`, :func:`count_paths`, :func:`split_by_length` and
+:func:`contribution_matrices` follow the paths by which an error signal came, and
+:func:`compare_orders` shows why they are walked in topological order.
 """
 
+from tinygrad_cnn.explain.contributions import contribution_matrices
 from tinygrad_cnn.explain.graph_dump import GraphDump, dump
+from tinygrad_cnn.explain.path_lengths import split_by_length
+from tinygrad_cnn.explain.paths import count_paths, fan_ins
 from tinygrad_cnn.explain.recording import Recording, Statistics, record
 from tinygrad_cnn.explain.rules import rules
 from tinygrad_cnn.explain.story import story
+from tinygrad_cnn.explain.walk_orders import compare_orders
 from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
 
 __all__ = [
     "GraphDump",
     "Recording",
     "Statistics",
+    "compare_orders",
+    "contribution_matrices",
+    "count_paths",
     "draw_weight_matrix",
     "dump",
+    "fan_ins",
     "record",
     "rules",
+    "split_by_length",
     "story",
     "weight_matrix",
 ]
