@@ -100,6 +100,13 @@ CLAIMS = {
         "the same filters after saving and loading: True",
         "Accuracy on 99 other pictures: ",
     ),
+    "20_deeplearntoolbox_replay.py": (
+        "convn(flipall(a), d, 'valid') / N",
+        "turned filter, plain convolution: the same",
+        "one image in the batch: rot180 and flipall agree",
+        "conv2d, flip=True  |  3,898 parameters",
+        "test error ",
+    ),
 }
 
 

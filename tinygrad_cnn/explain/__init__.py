@@ -5,6 +5,7 @@ them, one line for each element, forward and backward. :func:`rules` lists what 
 declares of itself. :func:`fan_ins`, :func:`count_paths`, :func:`split_by_length` and
 :func:`contribution_matrices` follow the paths by which an error signal came, and
 :func:`compare_orders` shows why they are walked in topological order.
+:func:`toolbox_replay` sets the lectures' reference code beside the chain rule and this library.
 """
 
 from tinygrad_cnn.explain.contributions import contribution_matrices
@@ -14,6 +15,7 @@ from tinygrad_cnn.explain.paths import count_paths, fan_ins
 from tinygrad_cnn.explain.recording import Recording, Statistics, record
 from tinygrad_cnn.explain.rules import rules
 from tinygrad_cnn.explain.story import story
+from tinygrad_cnn.explain.toolbox_replay import toolbox_replay
 from tinygrad_cnn.explain.walk_orders import compare_orders
 from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
 
@@ -31,5 +33,6 @@ __all__ = [
     "rules",
     "split_by_length",
     "story",
+    "toolbox_replay",
     "weight_matrix",
 ]
