@@ -50,7 +50,7 @@ model = tg.models.build("dlt_cnn")
 train, test = tg.data.load("digits", image_size=28)
 RATE, BATCH, EPOCHS = 1.0, 50, 20  # rate and batch are those of the toolbox's example
 optimiser = tg.optim.SGD(model.parameters(), lr=RATE)
-print("\n6c5-2s-12c5-2s with conv2d, flip=True  |", f"{model.count_parameters():,} parameters")
+print(f"\n6c5-2s-12c5-2s, conv2d, flip=True  |  {model.count_parameters():,} parameters")
 
 
 def error() -> float:

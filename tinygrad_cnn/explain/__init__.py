@@ -5,10 +5,12 @@ them, one line for each element, forward and backward. :func:`rules` lists what 
 declares of itself. :func:`fan_ins`, :func:`count_paths`, :func:`split_by_length` and
 :func:`contribution_matrices` follow the paths by which an error signal came, and
 :func:`compare_orders` shows why they are walked in topological order.
-:func:`toolbox_replay` sets the lectures' reference code beside the chain rule and this library.
+:func:`toolbox_replay` sets the lectures' reference code beside the chain rule and this library;
+:func:`explain_gradcheck` says why a gradient and its differences disagree.
 """
 
 from tinygrad_cnn.explain.contributions import contribution_matrices
+from tinygrad_cnn.explain.gradcheck_report import explain_gradcheck
 from tinygrad_cnn.explain.graph_dump import GraphDump, dump
 from tinygrad_cnn.explain.path_lengths import split_by_length
 from tinygrad_cnn.explain.paths import count_paths, fan_ins
@@ -28,6 +30,7 @@ __all__ = [
     "count_paths",
     "draw_weight_matrix",
     "dump",
+    "explain_gradcheck",
     "fan_ins",
     "record",
     "rules",
