@@ -73,7 +73,7 @@ class Line:
         """Return the outputs, one step away, and how far that is once x is rounded."""
         before = self._variable._value
         start = np.asarray(before)
-        changed = (start + step * self._direction).astype(self.dtype)
+        changed = np.asarray(start + step * self._direction, self.dtype)
         moved = (changed.astype(np.float64) - start)[self._direction != 0]
         along = self._direction[self._direction != 0]
         taken = float(moved @ along / (along @ along)) if along.size else 0.0
@@ -216,12 +216,13 @@ def _floats(numbers: Any) -> tuple[float, ...]:
 def _smallest_move(slopes: Array, steps: Array, kinked: Any) -> float:
     """Return what the function moved by last before steps became too small to move it at all.
 
-    Then it is rounded somewhere inside to a multiple of about that. A function that is flat on
-    this side of a kink does not move either.
+    Then it is rounded somewhere inside to a multiple of about that. A function that is flat near
+    a kink does not move either, but that shows at larger steps: on one side it never moves.
     """
     moving = np.flatnonzero((slopes != 0).any(1))
     last = int(moving[-1]) if len(moving) else -1
-    near_kink = kinked[max(0, last - 2) : last + 1].any()
+    both_sides = (slopes[: last + 1, 0] != 0) & (slopes[: last + 1, 2] != 0)
+    near_kink = kinked[max(0, last - 2) : last + 1].any() or not both_sides.any()
     if last in (-1, len(steps) - 1) or near_kink or not np.isfinite(slopes[last]).all():
         return 0.0
     return float(np.abs(slopes[last]).max() * steps[last])
