@@ -39,7 +39,7 @@ class FanIn:
     products : tuple of tuple of float
         Inner products of the contributions, each with each.
     norm : float
-        ‖Σ c‖, of their sum.
+        ‖Σ c‖, of their sum: δ, unless a hook replaced it or a walk also started there.
 
     Examples
     --------

@@ -372,6 +372,8 @@ def record(keep: str = "statistics") -> Iterator[Recording]:
     if keep not in KEEP:
         raise OptionError(f"record: keep is one of {', '.join(KEEP)}; got {keep!r}")
     recording = Recording(keep)
-    with hooks.observe(recording):
-        yield recording
-    recording._fan_ins.finish()
+    try:
+        with hooks.observe(recording):
+            yield recording
+    finally:
+        recording._fan_ins.finish()
