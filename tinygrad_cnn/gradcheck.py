@@ -6,17 +6,26 @@ evaluations for each element, which is why nobody trains this way, and why it is
 of those who do.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.differences import Array, Difference, InputReport, Probe, compare, values_of
-from tinygrad_cnn.errors import DTypeError, GradcheckError, GraphError, OptionError
+from tinygrad_cnn.checked_function import (
+    cotangents_of,
+    differentiable,
+    grad_or_zeros,
+    gradients_by_backward,
+    label_of,
+    left_as_they_are,
+    name_of,
+    names_of,
+    refuse_inputs,
+)
+from tinygrad_cnn.differences import Difference, InputReport, Probe, compare
+from tinygrad_cnn.errors import GradcheckError
 from tinygrad_cnn.graph import enable_grad, is_recording, no_grad
-from tinygrad_cnn.scalar import Scalar
-from tinygrad_cnn.tensor import Tensor
 from tinygrad_cnn.variable import Variable
 
 __all__ = ["Difference", "GradcheckReport", "InputReport", "gradcheck", "gradgradcheck"]
@@ -157,20 +166,20 @@ def gradcheck(
       input  shape   checked  excluded  differ  largest difference
       x      (1, 3)        2         1       0 ...
     """
-    _refuse(inputs)
-    with _left_as_they_are(inputs):
-        outputs = _differentiable(function(*inputs))
-        cotangents = _cotangents(outputs, generator or np.random.default_rng(0))
-        names = _names(inputs)
-        analytic = _by_backward(inputs, outputs, cotangents)
+    refuse_inputs("gradcheck", inputs)
+    with left_as_they_are(inputs):
+        outputs = differentiable("gradcheck", function(*inputs))
+        cotangents = cotangents_of(outputs, generator or np.random.default_rng(0))
+        names = names_of(inputs)
+        analytic = gradients_by_backward(inputs, outputs, cotangents)
         report = GradcheckReport(
-            _label(function, outputs),
+            label_of(function, outputs),
             tuple(
                 compare(
                     names[position],
                     analytic[position],
                     Probe(
-                        lambda *given: _differentiable(function(*given)),
+                        lambda *given: differentiable("gradcheck", function(*given)),
                         inputs,
                         position,
                         cotangents,
@@ -227,11 +236,11 @@ def gradgradcheck(
     >>> tg.gradgradcheck(tg.Scalar.tanh, x).passed
     True
     """
-    _refuse(inputs)
+    refuse_inputs("gradcheck", inputs)
     generator = generator or np.random.default_rng(0)
-    with _left_as_they_are(inputs), no_grad():
-        outputs = _differentiable(function(*inputs))
-    cotangents = _cotangents(outputs, generator)
+    with left_as_they_are(inputs), no_grad():
+        outputs = differentiable("gradcheck", function(*inputs))
+    cotangents = cotangents_of(outputs, generator)
     for position, cotangent in enumerate(cotangents):
         cotangent.requires_grad = True
         cotangent.name = f"δ(output {position})"
@@ -243,16 +252,16 @@ def gradgradcheck(
         for value in values:
             value.grad = None
         with enable_grad():
-            results = _differentiable(function(*values))
+            results = differentiable("gradcheck", function(*values))
         for result, signal in zip(results, signals, strict=True):
             if result.requires_grad:
                 result.backward(signal, retain_graph=True, create_graph=recorded)
-        grads = tuple(_grad_or_zeros(values[position]) for position in wanted)
+        grads = tuple(grad_or_zeros(values[position]) for position in wanted)
         for value in values:
             value.grad = None
         return grads
 
-    gradient.__name__ = f"gradient of {_name_of(function)}"
+    gradient.__name__ = f"gradient of {name_of(function)}"
     return gradcheck(
         gradient,
         *inputs,
@@ -263,116 +272,3 @@ def gradgradcheck(
         generator=generator,
         raises=raises,
     )
-
-
-# -- inputs and outputs --------------------------------------------------------------
-
-
-def _refuse(inputs: Sequence[Variable]) -> None:
-    for position, variable in enumerate(inputs):
-        if not isinstance(variable, Variable):
-            raise DTypeError(
-                "gradcheck: inputs are Tensors and Scalars; got "
-                f"{type(variable).__name__} as input {position}. Wrap it, or close over it: "
-                "gradcheck(lambda x: f(x, option), x)"
-            )
-        if not variable.is_leaf:
-            raise GraphError(
-                "gradcheck: inputs are leaves; got the result of an element as input "
-                f"{position}. Pass x.detach().requires_grad_()"
-            )
-        if variable.dtype.kind == "f" and variable.dtype != np.float64:
-            raise DTypeError(
-                "gradcheck: differences of values with 7 digits show nothing, inputs are "
-                f"float64; got {variable.dtype} as input {position}. Convert with .double()"
-            )
-    if not any(variable.requires_grad for variable in inputs):
-        raise OptionError(
-            f"gradcheck: at least one input has requires_grad=True; got none of {len(inputs)}"
-        )
-
-
-class _left_as_they_are:  # noqa: N801  # reads as a with-statement
-    """Give the inputs back, after a ``with`` block, the state that they had before it."""
-
-    def __init__(self, inputs: Sequence[Variable]) -> None:
-        self._before = [(x, x._value, x._grad, x.grad_passes) for x in inputs]
-
-    def __enter__(self) -> None:
-        for variable, *_ in self._before:
-            variable.grad = None
-
-    def __exit__(self, *exception: object) -> None:
-        for variable, value, grad, passes in self._before:
-            variable._value = value
-            variable._grad = grad
-            variable.grad_passes = passes
-
-
-def _differentiable(result: Any) -> list[Variable]:
-    """Return the outputs of a function that have a gradient."""
-    outputs = list(result) if isinstance(result, tuple | list) else [result]
-    for position, output in enumerate(outputs):
-        if not isinstance(output, Variable):
-            raise DTypeError(
-                "gradcheck: the function returns Tensors and Scalars; got "
-                f"{type(output).__name__} as output {position}"
-            )
-        if output.dtype.kind == "f" and output.dtype != np.float64:
-            raise DTypeError(
-                f"gradcheck: outputs are float64; got {output.dtype} as output {position}. "
-                "Leave out conversions inside the function"
-            )
-    floats = [output for output in outputs if output.dtype.kind == "f"]
-    if not floats:
-        raise DTypeError(
-            f"gradcheck: an output has a gradient; got {len(outputs)} outputs, none of float64"
-        )
-    return floats
-
-
-def _cotangents(outputs: Sequence[Variable], generator: np.random.Generator) -> list[Variable]:
-    """Draw an error signal for each output: of either sign, none of them near zero."""
-    signals: list[Variable] = []
-    for output in outputs:
-        size = generator.uniform(0.5, 1.5, output.shape)
-        drawn = size * generator.choice([-1.0, 1.0], output.shape)
-        signals.append(Scalar(float(drawn)) if isinstance(output, Scalar) else Tensor(drawn))
-    return signals
-
-
-def _names(inputs: Sequence[Variable]) -> list[str]:
-    return [variable.name or f"input {position}" for position, variable in enumerate(inputs)]
-
-
-def _name_of(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", type(function).__name__)
-
-
-def _label(function: Callable[..., Any], outputs: Sequence[Variable]) -> str:
-    creator = outputs[0].creator
-    return _name_of(function) + (f" (element {creator.name!r})" if creator is not None else "")
-
-
-def _grad_or_zeros(variable: Variable) -> Variable:
-    """Return the gradient of a variable; zeros where no error signal reached it."""
-    if variable.grad is not None:
-        return variable.grad
-    if isinstance(variable, Scalar):
-        return Scalar(0.0)
-    return Tensor.wrap(np.zeros(variable.shape))
-
-
-# -- the two gradients ---------------------------------------------------------------
-
-
-def _by_backward(
-    inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
-) -> list[Array]:
-    for output, cotangent in zip(outputs, cotangents, strict=True):
-        if output.requires_grad:
-            output.backward(cotangent, retain_graph=True)
-    grads = [values_of(_grad_or_zeros(variable)) for variable in inputs]
-    for variable in inputs:
-        variable.grad = None
-    return grads

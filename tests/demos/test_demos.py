@@ -100,6 +100,20 @@ CLAIMS = {
         "the same filters after saving and loading: True",
         "Accuracy on 99 other pictures: ",
     ),
+    "20_deeplearntoolbox_replay.py": (
+        "convn(flipall(a), d, 'valid') / N",
+        "turned filter, plain convolution: the same",
+        "one image in the batch: rot180 and flipall agree",
+        "conv2d, flip=True  |  3,898 parameters",
+        "test error ",
+    ),
+    "21_paths_of_the_chain_rule.py": (
+        "x             10           2 WRONG       18 WRONG         10",
+        "1,073,741,824",
+        "13.5 by number of paths",
+        "the parts add up to what backward() left",
+        "r7 = features.transition1.norm.batch_norm",
+    ),
 }
 
 

@@ -23,6 +23,7 @@ from typing import Any
 from tinygrad_cnn.atomic import write_atomically
 from tinygrad_cnn.element import Cost, Rule, Work
 from tinygrad_cnn.errors import DataError, DTypeError, GraphError
+from tinygrad_cnn.explain.fan_in import FanIn
 from tinygrad_cnn.explain.recording import (
     Kept,
     Source,
@@ -55,6 +56,8 @@ class GraphDump:
     title : str
     gradients : dict of int to Kept
         Of the leaves, by their key: what ``.grad`` held when this was made.
+    fan_ins : dict of int to FanIn
+        Of values that δ reached by several paths, by their key.
 
     Examples
     --------
@@ -74,6 +77,7 @@ class GraphDump:
     recorded: bool = True
     title: str = ""
     gradients: dict[int, Kept] = field(default_factory=dict)
+    fan_ins: dict[int, FanIn] = field(default_factory=dict)
 
     # -- in notebooks ----------------------------------------------------------------
 
@@ -103,6 +107,7 @@ class GraphDump:
             elements.append(_step_to_json(step, number, places, rules))
             for kept, signal in zip(step.outputs, step.outgoing or (), strict=False):
                 values[places[kept.key]]["signal"] = _signal_to_json(signal)
+        numbers = {step.order: number for number, step in enumerate(self.steps, 1)}
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -113,6 +118,10 @@ class GraphDump:
             "rules": list(map(json.loads, rules)),
             "values": values,
             "elements": elements,
+            "fan_ins": [
+                fan_in.to_json(places[key], numbers, _number_to_json)
+                for key, fan_in in self.fan_ins.items()
+            ],
         }
 
     def save(self, path: str | Path) -> None:
@@ -148,7 +157,13 @@ class GraphDump:
             facts = (steps, values[document["result"]], document["recorded"], document["title"])
             signals = (value["signal"] for value in document["values"])
             gradients = zip(values, _signals_from_json(signals, values), strict=True)
-            return cls(*facts, {v.key: signal for v, signal in gradients if v.is_leaf and signal})
+            leaves = {v.key: signal for v, signal in gradients if v.is_leaf and signal}
+            counts = len(steps), len(values)
+            return cls(
+                *facts,
+                leaves,
+                {f["value"]: FanIn.from_json(f, *counts) for f in document["fan_ins"]},
+            )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 "graph dump: elements refer to values and rules of the same document, as the "
@@ -221,7 +236,8 @@ def graph_of(operation: str, result: Variable | GraphDump, title: str = "") -> G
     made = {kept.key: kept for step in steps for kept in step.outputs}
     leaves = {kept.key: kept for step in steps for kept in step.inputs if kept.is_leaf}
     gradients = {key: signal for key, leaf in leaves.items() if (signal := leaf.gradient())}
-    return GraphDump(steps, made[place], recording is not None, title, gradients)
+    fan_ins = {} if recording is None else recording.fan_ins(steps)
+    return GraphDump(steps, made[place], recording is not None, title, gradients, fan_ins)
 
 
 # -- parts -----------------------------------------------------------------------------

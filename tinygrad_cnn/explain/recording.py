@@ -23,6 +23,7 @@ import numpy.typing as npt
 from tinygrad_cnn import hooks
 from tinygrad_cnn.element import Cost, FunctionElement, Rule
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.explain.fan_in import FanIn, FanInCollector
 from tinygrad_cnn.graph import Node, Shape, elements_behind
 from tinygrad_cnn.hooks import Effort
 from tinygrad_cnn.kernels.stand_in import is_stand_in
@@ -239,6 +240,7 @@ class Recording:
         self.keep = keep
         self.steps: list[Step] = []
         self._by_order: dict[int, Step] = {}
+        self._fan_ins = FanInCollector()
         self._keys: weakref.WeakKeyDictionary[Node, int] = weakref.WeakKeyDictionary()
 
     def on_forward(
@@ -256,6 +258,11 @@ class Recording:
             step.settings = settings_of(element)
         self.steps.append(step)
         self._by_order[step.order] = step
+        for kept, wanted in zip(
+            step.inputs, element.wanted if element.inputs else (), strict=False
+        ):
+            if wanted:
+                self._fan_ins.read(kept.key)
         for variable in outputs:
             _made_in[variable.node] = self
 
@@ -270,6 +277,9 @@ class Recording:
         step = self._by_order.get(element.order)
         if step is None:  # it ran before the recording began
             return
+        sent = [None if signal is None else signal._value for signal in incoming]
+        keys = (kept.key for kept in step.inputs)
+        self._fan_ins.visit(step.order, (o.key for o in step.outputs), zip(keys, sent, strict=True))
         totals: dict[int, Any] = {}
         for kept, signal in zip(step.inputs, incoming, strict=True):
             if signal is not None:
@@ -300,6 +310,11 @@ class Recording:
     def key_of(self, node: Node) -> int:
         """Return the key of a value that was kept; -1 of any other."""
         return self._keys.get(node, -1)
+
+    def fan_ins(self, steps: Sequence[Step]) -> dict[int, FanIn]:
+        """Return what came by each path to the values of steps that several of them read."""
+        keys = dict.fromkeys(kept.key for step in steps for kept in step.inputs)
+        return self._fan_ins.among((step.order for step in steps), keys)
 
     def behind(self, node: Node) -> list[Step]:
         """Return the steps that a value depends on, in execution order."""
@@ -385,5 +400,8 @@ def record(keep: str = "statistics") -> Iterator[Recording]:
     if keep not in KEEP:
         raise OptionError(f"record: keep is one of {', '.join(KEEP)}; got {keep!r}")
     recording = Recording(keep)
-    with hooks.observe(recording):
-        yield recording
+    try:
+        with hooks.observe(recording):
+            yield recording
+    finally:
+        recording._fan_ins.finish()
