@@ -12,6 +12,9 @@ from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain import GraphDump
 
 
+BATCH = ["--batch-size", "1"]
+
+
 def test_every_element_of_lenet5_is_told_forward_and_backward(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -115,7 +118,7 @@ def test_dump_writes_a_document_that_tells_the_same_story(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "lenet5.json"
-    assert main(["explain", "dump", "lenet5", str(file), "--batch-size", "2"]) == 0
+    assert main(["explain", "write", "lenet5", str(file), "--batch-size", "2"]) == 0
     assert capsys.readouterr().out.endswith(f"13 elements written to {file}\n")
     assert main(["explain", "story", "lenet5", "--batch-size", "2"]) == 0
     headline, told = capsys.readouterr().out.split("\n\n", 1)
@@ -128,5 +131,76 @@ def test_dump_says_where_it_cannot_write(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "nowhere" / "lenet5.json"
-    assert main(["explain", "dump", "lenet5", str(file), "--batch-size", "1"]) == 2
+    assert main(["explain", "write", "lenet5", str(file), "--batch-size", "1"]) == 2
     assert "graph dump:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ending", "begins"),
+    [
+        (".html", "<!doctype html>"),
+        (".svg", "<svg"),
+        (".md", "#"),
+        (".tex", "%"),
+        (".dot", "digraph"),
+        (".txt", "composite function of 13 elements"),
+    ],
+)
+def test_write_makes_what_the_ending_names(
+    ending: str, begins: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / f"lenet5{ending}"
+    assert main(["explain", "write", "lenet5", str(file), "--batch-size", "1"]) == 0
+    assert capsys.readouterr().out.endswith(f"13 elements written to {file}\n")
+    assert file.read_text(encoding="utf-8").lower().startswith(begins)
+
+
+def test_diff_tells_what_two_runs_differ_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(tmp_path / f"{name}.json") for name in ("sigmoid", "relu")]
+    for file, name in zip(files, ("sigmoid", "relu"), strict=True):
+        main(["explain", "write", "lenet5", file, "--batch-size", "1", "--activation", name])
+    capsys.readouterr()
+    assert main(["explain", "diff", *files]) == 0
+    assert "4 added" in (told := capsys.readouterr().out)
+    assert "4 removed" in told
+
+
+def test_derive_writes_the_chain_rule_of_one_weight(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["explain", "derive", "lenet5", "C3.weight", "--index", "2,0,1,1"]
+    assert main([*arguments, "--batch-size", "1"]) == 0
+    assert "∂L/∂C3.weight[2,0,1,1]" in capsys.readouterr().out
+
+
+def test_zoom_takes_one_number_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["explain", "zoom", "lenet5", "C3", "--index", "0,2,4,5", "--batch-size", "1"]
+    assert main(arguments) == 0
+    assert "scalar elements" in capsys.readouterr().out
+
+
+def test_paths_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "paths", "resnet20", "--twin", "--batch-size", "1"]) == 0
+    assert "cancellation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("write lenet5 lenet5.pdf", "a file ends in .html, .svg, .md, .tex, .dot, .txt or .json"),
+        ("write lenet5", "Missing argument 'FILE'"),
+        ("diff nowhere.json nowhere.json", "nowhere.json' does not exist"),
+        ("derive lenet5 C9.weight", "C9.weight"),
+        ("derive lenet5 C3.weight --index 99,0,0,0", "99"),
+        ("derive lenet5 C3.weight --index a,b", "--index: it is whole numbers"),
+        ("derive lenet5 C3.weight --form pdf", "--form: it is one of text"),
+        ("zoom lenet5 C3 --index 0,2", "index"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_in_one_line(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", *arguments.split(), *([] if "diff" in arguments else BATCH)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
