@@ -96,7 +96,7 @@ def foreign() -> GraphDump:
     return GraphDump.from_json(
         {
             "format": "tinygrad_cnn graph", "version": 1, "library": "torch", "title": "",
-            "recorded": True, "result": 2, "rules": [rule],
+            "recorded": True, "result": 2, "rules": [rule], "fan_ins": [],
             "values": [{**value, "role": "constant"}, {**value, "forward": figures}, value],
             "elements": [
                 {**element, "number": 1, "inputs": [0], "outputs": [1]},
