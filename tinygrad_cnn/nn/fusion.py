@@ -161,10 +161,10 @@ def _takes(layer: Any, activation: str | None) -> bool:
     return known and activation in layer.activations
 
 
-def _merge(first: Module, second: Module) -> bool:
+def _merge(first: Any, second: Module) -> bool:
     """Make the first layer compute what both did, or say that it cannot."""
     activation = None if getattr(second, "at_zero", 0.0) else _ACTIVATIONS.get(type(second))
-    if type(first) in _ACTIVATED and _takes(first, activation):
+    if _takes(first, activation):
         first.activation = activation
         return True
     if type(first) is Conv2d and type(second) is BatchNorm2d and first.activation is None:
