@@ -7,11 +7,20 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.cli import main
-from tinygrad_cnn.cli.explained_run import in_channels
+from tinygrad_cnn.cli.explain import EXPLAIN_COMMANDS
+from tinygrad_cnn.cli.explain_commands.explained_run import in_channels
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain import GraphDump
 
 BATCH = ["--batch-size", "1"]
+
+
+@pytest.mark.parametrize("command", sorted(EXPLAIN_COMMANDS))
+def test_every_command_of_the_table_exists(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", command, "--help"]) == 0
+    assert f"tinygrad-cnn explain {command}" in capsys.readouterr().out
 
 
 def test_every_element_of_lenet5_is_told_forward_and_backward(

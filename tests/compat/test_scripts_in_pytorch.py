@@ -19,8 +19,8 @@ pytestmark = pytest.mark.parity
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = {
-    "lecture": ROOT / "demos" / "18_lecture_script_by_pytorch_names.py",
-    "pictures": ROOT / "demos" / "19_own_pictures_by_pytorch_names.py",
+    "lecture": ROOT / "demos" / "24_lecture_script_by_pytorch_names.py",
+    "pictures": ROOT / "demos" / "25_own_pictures_by_pytorch_names.py",
     "handwritten": Path(__file__).with_name("handwritten_net.py"),
 }
 # Both run in float64: in float32 Adam, which divides by the size of a gradient, turns the rounding

@@ -1,10 +1,8 @@
 """The command line: ``tinygrad-cnn <command>``.
 
-Commands stand in a table and are imported when they are called, so that ``--help`` is there
-at once. What goes wrong is said in one line on standard error, with exit code 2.
+What goes wrong is said in one line on standard error, with exit code 2.
 """
 
-import importlib
 import io
 import os
 import sys
@@ -12,6 +10,7 @@ from collections.abc import Sequence
 
 import click
 
+from tinygrad_cnn.cli.lazy_group import LazyGroup
 from tinygrad_cnn.errors import TinygradCnnError
 from tinygrad_cnn.version import __version__
 
@@ -71,26 +70,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 FAILURE = 2
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are called for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, function = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), function)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
-
-
 @click.group(
-    cls=_LazyGroup,
+    cls=LazyGroup,
+    table=COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -4,7 +4,7 @@ A value that is read twice has two paths to the loss, and n such values in a row
 script counts them, walks them in the wrong order, and asks of a residual and of a dense network
 by which of its paths the error signal came.
 
-Run it: python demos/21_paths_of_the_chain_rule.py
+Run it: python demos/16_paths_of_the_chain_rule.py
 """
 
 import numpy as np

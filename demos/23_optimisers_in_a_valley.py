@@ -1,6 +1,6 @@
 """Seven optimisers in one narrow valley: where each of them goes, and how many steps it takes.
 
-Run it: python demos/17_optimisers_in_a_valley.py
+Run it: python demos/23_optimisers_in_a_valley.py
 """
 
 import argparse
@@ -99,6 +99,6 @@ for axes in panels[3:7]:
 for axes in panels[::4]:
     axes.set_ylabel("y, across")
 pictures.mkdir(parents=True, exist_ok=True)
-path = pictures / "17_optimisers_in_a_valley.png"
+path = pictures / "23_optimisers_in_a_valley.png"
 figure.savefig(path, dpi=100)
 print(f"\npicture: {path}")

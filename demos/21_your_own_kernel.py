@@ -5,7 +5,7 @@ pass of a convolution as a sum of *outer products*: a pixel of one input channel
 of the filter bank, is added to all output channels of a pixel at once. Channels lie next to
 each other in memory, so the innermost loop is one that the compiler turns into vectors.
 
-Run it: python demos/15_your_own_kernel.py
+Run it: python demos/21_your_own_kernel.py
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """A data set of one's own in PyTorch's words: a subclass of Dataset, and folders of pictures.
 
 The lectures' second script. The pictures are embedded digits, threes and eights, saved as files.
-Run it: python demos/19_own_pictures_by_pytorch_names.py
+Run it: python demos/25_own_pictures_by_pytorch_names.py
 """
 
 import tempfile

@@ -1,8 +1,8 @@
 """The lectures' script in PyTorch's words: of such a script only the import lines change.
 
 Without --root it trains on the embedded digits, brought into the form of MNIST's files first.
-Run it: python demos/18_lecture_script_by_pytorch_names.py
-With MNIST: python demos/18_lecture_script_by_pytorch_names.py --root ~/data --epochs 15
+Run it: python demos/24_lecture_script_by_pytorch_names.py
+With MNIST: python demos/24_lecture_script_by_pytorch_names.py --root ~/data --epochs 15
 """
 
 import argparse

@@ -3,7 +3,7 @@
 DeepLearnToolbox computes with a true convolution along all axes; this library with
 cross-correlations, as the field does now. Both follow the chain rule.
 
-Run it: python demos/20_deeplearntoolbox_replay.py
+Run it: python demos/15_deeplearntoolbox_replay.py
 """
 
 import numpy as np

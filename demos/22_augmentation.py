@@ -2,7 +2,7 @@
 
 What is drawn for an image depends on seed, epoch and the image's number alone: not on its batch
 and not on how many threads load it.
-Run it: python demos/16_augmentation.py
+Run it: python demos/22_augmentation.py
 """
 
 import argparse
@@ -94,5 +94,5 @@ ten = data.ten_crops(larger, 32)
 print("ten crops at test time:", ten.shape, "of images", larger.shape[1:])
 
 pictures.mkdir(parents=True, exist_ok=True)
-figure.savefig(pictures / "16_augmentation.png", dpi=110)
-print(f"drawn: {pictures / '16_augmentation.png'}")
+figure.savefig(pictures / "22_augmentation.png", dpi=110)
+print(f"drawn: {pictures / '22_augmentation.png'}")

@@ -1,0 +1,1 @@
+"""The commands of ``tinygrad-cnn explain``: one module each."""
