@@ -75,6 +75,9 @@ class UnknownNameError(TinygradCnnError, LookupError):
     """A name that nobody registered; the message lists the known ones."""
 
 
+_MANY, _FEW = 100, 8  # names: more than so many are not all listed, but so many of them
+
+
 def unknown_name(operation: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Return the error that lists the known names and points at the closest.
 
@@ -82,13 +85,21 @@ def unknown_name(operation: str, name: object, known: Iterable[str]) -> UnknownN
     --------
     >>> print(unknown_name("models", "lenet6", ["alexnet", "lenet5"]))
     models: the known names are alexnet, lenet5; got 'lenet6'. Did you mean 'lenet5'?
+
+    Of hundreds, such as the values of a deep network, those that look most alike are listed.
+
+    >>> names = [f"conv{k}.weight" for k in range(200)]
+    >>> print(str(unknown_name("derive", "conv9.wait", names)).partition(";")[0])  # doctest: +ELLIPSIS
+    derive: the known names are conv9.weight, conv99.weight, conv98.weight, ... and 192 more
     """
     names = list(known)
-    close = difflib.get_close_matches(str(name), names, n=1)
+    close = difflib.get_close_matches(str(name), names, n=_FEW if len(names) > _MANY else 1)
     hint = f". Did you mean {close[0]!r}?" if close else ""
-    return UnknownNameError(
-        f"{operation}: the known names are {', '.join(names)}; got {name!r}{hint}"
-    )
+    listed = ", ".join(names)
+    if len(names) > _MANY:
+        shown = close + [other for other in names if other not in close][: _FEW - len(close)]
+        listed = f"{', '.join(shown)} and {len(names) - _FEW} more"
+    return UnknownNameError(f"{operation}: the known names are {listed}; got {name!r}{hint}")
 
 
 class MissingKernelError(UnknownNameError):

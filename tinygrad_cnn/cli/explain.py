@@ -10,15 +10,32 @@ _FOLDER = "tinygrad_cnn.cli.explain_commands"
 
 # name -> where the command is, as module:function, and what it does in a few words
 EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
+    "contributions": (
+        f"{_FOLDER}.contributions:contributions",
+        "Which layers asked for the maps that concatenations join.",
+    ),
     "derive": (
         f"{_FOLDER}.derive:derive",
         "The chain rule from the loss to a parameter or error signal.",
     ),
     "diff": (f"{_FOLDER}.diff:diff", "What two runs written as .json differ in."),
+    "gradcheck": (
+        f"{_FOLDER}.gradcheck:gradcheck",
+        "Gradients against differences, and why they disagree.",
+    ),
+    "lengths": (
+        f"{_FOLDER}.lengths:lengths",
+        "Error signals by the number of residual branches they passed.",
+    ),
+    "orders": (f"{_FOLDER}.orders:orders", "The graph walked back in four orders."),
     "paths": (f"{_FOLDER}.paths:paths", "The paths that the error signal came by."),
     "story": (
         f"{_FOLDER}.story:story",
         "Every element in execution order, forward and backward.",
+    ),
+    "toolbox": (
+        f"{_FOLDER}.toolbox:toolbox",
+        "The lectures' reference code beside the chain rule and this library.",
     ),
     "write": (
         f"{_FOLDER}.write:write",

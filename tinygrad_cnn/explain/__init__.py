@@ -12,7 +12,7 @@ Everything that is printed or drawn renders from one document, :class:`GraphDump
 :func:`contribution_matrices` follow the paths by which an error signal came, and
 :func:`compare_orders` shows why they are walked in topological order.
 :func:`toolbox_replay` sets the lectures' reference code beside the chain rule and this library;
-:func:`explain_gradcheck` says why a gradient and its differences disagree.
+:func:`explain_gradcheck` and :func:`gradcheck_network` say why gradients and differences disagree.
 """
 
 from tinygrad_cnn.explain.contributions import contribution_matrices
@@ -23,6 +23,7 @@ from tinygrad_cnn.explain.gradcheck_report import explain_gradcheck
 from tinygrad_cnn.explain.graph_dump import GraphDump, dump
 from tinygrad_cnn.explain.latex import latex
 from tinygrad_cnn.explain.markdown import markdown
+from tinygrad_cnn.explain.network_gradcheck import gradcheck_network
 from tinygrad_cnn.explain.page import page
 from tinygrad_cnn.explain.path_lengths import split_by_length
 from tinygrad_cnn.explain.paths import count_paths, fan_ins
@@ -51,6 +52,7 @@ __all__ = [
     "dump",
     "explain_gradcheck",
     "fan_ins",
+    "gradcheck_network",
     "latex",
     "markdown",
     "page",
