@@ -173,7 +173,11 @@ def test_diff_tells_what_two_runs_differ_in(
     assert main(["explain", "diff", *files]) == 0
     told = capsys.readouterr().out
     assert told.startswith("13 elements in both; 0 added, 0 removed")
-    assert "relu" in told
+    assert "elements part at 2: relu element sigmoid → relu\n" in told
+    assert main(["explain", "diff", *files, "--brief"]) == 0
+    assert capsys.readouterr().out == told.partition("\n\n")[0] + "\n"
+    assert main(["explain", "diff", *files, "--least-ratio", "1000"]) == 0
+    assert " 0 figures moved by" in capsys.readouterr().out
 
 
 def test_derive_writes_the_chain_rule_of_one_weight(capsys: pytest.CaptureFixture[str]) -> None:

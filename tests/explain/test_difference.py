@@ -160,24 +160,70 @@ def test_many_elements_are_compared() -> None:
     assert difference(deep, deep).paired == len(deep.steps)
     found = difference(structure("resnet20"), structure("resnet32"))
     assert found.paired > 0
-    assert str(found).startswith(f"{found.paired} elements in both; ")
+    assert f"\n{found.paired} elements in both; " in str(found)
 
 
-def test_the_text_has_a_row_for_each_change() -> None:
+def test_the_text_has_a_row_for_each_change_in_a_block_for_each_element() -> None:
     found = difference(network(), network(squash=nn.ReLU()))
-    head, blank, *rows = str(found).splitlines()
-    assert blank == ""
+    head, fact, forward, backward, *rest = str(found).splitlines()
+    rows = rest[rest.index("") + 1 :]
     assert len(rows) == len(found.changes)
-    changed = [row for row in rows if row.startswith("!")]
-    assert all(row.startswith("!  2  squash.relu  ") for row in changed[:3])
+    start = next(k for k, row in enumerate(rows) if row.startswith("!"))
+    assert rows[start].startswith("!  2  squash.relu  ")
+    assert [row[:3] for row in rows[start + 1 : start + 3]] == ["   ", "   "]
+    column = rows[start].index("element")
+    for row, change in zip(rows, found.changes, strict=True):
+        assert row[column:].startswith(change.what)
     counts = [len(found.of(kind)) for kind in ("added", "removed", "changed", "moved")]
-    words = ("added", "removed", "facts changed", "figures moved")
+    words = ("added", "removed", "facts changed", "figures moved by 1 % or more")
     for count, word in zip(counts, words, strict=True):
         assert f"{count} {word}" in head
+    assert fact == "elements part at 2: squash.relu element sigmoid → relu"
+    assert forward.startswith("forward, figures part at 2 squash.relu: ‖a‖ ")
+    assert backward.startswith("backward, figures part at 4 top.conv2d: ‖δ(z)‖ ")
+    assert found.brief() == str(found).partition("\n\n")[0]
     assert str(difference(neuron(), neuron())).splitlines() == [
         f"{len(neuron().steps)} elements in both; 0 added, 0 removed, 0 facts changed, "
-        "0 figures moved"
+        "0 figures moved by 1 % or more"
     ]
+
+
+def test_the_runs_are_named_where_they_are_two() -> None:
+    one, two = neuron(), neuron()
+    one.title, two.title = "epoch 1", "epoch 10"
+    two.library = "another 1.0"
+    lines = str(difference(one, two)).splitlines()
+    assert lines[0].startswith("- epoch 1 (tinygrad_cnn ")
+    assert lines[1] == "+ epoch 10 (another 1.0)"
+
+
+def test_the_first_figure_beyond_rounding_is_named_though_it_counts_as_unmoved() -> None:
+    found = difference(neuron(0.5), neuron(0.5001))
+    assert not found.of("moved")
+    assert found.first_forward is not None
+    assert found.first_forward[1:3] == ("multiply", "‖w‖")
+    text = str(found)
+    assert "forward, figures part at 1 multiply: ‖w‖ 0.5 → 0.5001" in text
+    assert "all figures agree to " in text
+    assert difference(neuron(0.5), neuron(0.5 + 1e-7)).first_forward is None
+
+
+def test_elements_of_layers_with_other_names_are_paired_by_what_they_are() -> None:
+    def run(outer: str) -> GraphDump:
+        tg.random.manual_seed(0)
+
+        class Net(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                setattr(self, outer, nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)))
+
+            def forward(self, x: tg.Tensor) -> tg.Tensor:
+                return getattr(self, outer)(x)
+
+        return dump(Net()(tg.ones(2, 3)).sum())
+
+    found = difference(run("one"), run("two"))
+    assert (found.paired, found.of("added"), found.of("removed")) == (4, [], [])
 
 
 def test_what_appears_or_vanishes_has_no_finite_ratio() -> None:

@@ -17,7 +17,7 @@ Everything that is printed or drawn renders from one document, :class:`GraphDump
 
 from tinygrad_cnn.explain.contributions import contribution_matrices
 from tinygrad_cnn.explain.derivation import Derivation, derive
-from tinygrad_cnn.explain.difference import difference
+from tinygrad_cnn.explain.difference import Difference, difference
 from tinygrad_cnn.explain.dot import dot
 from tinygrad_cnn.explain.gradcheck_report import explain_gradcheck
 from tinygrad_cnn.explain.graph_dump import GraphDump, dump
@@ -32,12 +32,14 @@ from tinygrad_cnn.explain.rules import rules
 from tinygrad_cnn.explain.story import story
 from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.explain.toolbox_replay import toolbox_replay
+from tinygrad_cnn.explain.torch_dump import dump_torch
 from tinygrad_cnn.explain.walk_orders import compare_orders
 from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
 from tinygrad_cnn.explain.zoom import Zoom, zoom
 
 __all__ = [
     "Derivation",
+    "Difference",
     "GraphDump",
     "Recording",
     "Statistics",
@@ -50,6 +52,7 @@ __all__ = [
     "dot",
     "draw_weight_matrix",
     "dump",
+    "dump_torch",
     "explain_gradcheck",
     "fan_ins",
     "gradcheck_network",

@@ -2,8 +2,9 @@
 
 Before an edit and after it, epoch 1 and epoch 10, this library and another: whoever writes a
 document to the schema can be compared. Elements are paired by their labels in execution order, as
-lines of text are in a diff; of those left over between two pairs, the ones of one layer, or
-outside layers of one shape, are paired next: an element that took the place of another.
+lines of text are in a diff. Of those left over between two pairs, the ones that are the same and
+make the same shapes are paired next: layers may be called otherwise. Then those of one layer, or
+outside layers of one shape: an element that took the place of another.
 """
 
 import math
@@ -19,6 +20,8 @@ from tinygrad_cnn.explain.story import number_text, options_text, shape_text
 from tinygrad_cnn.variable import Variable
 
 __all__ = ["Change", "Difference", "difference"]
+
+ROUNDING = 1e-5  # of norms in single precision: two frameworks add up in another order
 
 
 class Change(NamedTuple):
@@ -48,54 +51,76 @@ class Change(NamedTuple):
     ratio: float = math.nan
     number: int = 0
 
+    @property
+    def is_backward(self) -> bool:
+        """Whether it is about an error signal or a gradient."""
+        return "δ" in self.what or "∇" in self.what
+
+    @property
+    def apart(self) -> float:
+        """How many times the smaller norm the larger one is; NaN and zero count as far apart."""
+        return max(self.ratio, 1 / self.ratio) if 0 < self.ratio < math.inf else math.inf
+
 
 @dataclass(frozen=True)
 class Difference:
-    """All changes, in execution order; as text, the table of them.
+    """All changes, in execution order; as text, where the runs part and the table of changes.
 
     Attributes
     ----------
     changes : tuple of Change
     paired : int
         Elements that both runs have.
+    runs : (str, str)
+        What they are called, and who ran them.
+    figures : tuple of Change
+        All that differ, also by too little to count as moved; in execution order.
+    least_ratio : float
+        From which on they count.
     """
 
     changes: tuple[Change, ...]
     paired: int
+    runs: tuple[str, str] = ("", "")
+    figures: tuple[Change, ...] = ()
+    least_ratio: float = 1.01
 
     def of(self, kind: str) -> list[Change]:
         """Return the changes of one kind."""
         return [change for change in self.changes if change.kind == kind]
 
+    @property
+    def first_fact(self) -> Change | None:
+        """The first element that one run has alone, or that is another in the second."""
+        return next((change for change in self.changes if change.kind != "moved"), None)
+
+    @property
+    def first_forward(self) -> Change | None:
+        """Where figures part by more than rounding on the way forward."""
+        return min(self._figures(False), key=lambda change: change.number, default=None)
+
+    @property
+    def first_backward(self) -> Change | None:
+        """Where those of error signals and gradients do, on the way back."""
+        return max(self._figures(True), key=lambda change: change.number, default=None)
+
+    def _figures(self, backward: bool) -> list[Change]:
+        return [
+            change
+            for change in self.figures
+            if change.is_backward == backward and change.apart > 1 + ROUNDING
+        ]
+
+    def brief(self) -> str:
+        """Return the text without the table."""
+        from tinygrad_cnn.explain.difference_text import heading
+
+        return "\n".join(heading(self))
+
     def __str__(self) -> str:
-        counts = [
-            f"{len(self.of(kind))} {words}"
-            for kind, words in (
-                ("added", "added"),
-                ("removed", "removed"),
-                ("changed", "facts changed"),
-                ("moved", "figures moved"),
-            )
-        ]
-        plural = "" if self.paired == 1 else "s"
-        head = f"{self.paired} element{plural} in both; {', '.join(counts)}"
-        marks = {"added": "+", "removed": "-", "changed": "!", "moved": "~"}
-        rows = [
-            (
-                marks[change.kind],
-                str(change.number),
-                change.element,
-                change.what,
-                " → ".join(filter(None, (change.before, change.after)))
-                + (f"  x{number_text(change.ratio)}" if change.ratio == change.ratio else ""),
-            )
-            for change in self.changes
-        ]
-        if not rows:
-            return head
-        widths = [max(len(row[k]) for row in rows) for k in range(4)]
-        table = ("  ".join([*map(str.ljust, row[:4], widths), row[4]]).rstrip() for row in rows)
-        return "\n".join([head, "", *table])
+        from tinygrad_cnn.explain.difference_text import written
+
+        return written(self)
 
 
 def difference(
@@ -133,12 +158,14 @@ def difference(
     ...         y.backward()
     ...     return tg.explain.dump(y)
     >>> print(difference(run(0.5), run(0.25)))
-    2 elements in both; 0 added, 0 removed, 0 facts changed, 5 figures moved
+    2 elements in both; 0 added, 0 removed, 0 facts changed, 5 figures moved by 1 % or more
+    forward, figures part at 1 multiply: ‖w‖ 0.5 → 0.25  x0.5
+    backward, figures part at 1 multiply: ‖δ(p)‖ 0.1807 → 0.5966  x3.301
     <BLANKLINE>
-    ~  1  multiply  ‖p‖     1.5 → 0.75  x0.5
-    ~  1  multiply  ‖δ(p)‖  0.1807 → 0.5966  x3.301
-    ~  1  multiply  ‖w‖     0.5 → 0.25  x0.5
-    ~  1  multiply  ‖∇w‖    0.5421 → 1.79  x3.301
+    ~  1  multiply  ‖w‖     0.5    → 0.25    x0.5
+                    ‖p‖     1.5    → 0.75    x0.5
+                    ‖δ(p)‖  0.1807 → 0.5966  x3.301
+                    ‖∇w‖    0.5421 → 1.79    x3.301
     ~  2  tanh      ‖a‖     0.9051 → 0.6351  x0.7017
     """
     if not least_ratio >= 1:
@@ -147,20 +174,29 @@ def difference(
         )
     one, two = graph_of("difference", before), graph_of("difference", after)
     changes: list[Change] = []
+    figures: list[Change] = []
     paired = 0
     numbers = {id(step): k for steps in (one.steps, two.steps) for k, step in enumerate(steps, 1)}
     for old, new in _pairs(one.steps, two.steps):
         found: list[Change] = []
         if old is not None and new is not None:
             paired += 1
-            found = [*_facts(old, new), *_figures((one, old), (two, new), least_ratio)]
+            number = numbers[id(new)]
+            differ = [c._replace(number=number) for c in _figures((one, old), (two, new))]
+            figures += differ
+            found = [*_facts(old, new), *(c for c in differ if c.apart >= least_ratio)]
         elif new is not None:
             found = [Change("added", new.label, "", "", _described(new))]
         elif old is not None:
             found = [Change("removed", old.label, "", _described(old), "")]
         number = numbers[id(old if new is None else new)]
         changes += [change._replace(number=number) for change in found]
-    return Difference(tuple(changes), paired)
+    runs = _called(one), _called(two)
+    return Difference(tuple(changes), paired, runs, tuple(figures), least_ratio)
+
+
+def _called(graph: GraphDump) -> str:
+    return f"{graph.title or 'composite function'} ({graph.library})"
 
 
 # -- pairs -----------------------------------------------------------------------------
@@ -170,19 +206,24 @@ Pair = tuple[Step | None, Step | None]
 
 
 def _pairs(one: Sequence[Step], two: Sequence[Step]) -> list[Pair]:
-    """Pair the steps of two runs by label and, of the rest, by layer."""
-    pairs: list[Pair] = []
-    for same, old, new in _aligned(one, two, lambda step: step.label):
-        if same:
-            pairs += zip(old, new, strict=True)
-            continue
-        for alike, left, right in _aligned(old, new, _layer):
-            if alike:
-                pairs += zip(left, right, strict=True)
-            else:
-                pairs += [(step, None) for step in left]
-                pairs += [(None, step) for step in right]
-    return pairs
+    """Pair the steps of two runs by label; of the rest, by what they are, then by layer."""
+    return list(_paired(one, two, (lambda step: step.label, _kind, _layer)))
+
+
+def _paired(
+    one: Sequence[Step], two: Sequence[Step], names: Sequence[Callable[[Step], object]]
+) -> Iterable[Pair]:
+    if not names or not one or not two:
+        yield from ((step, None) for step in one)
+        yield from ((None, step) for step in two)
+        return
+    for same, old, new in _aligned(one, two, names[0]):
+        yield from zip(old, new, strict=True) if same else _paired(old, new, names[1:])
+
+
+def _kind(step: Step) -> object:
+    """Return what an element is: its name, and the shapes of what it makes."""
+    return step.name, tuple(kept.shape for kept in step.outputs)
 
 
 def _layer(step: Step) -> object:
@@ -222,8 +263,10 @@ def _facts(old: Step, new: Step) -> Iterable[Change]:
         ("inputs", str(len(old.inputs)), str(len(new.inputs))),
         ("rule", old.rule.forward_text(), new.rule.forward_text()),
         ("rule backward", _backward(old), _backward(new)),
-        ("kernels", _kernels(old), _kernels(new)),
     ]
+    kernels = _kernels(old), _kernels(new)
+    if all(kernels):  # another framework does not tell
+        facts.append(("kernels", *kernels))
     for what, before, after in facts:
         if before != after:
             yield Change("changed", new.label, what, before or "none", after or "none")
@@ -250,35 +293,35 @@ def _described(step: Step) -> str:
     return " ".join(filter(None, (options_text(step), ", ".join(map(shape_text, step.outputs)))))
 
 
-def _figures(
-    old: tuple[GraphDump, Step], new: tuple[GraphDump, Step], least_ratio: float
-) -> Iterable[Change]:
-    """Give the norms that moved: of what the element made, what came back to it, its leaves."""
+def _figures(old: tuple[GraphDump, Step], new: tuple[GraphDump, Step]) -> Iterable[Change]:
+    """Give the norms that differ: of what the element made, what came back to it, its leaves."""
     others = dict(_norms(*new))
     for what, norm in _norms(*old):
         other = others.get(what)
         if other is None or norm == other or (math.isnan(norm) and math.isnan(other)):
             continue
         ratio = other / norm if norm else math.inf
-        if math.isfinite(ratio) and 1 / least_ratio < ratio < least_ratio:
-            continue
         texts = (number_text(norm), number_text(other))
         yield Change("moved", new[1].label, what, *texts, ratio)
 
 
 def _norms(graph: GraphDump, step: Step) -> Iterable[tuple[str, float]]:
+    parameters = [
+        (kept.name or step.rule.input_symbol(k), kept)
+        for k, kept in enumerate(step.inputs)
+        if kept.is_parameter
+    ]
+    for called, kept in parameters:
+        yield from _known(f"‖{called}‖", kept.statistics)
     for symbol, kept in zip(step.rule.outputs, step.outputs, strict=False):
         yield from _known(f"‖{symbol}‖", kept.statistics)
     for symbol, signal in zip(step.rule.outputs, step.outgoing or (), strict=False):
         if signal is not None:
             yield from _known(f"‖δ({symbol})‖", signal.statistics)
-    for k, kept in enumerate(step.inputs):
-        if kept.is_parameter:
-            called = kept.name or step.rule.input_symbol(k)
-            yield from _known(f"‖{called}‖", kept.statistics)
-            gradient = graph.gradients.get(kept.key)
-            if gradient is not None:
-                yield from _known(f"‖∇{called}‖", gradient.statistics)
+    for called, kept in parameters:
+        gradient = graph.gradients.get(kept.key)
+        if gradient is not None:
+            yield from _known(f"‖∇{called}‖", gradient.statistics)
 
 
 def _known(what: str, figures: Statistics) -> Iterable[tuple[str, float]]:

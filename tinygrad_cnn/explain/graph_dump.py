@@ -58,6 +58,8 @@ class GraphDump:
         Of the leaves, by their key: what ``.grad`` held when this was made.
     fan_ins : dict of int to FanIn
         Of values that δ reached by several paths, by their key.
+    library : str
+        Who ran it.
 
     Examples
     --------
@@ -78,6 +80,7 @@ class GraphDump:
     title: str = ""
     gradients: dict[int, Kept] = field(default_factory=dict)
     fan_ins: dict[int, FanIn] = field(default_factory=dict)
+    library: str = f"tinygrad_cnn {__version__}"
 
     # -- in notebooks ----------------------------------------------------------------
 
@@ -111,7 +114,7 @@ class GraphDump:
         return {
             "format": FORMAT,
             "version": VERSION,
-            "library": f"tinygrad_cnn {__version__}",
+            "library": self.library,
             "title": self.title,
             "recorded": self.recorded,
             "result": places[self.result.key],
@@ -163,6 +166,7 @@ class GraphDump:
                 *facts,
                 leaves,
                 {f["value"]: FanIn.from_json(f, *counts) for f in document["fan_ins"]},
+                document["library"],
             )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise DataError(

@@ -333,12 +333,16 @@ class Recording:
 _OURS, _PROGRAMS = __name__.partition(".")[0], ("models", "lab", "train")
 
 
-def calling_line() -> Source | None:
-    """Return the line that runs the present element: the innermost one outside the library."""
+def calling_line(beside: tuple[str, ...] = ()) -> Source | None:
+    """Return the line that runs the present element: the innermost one outside the library.
+
+    And outside of packages `beside` it, such as another framework.
+    """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         package, _, rest = str(frame.f_globals.get("__name__", "")).partition(".")
-        if package != _OURS or rest.partition(".")[0] in _PROGRAMS:
+        ours = package == _OURS and rest.partition(".")[0] not in _PROGRAMS
+        if not ours and package not in beside:
             file = frame.f_code.co_filename
             text = linecache.getline(file, frame.f_lineno).strip()
             return Source(_short(file), frame.f_lineno, frame.f_code.co_name, text)
