@@ -45,7 +45,7 @@ def fan_in_lines(graph: GraphDump) -> dict[int, list[str]]:
     ...     print(*lines)
     fan-in  |δ(x)| 18.09, 81.9 % kept ← multiply 2 (9.06 %), exp 20.09 (90.9 %)
     """
-    lines = defaultdict(list)
+    lines: defaultdict[int, list[str]] = defaultdict(list)
     scalars = {kept.key for s in graph.steps for kept in s.inputs if kept.device == "scalar"}
     for row in fan_ins(graph).rows:
         sent = row.fan_in.contributions
@@ -76,7 +76,6 @@ def _lines(row: FanInRow, bars: str) -> list[str]:
     ]
     if rest:
         parts.append(f"{len(rest)} others ({_percent(sum(shares[k] for k in rest))})")
-    kept = f"{_percent(found.cancellation)} kept"
     left = f"{_percent(found.cancellation)} kept"
     lines = [f"fan-in  {bars}δ({row.value}){bars} {found.norm:.4g}, {left} ←"]
     for position, part in enumerate(parts):

@@ -49,6 +49,8 @@ def batch_norm(place: Place) -> IndexForm:
     if bias is not None:
         right = right + bias[c]
     form = IndexForm(Equation(given, place.activated(right)))
+    form.outputs[1] = Equation((c,), sum_over(over, x[inner]) / m)
+    form.outputs[2] = Equation((c,), sum_over(over, (x[inner] - mean[c]) ** 2) / m)
     if place.signals[0] is None:
         return form
     here, there = place.through(*given), place.through(*inner)
