@@ -150,7 +150,7 @@ class BatchNormElement(_BatchNorm, name="batch_norm"):
         return self.wanted[0] or (is_recording() and self.inputs[0].requires_grad)
 
     def backward(self, signal: Variable, *_: Any) -> tuple[Variable | None, ...]:
-        _, *want_affine = self.wanted
+        want_affine = self.wanted[1:]
         statistics = self.saved("mean"), self.saved("variance")
         if self.depends_on_x():
             given = [self.saved("weight")] if want_affine else []
@@ -169,7 +169,7 @@ class BatchNormReluElement(RectifiedElement, BatchNormElement, name="batch_norm_
     operation = "batch_norm_relu_forward"
 
     def backward(self, signal: Variable, *_: Any) -> tuple[Variable | None, ...]:
-        _, *want_affine = self.wanted
+        want_affine = self.wanted[1:]
         if not self.depends_on_x():
             two: tuple[Variable | None, ...] = super().backward(signal)
             return two

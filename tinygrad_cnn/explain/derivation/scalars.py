@@ -84,7 +84,7 @@ class ScalarGraph:
             equation = self.told[formula.array]
             self.renamed += 1
             own = {letter for part in walk(equation.right) for letter in _summed(part)}
-            fresh: dict[Symbol, Expression] = {
+            fresh = {
                 letter: Symbol(f"{letter.name}~{self.renamed}") for letter in own
             }
             by = dict(zip(equation.letters, formula.index, strict=True))
@@ -200,7 +200,7 @@ def _summed(formula: Expression) -> list[Symbol]:
     return [letter for letter, _ in formula.over] if isinstance(formula, Sum) else []
 
 
-def _renamed(formula: Expression, by: Mapping[Symbol, Expression]) -> Expression:
+def _renamed(formula: Expression, by: Mapping[Symbol, Symbol]) -> Expression:
     """Return a formula with other letters, also those that its sums run over."""
     if isinstance(formula, Symbol):
         return by.get(formula, formula)
