@@ -55,7 +55,7 @@ def batch_norm(place: Place) -> IndexForm:
         return form
     here, there = place.through(*given), place.through(*inner)
     along = sum_over(over, there * normalised(inner))
-    centred = here - sum_over(over, there) / m - normalised(given) * along / m
+    centred = here - sum_over(over, there) / m - normalised(given) * (along / m)
     scale = weight[c] if weight is not None else expression(1)
     form.signals[0] = Equation(given, scale / spread * centred)
     form.signals[1] = Equation((c,), along)

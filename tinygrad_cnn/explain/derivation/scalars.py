@@ -84,9 +84,7 @@ class ScalarGraph:
             equation = self.told[formula.array]
             self.renamed += 1
             own = {letter for part in walk(equation.right) for letter in _summed(part)}
-            fresh = {
-                letter: Symbol(f"{letter.name}~{self.renamed}") for letter in own
-            }
+            fresh = {letter: Symbol(f"{letter.name}~{self.renamed}") for letter in own}
             by = dict(zip(equation.letters, formula.index, strict=True))
             right = substituted(_renamed(equation.right, fresh), by)
             return self.written_out(right)
