@@ -127,9 +127,45 @@ ROWS = {
     "largest": Row(("max",), ((3, 4, 5),), lambda x: x.max(1)[0]),
     "largest kept": Row(("max",), ((3, 4),), lambda x: x.max(0, keepdim=True)[0]),
     "smallest of all": Row(("min",), ((3, 4),), lambda x: x.min()),
+    **{
+        f"{name} {ties}": Row(
+            (f"{name}_shared",),
+            ((3, 4, 5),),
+            lambda x, name=name, ties=ties: getattr(F, name)(F.relu(x), (0, 2), ties=ties),
+        )
+        for name in ("max", "min")
+        for ties in ("split", "all")
+    },
+    "largest shared and kept": Row(
+        ("max_shared",), ((3, 4),), lambda x: F.max(x, 1, keepdim=True, ties="split")
+    ),
+    "maximum shared at a border": Row(
+        ("max_pool2d_shared",), (IMAGES,), lambda x: F.max_pool2d(F.relu(x), 3, 2, 1, ties="split")
+    ),
+    "put at winners": Row(
+        ("max_unpool2d",),
+        ((2, 3, 2, 2),),
+        lambda x: F.max_unpool2d(x, np.array([[[[5, 0], [11, 5]]] * 3] * 2), 2, output_size=(3, 4)),
+    ),
+    "windows": Row(("windows",), (IMAGES,), _pool(F.windows, (3, 2), 2, 1)),
+    "windows dilated": Row(("windows",), (IMAGES,), _pool(F.windows, 2, (1, 2), 0, 2)),
     "clamp": Row(("clamp",), ((3, 4),), lambda x: F.clamp(x, -0.5, 0.75)),
     "clamp above": Row(("clamp",), ((3, 4),), lambda x: F.clamp(x, max=0.25)),
     "index": Row(("index",), ((3, 6, 5),), lambda x: x[1, 1:5:2]),
+    "index backward": Row(("index",), ((3, 6, 5),), lambda x: x[::-1, :, -2]),
+    "index places": Row(("index",), ((4, 6),), lambda x: x[[2, 0, 2]]),
+    "index pairs": Row(("index",), ((4, 6, 2),), lambda x: x[np.array([2, 0, 2]), [1, 1, 5]]),
+    "index crossed": Row(
+        ("index",), ((4, 6, 2),), lambda x: x[np.array([[3], [1]]), np.array([[0, 0, 2]]), 1]
+    ),
+    "index between": Row(("index",), ((4, 6, 2),), lambda x: x[..., None, [5, 1], :]),
+    "index mask": Row(("index",), ((2, 3),), lambda x: x[np.array([[1, 0, 1], [0, 0, 1]]) > 0]),
+    "place": Row(
+        ("place",), ((2, 3),), lambda x: F.place(x, (slice(1, 3), slice(None, None, 2)), (4, 6))
+    ),
+    "place at places": Row(
+        ("place",), ((3, 2),), lambda x: F.place(x, ([2, 0, 2], [1, 1, 1]), (4, 6, 2))
+    ),
     "index step": Row(("index",), (IMAGES,), lambda x: x[:, :, ::2, ::2]),
     "mean": Row(("mean",), (IMAGES,), lambda x: x.mean((1, 3))),
     "mean kept": Row(("mean",), (IMAGES,), lambda x: x.mean((0, 2), keepdim=True)),
@@ -143,6 +179,12 @@ ROWS = {
     ),
     "concatenate itself": Row(
         ("concatenate",), ((2, 3),), lambda x: F.concatenate([x, x * 2.0], 0)
+    ),
+    "pad with a value": Row(("pad",), ((2, 1, 3),), lambda x: F.pad(x, (1, 2, 0, 1), value=-2.5)),
+    "taken apart": Row(
+        ("unstack_scalars", "stack_scalars"),
+        ((4,),),
+        lambda x: F.stack([2.0 * k for k in x.scalars()]),
     ),
     "pad": Row(("pad",), ((2, 1, 3, 3),), lambda x: F.pad(x, (1, 2, 0, 1))),
     **{
@@ -182,6 +224,43 @@ ROWS = {
         ((2, 3, 2, 2),),
         lambda x: F.cross_entropy(x, np.array([[[0, 1], [2, -100]], [[2, 2], [-100, 0]]])),
     ),
+    **{
+        f"cross entropy {reduction}, weighted, smoothed by {smoothing}": Row(
+            ("cross_entropy",),
+            ((4, 3),),
+            lambda x, reduction=reduction, smoothing=smoothing: F.cross_entropy(
+                x,
+                _labels(0, 2, 1, -100),
+                np.array([0.5, 2.0, 1.25]),
+                reduction=reduction,
+                label_smoothing=smoothing,
+            ),
+        )
+        for reduction in ("mean", "sum", "none")
+        for smoothing in (0.0, 0.25)
+    },
+    "cross entropy smoothed": Row(
+        ("cross_entropy",),
+        ((2, 3, 2, 2),),
+        lambda x: F.cross_entropy(
+            x, np.array([[[0, 1], [2, -100]], [[2, 2], [-100, 0]]]), label_smoothing=0.1
+        ),
+    ),
+    "likelihood weighted": Row(
+        ("nll_loss",),
+        ((3, 4),),
+        lambda x: F.nll_loss(x, _labels(0, 3, 1), np.array([1.0, 2.0, 3.0, 0.5])),
+    ),
+    **{
+        f"margins {reduction}": Row(
+            ("multi_margin_loss",),
+            ((5, 4),),
+            lambda x, reduction=reduction: F.multi_margin_loss(
+                x, _labels(0, 3, 1, 1, 2), margin=1.5, reduction=reduction
+            ),
+        )
+        for reduction in ("mean", "sum", "none")
+    },
     "likelihood": Row(
         ("nll_loss",), ((3, 4),), lambda x: F.nll_loss(F.log_softmax(x, 1), _labels(0, 3, 1))
     ),

@@ -11,15 +11,9 @@ from hypothesis import strategies as st
 import tinygrad_cnn as tg
 from tinygrad_cnn.element import ELEMENTS
 from tinygrad_cnn.explain.derivation import FORMS
+from tinygrad_cnn.explain.derivation.forms import WITHOUT_FORM
 
 from .derivation_cases import ROWS, Row, run
-
-# Elements whose rule is not written out yet. Derivations use their recorded error signals. Who
-# adds a form takes the name away here.
-WITHOUT = {
-    "checkpoint", "max_shared", "max_unpool2d", "min_shared", "multi_margin_loss", "place",
-    "unstack_scalars", "windows",
-}  # fmt: skip
 
 
 def _is_adjoint(name: str) -> bool:
@@ -104,14 +98,21 @@ def test_convolutions_of_any_geometry(data: st.DataObject) -> None:
         tg.explain.derive(loss, tensor.name, forward=True).check()
 
 
-def test_every_element_has_a_form_or_is_known_to_have_none() -> None:
+def test_a_key_that_picks_nothing_sends_nothing_back() -> None:
+    loss, _ = run(Row(("index",), ((2, 3),), lambda x: x[np.zeros((2, 3), bool)]))
+    derivation = tg.explain.derive(loss, "a", (1, 2), numbers=True).check()
+    assert derivation.lines[-1].result() == 0.0
+    assert "∂L/∂a[1,2] = 0" in derivation.text()
+
+
+def test_every_element_has_a_form_or_a_reason_to_have_none() -> None:
     public = {name for name in ELEMENTS if not _is_adjoint(name)}
-    assert public - FORMS.keys() == WITHOUT
+    assert public - FORMS.keys() == WITHOUT_FORM.keys()
 
 
 def test_every_form_has_a_row() -> None:
     shown = {name for row in ROWS.values() for name in row.elements}
-    assert FORMS.keys() - shown == {"stack_scalars"}
+    assert FORMS.keys() == shown
 
 
 def test_rows_are_checked_with_numbers_that_tell() -> None:

@@ -25,7 +25,7 @@ from tinygrad_cnn.elements.channelwise import ChannelwiseElement
 from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import finite_number, one_float_type, require_variables
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
-from tinygrad_cnn.graph import Shape, is_recomputing
+from tinygrad_cnn.graph import Shape, is_recomputing, is_recording
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.variable import Variable
 
@@ -141,10 +141,18 @@ class BatchNormElement(_BatchNorm, name="batch_norm"):
         )
         return self.api_view(out, x.shape), mean, variance
 
+    def depends_on_x(self) -> bool:
+        """Tell whether mean and variance are more than constants to this walk.
+
+        So they are where the error signal of x is wanted, and where the walk is recorded: then
+        the gradient of the weight can be differentiated by x, which they are functions of.
+        """
+        return self.wanted[0] or (is_recording() and self.inputs[0].requires_grad)
+
     def backward(self, signal: Variable, *_: Any) -> tuple[Variable | None, ...]:
-        want_x, *want_affine = self.wanted
+        want_affine = self.wanted[1:]
         statistics = self.saved("mean"), self.saved("variance")
-        if want_x:
+        if self.depends_on_x():
             given = [self.saved("weight")] if want_affine else []
             all_three = BatchNormGradElement(self.eps)
             return all_three(signal, self.saved("x"), *statistics, *given)[: len(self.wanted)]
@@ -161,8 +169,8 @@ class BatchNormReluElement(RectifiedElement, BatchNormElement, name="batch_norm_
     operation = "batch_norm_relu_forward"
 
     def backward(self, signal: Variable, *_: Any) -> tuple[Variable | None, ...]:
-        want_x, *want_affine = self.wanted
-        if not want_x:
+        want_affine = self.wanted[1:]
+        if not self.depends_on_x():
             two: tuple[Variable | None, ...] = super().backward(signal)
             return two
         given = [self.saved("weight")] if want_affine else []

@@ -143,8 +143,11 @@ class CheckpointElement(FunctionElement, name="checkpoint"):
             )
 
     def _start(self, variable: Variable, wanted: bool, create_graph: bool) -> Variable:
-        """Return an argument of the second run: a value from which the way back starts anew."""
-        if create_graph and wanted:
+        """Return an argument of the second run: a value from which the way back starts anew.
+
+        What this walk brings back is a function of all arguments, whichever of them it goes to.
+        """
+        if create_graph and variable.requires_grad:
             return IdentityElement()(variable)
         return variable.detach().requires_grad_(wanted)
 

@@ -33,11 +33,14 @@ class FanInRow:
         The elements that it came from.
     fan_in : FanIn
         Norms, shares, cosines and the cancellation factor.
+    key : int
+        The value, among those of the run.
     """
 
     value: str
     senders: tuple[str, ...]
     fan_in: FanIn
+    key: int = -1
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def fan_ins(result: Variable | GraphDump) -> FanInReport:
             twice = elements.count(sent.element) > 1
             symbol = f" ({step.rule.input_symbol(sent.position)})" if twice else ""
             senders.append(step.label + symbol)
-        rows.append(FanInRow(labels[key], tuple(senders), found))
+        rows.append(FanInRow(labels[key], tuple(senders), found, key))
     return FanInReport(tuple(rows))
 
 

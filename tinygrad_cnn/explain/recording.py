@@ -216,21 +216,25 @@ class Step:
 def settings_of(element: FunctionElement) -> dict[str, Any]:
     """Return what an element was given besides its inputs: its window, axes, reduction.
 
-    Numbers, words and tuples of them, but nothing that leads into the graph.
+    Numbers, words and tuples of them, and the rule and what it saves where they are its own; but
+    nothing that leads into the graph.
     """
-    return {
+    own = vars(element)
+    plain = {
         name: each
-        for name, each in vars(element).items()
+        for name, each in own.items()
         if name not in FunctionElement.__annotations__ and _is_setting(each)
     }
+    return plain | {name: own[name] for name in ("rule", "saves") if name in own}
 
 
 def _is_setting(value: Any) -> bool:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return all(map(_is_setting, value))
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "biu"
-    return value is None or isinstance(value, bool | int | float | str | slice | np.dtype)
+    single = bool | int | float | str | slice | np.dtype
+    return value is None or value is ... or isinstance(value, single)
 
 
 class Recording:

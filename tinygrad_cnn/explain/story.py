@@ -2,7 +2,8 @@
 
 Columns, forward: element · shapes · rule · least and largest value · share of zeros.
 Columns, backward: element · ‖δ out‖ → ‖δ in‖ · gain ‖δ in‖ / ‖δ out‖ · least and largest
-value and share of zeros of δ in · norms of parameter gradients · rule.
+value and share of zeros of δ in · norms of parameter gradients · rule. Where several elements
+send δ to one value, a line that begins with ``fan-in`` says how much each of them sent.
 
 On scalars the numbers themselves stand in place of norms, and the rule is also written with
 them.
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from tinygrad_cnn.element import Work
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.explain.fan_in_lines import with_fan_ins
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.notes import notes
 from tinygrad_cnn.explain.recording import Kept, Spent, Statistics, Step
@@ -82,7 +84,8 @@ def story(result: Variable | GraphDump, columns: Sequence[str] = ()) -> str:
     lines += _table(forward_columns(kept, scalars, columns), steps, numbers)
     lines += ["", "backward"]
     walked = [s for s in reversed(steps) if any(kept.requires_grad for kept in s.outputs)]
-    lines += _table(backward_columns(kept, scalars, columns), walked, numbers)
+    told = _table(backward_columns(kept, scalars, columns), walked, numbers)
+    lines += with_fan_ins(graph, told, walked)
     if not walked:
         lines.append("  nothing here requires a gradient")
     if remarks := notes(steps, kept):

@@ -10,49 +10,32 @@ signal that is 1 at this number and 0 elsewhere. So there are two values and, fo
 took part, two partial derivatives: one granularity of the engine checks the other.
 
 Of a parameter, one number of its gradient is expanded: its partial derivatives by error signals
-and inputs are second derivatives, for which the tensor engine walks back over its walk back.
+and inputs are second derivatives, for which the tensor engine walks back over its walk back. A
+weight that several elements read has the sum of what each of them sends. Means and variances of
+a batch are expanded too, so that a normalised number depends on all of its channel; what dropout
+drew is taken as it was drawn.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_cnn.creation import tensor
-from tinygrad_cnn.element import ELEMENTS
 from tinygrad_cnn.errors import GraphError, KernelMismatchError, OptionError
 from tinygrad_cnn.explain.derivation.chain import Chain
 from tinygrad_cnn.explain.derivation.derivation import place_of, target_of
-from tinygrad_cnn.explain.derivation.evaluation import evaluate
-from tinygrad_cnn.explain.derivation.expression import (
-    Array,
-    Expression,
-    Number,
-    Symbol,
-    substituted,
-)
-from tinygrad_cnn.explain.derivation.forms import Equation
+from tinygrad_cnn.explain.derivation.expression import Number
+from tinygrad_cnn.explain.derivation.forms import WITHOUT_FORM
 from tinygrad_cnn.explain.derivation.notation import Notation, number
-from tinygrad_cnn.explain.derivation.scalars import ScalarGraph
+from tinygrad_cnn.explain.expansion import Expansion, Partial, Share
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
-from tinygrad_cnn.explain.recording import Recording, Step, record
+from tinygrad_cnn.explain.recording import Recording, Step
 from tinygrad_cnn.explain.story import story
-from tinygrad_cnn.gradients import grad
-from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.variable import Variable
 
+LONG = 160  # letters of a formula in a printout
 SHOWN = 12  # partial derivatives in a printout
-
-
-class Partial(NamedTuple):
-    """A derivative of the expanded number, by both granularities."""
-
-    name: str
-    value: float
-    scalar: float
-    tensor: float
 
 
 @dataclass
@@ -168,7 +151,8 @@ def zoom(result: Variable | GraphDump, of: str | Variable, index: int | Sequence
         Usually a loss, computed and walked back inside ``record(keep="arrays")``.
     of : str or Variable
         The output of a layer or element (``"C3"``), of which a value is expanded; or a parameter
-        (``"C3.weight"``) or another leaf, of which a number of the gradient is.
+        (``"C3.weight"``) or another leaf, of which a number of the gradient is; or an error
+        signal (``"δ(C3)"``).
     index : int or sequence of int
         Which number.
 
@@ -181,8 +165,8 @@ def zoom(result: Variable | GraphDump, of: str | Variable, index: int | Sequence
     UnknownNameError, ShapeError, GraphError
         As :func:`derive`.
     OptionError
-        If the element has no index form, draws numbers, or has a number of more terms than a
-        graph of scalars is made for; or if several elements read the leaf.
+        If the element has no index form, or the number has more terms than a graph of scalars is
+        made for.
 
     Examples
     --------
@@ -209,162 +193,59 @@ def zoom(result: Variable | GraphDump, of: str | Variable, index: int | Sequence
     chain = Chain(graph_of("zoom", result), "zoom")
     kept = target_of("zoom", chain, of)
     place = place_of("zoom", chain.names[kept.key], kept.shape, index, 0)
-    if kept.key in chain.made:
-        step, position = chain.made[kept.key]
-        form = chain.form(step)
-        if position or form is None or form.forward is None:
-            raise _no_form(step)
-        left, equation = chain.array(kept.key), form.forward
-    else:
-        step, left, equation = _gradient(chain, kept.key)
-    return _Expansion(chain, step, kept.key).run(left, equation, place)
-
-
-def _no_form(step: Step) -> OptionError:
-    return OptionError(
-        f"zoom: it expands elements whose rule is written out as an index form; got {step.label}, "
-        "which has none yet"
+    backward = kept.key not in chain.made or str(of).startswith("δ(")
+    expansion = _of_signal(chain, kept.key) if backward else _of_value(chain, kept.key)
+    found = expansion.run(place)
+    written = Notation().write(found.formula)
+    if len(written) > LONG:
+        written = f"{written[: LONG - 2]} …"
+    left = expansion.left
+    return Zoom(
+        Notation().reference(left, tuple(map(Number, place))),
+        expansion.label,
+        written,
+        float(left.data[place]),
+        float(found.result),
+        found.tensor,
+        found.partials,
+        found.result,
+        found.recording,
+        found.bounds,
     )
 
 
-def _gradient(chain: Chain, key: int) -> tuple[Step, Array, Equation]:
-    """Return the element that reads a leaf, and what it sends back to it."""
-    ways = chain.contributions(key)
-    if len(ways) != 1 or len(ways[0].positions) != 1:
-        labels = ", ".join(way.step.label for way in ways)
-        raise OptionError(
-            f"zoom: it expands the gradient of a leaf that is read once; got {chain.names[key]}, "
-            f"read by {labels}"
-        )
-    step = ways[0].step
-    form, signal = chain.form(step), chain.signal(key)
-    equation = None if form is None else form.signals.get(ways[0].positions[0])
-    if equation is None or signal is None:
+def _of_value(chain: Chain, key: int) -> Expansion:
+    """Return the expansion of what an element computed."""
+    step, position = chain.made[key]
+    form = chain.form(step)
+    equation = None if form is None else form.output(position)
+    if equation is None:
         raise _no_form(step)
-    return step, signal, equation
+    return Expansion(chain, chain.array(key), key, [Share(step, [equation])], position)
 
 
-class _Expansion:
-    """One number of one element, as scalars and as tensors."""
-
-    def __init__(self, chain: Chain, step: Step, key: int) -> None:
-        self.chain, self.step, self.key = chain, step, key
-        self.graph = ScalarGraph(chain, step)
-
-    def run(self, left: Array, equation: Equation, place: Shape) -> Zoom:
-        """Expand, run both, and walk both back."""
-        letters: dict[Symbol, Expression] = {
-            letter: Number(k) for letter, k in zip(equation.letters, place, strict=True)
-        }
-        formula = substituted(equation.right, letters)
-        if self.step.name == "dropout":
-            raise OptionError(
-                f"zoom: numbers that were drawn cannot be drawn again; got {self.step.label}"
-            )
-        with record() as recording:
-            result = self.graph.scalar(formula)
-            if not isinstance(result, Scalar) or not result.requires_grad:
-                raise GraphError(
-                    f"zoom: a number that depends on others is expanded; got {left.name}"
-                    f"{list(place)}, which is {float(left.data[place]):g} whatever they are"
-                )
-            result.backward(retain_graph=True)
-        value, eps, partials = self.tensors(place)
-        written = Notation().write(formula)
-        if len(written) > 160:
-            written = f"{written[:157]} …"
-        name = Notation().reference(left, tuple(map(Number, place)))
-        facts = float(left.data[place]), float(result), value
-        unit = self.chain.unit(self.key)
-        bounds = tuple(
-            2.0 * float(evaluate(formula, {}, each).error) + each * abs(facts[1])
-            for each in (eps, unit)
+def _of_signal(chain: Chain, key: int) -> Expansion:
+    """Return the expansion of an error signal: what came from all elements that read the value."""
+    signal = chain.signal(key)
+    shares = []
+    for way in chain.contributions(key):
+        form = chain.form(way.step)
+        equations = [] if form is None else [form.signals.get(k) for k in way.positions]
+        known = [equation for equation in equations if equation is not None]
+        if not known or len(known) < len(way.positions):
+            raise _no_form(way.step)
+        shares.append(Share(way.step, known))
+    if signal is None or not shares:
+        raise GraphError(
+            "zoom: an error signal that came from other elements is expanded; got that of "
+            f"{chain.names[key]}, which the walk began with"
         )
-        return Zoom(
-            name, self.step.label, written, *facts, partials, result, recording,
-            (bounds[0], bounds[1]),
-        )  # fmt: skip
-
-    # -- tensors ---------------------------------------------------------------------------
-
-    def tensors(self, place: Shape) -> tuple[float, float, list[Partial]]:
-        """Run the element again on what was recorded.
-
-        Returns the number, the distance of 1 from the next in its type, and its derivatives.
-        """
-        element = self.again()
-        variables: dict[int, Any] = {}
-        for kept in self.step.inputs:
-            variables.setdefault(kept.key, _variable(kept.value, kept.requires_grad))
-        output = element(*(variables[kept.key] for kept in self.step.inputs))
-        output = output[0] if isinstance(output, tuple) else output
-        sources = {
-            self.chain.array(key): variable
-            for key, variable in variables.items()
-            if variable.requires_grad
-        }
-        number_of = output
-        if self.key in variables:  # of a leaf: the gradient
-            signal = self.chain.signal(self.step.outputs[0].key)
-            received = _like(output, None if signal is None else signal.data)
-            sources[signal] = received  # type: ignore[index]
-            (number_of,) = grad(output, variables[self.key], received, create_graph=True)
-        seed = np.zeros(number_of.shape)
-        seed[place] = 1.0
-        leaves = list(sources)
-        found = grad(
-            number_of, [sources[each] for each in leaves], _like(number_of, seed), allow_unused=True
-        )
-        derivatives = dict(zip(leaves, found, strict=True))
-        partials = []
-        for (array, index), leaf in self.graph.leaves.items():
-            mine = 0.0 if leaf.grad is None else float(leaf.grad)
-            theirs = _at(derivatives.get(array), index)
-            name = Notation().reference(array, tuple(map(Number, index)))
-            partials.append(Partial(name, float(leaf), mine, theirs))
-        partials += [each for array in leaves for each in self.elsewhere(array, derivatives)]
-        eps = float(np.finfo(number_of.dtype).eps)
-        return _at(number_of, place), eps, partials
-
-    def elsewhere(self, array: Array, derivatives: dict[Array, Any]) -> list[Partial]:
-        """Return the largest derivative by a number that took no part, where it is not 0."""
-        found = derivatives[array]
-        rest = np.array(0.0 if found is None else found.numpy() if found.shape else float(found))
-        for source, index in self.graph.leaves:
-            if source is array and rest.shape:
-                rest[index] = 0.0
-        if not rest.shape or not rest.any():
-            return []
-        index = tuple(map(int, np.unravel_index(np.argmax(np.abs(rest)), rest.shape)))
-        name = Notation().reference(array, tuple(map(Number, index)))
-        return [Partial(name, float(array.data[index]), 0.0, float(rest[index]))]
-
-    def again(self) -> Any:
-        """Return an element like the one that was recorded."""
-        kind = ELEMENTS[self.step.name]
-        element = kind.__new__(kind)
-        vars(element).update(self.step.settings)
-        return element
+    return Expansion(chain, signal, key, shares, None)
 
 
-def _variable(value: Any, requires_grad: bool = True) -> Any:
-    """Return a recorded value in double precision, as a variable of the kind that it was."""
-    if isinstance(value, float):
-        return Scalar(value, requires_grad=requires_grad)
-    array = np.asarray(value)
-    if array.dtype.kind != "f":
-        return tensor(array)
-    return tensor(array.astype(np.float64), requires_grad=requires_grad)
-
-
-def _like(output: Any, numbers: Any) -> Any:
-    """Return an error signal of the kind and type of an output."""
-    if not isinstance(output, Scalar):
-        return tensor(np.asarray(numbers, output.dtype), requires_grad=True)
-    return Scalar(float(numbers), requires_grad=True)
-
-
-def _at(value: Any, index: Shape) -> float:
-    if value is None:
-        return 0.0
-    return float(value) if not value.shape else float(value.numpy()[index])
+def _no_form(step: Step) -> OptionError:
+    reason = WITHOUT_FORM.get(step.name, "its rule is not written out for this use")
+    return OptionError(
+        "zoom: it expands elements whose rule is written out as an index form; got "
+        f"{step.label}, which has none: {reason}"
+    )

@@ -3,7 +3,7 @@
 ===============  ====================================================================
 `expression`     the language of index sums
 `rule_text`      the text of a rule, read as such a formula
-`forms`          index forms: `pointwise`, `arrays`, `windows`, `pooling`, `norms`,
+`forms`          index forms: `pointwise`, `arrays`, `keys`, `windows`, `pooling`, `norms`,
                  `selections`, `losses`
 `evaluation`     the slow interpreter, with a bound of rounding errors
 `notation`       formulas as text and LaTeX; `python_notation`: as functions to be run

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tinygrad_cnn.explain.derivation.expression import (
     Array,
+    Condition,
     Expression,
     Number,
     Symbol,
@@ -202,15 +203,37 @@ def stacked(place: Place) -> IndexForm:
     return form
 
 
+@form("unstack_scalars")
+def unstacked(place: Place) -> IndexForm:
+    """Write out single numbers of a row, and the row of their error signals."""
+    (k,) = letters("k")
+    form = IndexForm(None)
+    right = expression(0)
+    for position, signal in enumerate(place.signals):
+        form.outputs[position] = Equation((), place.inputs[0][(position,)])
+        if signal is not None:
+            right = right + equals(k, position) * signal[()]
+    form.forward = form.outputs[0]
+    form.signals[0] = Equation((k,), right)
+    return form
+
+
 @form("pad")
-def surrounded(place: Place) -> IndexForm | None:
-    """Write out y as x within a border of zeros."""
-    if place.settings["value"] != 0:
-        return None
+def surrounded(place: Place) -> IndexForm:
+    """Write out y as x within a border of one value."""
     x, before = place.inputs[0], [first for first, _ in place.settings["widths"]]
     given = letters_for(x.data.shape)
     inner = [letter - first for letter, first in zip(given, before, strict=True)]
-    form = IndexForm(Equation(given, x.padded(*inner)))
+    right: Expression = x.padded(*inner)
+    if value := place.settings["value"]:
+        inside: Expression = expression(1)
+        pairs = zip(inner, x.data.shape, place.outputs[0].data.shape, strict=True)
+        for each, size, whole in pairs:
+            if size != whole:
+                within = Condition(each, "≥", Number(0)) * Condition(each, "<", Number(size))
+                inside = inside * within
+        right = right + value * (1 - inside)
+    form = IndexForm(Equation(given, right))
     if place.signals[0] is not None:
         outer = [letter + first for letter, first in zip(given, before, strict=True)]
         form.signals[0] = Equation(given, place.signal().padded(*outer))

@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_cnn.errors import GraphError, OptionError, unknown_name
 from tinygrad_cnn.explain.derivation import (  # noqa: F401  # each enters its forms
     arrays,
+    keys,
     losses,
     norms,
     pointwise,
@@ -85,7 +86,7 @@ class Chain:
                 alone = step.scope if scopes[step.scope] == 1 else step.label
                 name = kept.name or (alone if step.scope else self._behind_layer(step, scopes))
                 if position:
-                    name = f"{step.rule.outputs[position]}({name})"
+                    name = f"{step.rule.output_symbol(position)}({name})"
                 asked[kept.key] = name
         if self.graph.result.name is None:
             asked[self.result] = "L"

@@ -27,7 +27,7 @@ from tinygrad_cnn.explain.derivation.expression import (
     plus,
     substituted,
 )
-from tinygrad_cnn.explain.derivation.forms import letters_for
+from tinygrad_cnn.explain.derivation.forms import WITHOUT_FORM, letters_for
 from tinygrad_cnn.explain.derivation.lines import Check, Line
 from tinygrad_cnn.explain.derivation.pages import Page, latex, markdown, text
 from tinygrad_cnn.explain.derivation.python_notation import arrays_of, functions, vocabulary
@@ -258,14 +258,15 @@ class _Writer:
 
     def forward_lines(self) -> list[Line]:
         """Return what the elements on the way computed."""
+        steps = {id(made[0]): made[0] for key in self.keys if (made := self.chain.made.get(key))}
         lines = []
-        for key in self.keys:
-            made = self.chain.made.get(key)
-            form = self.chain.form(made[0]) if made else None
-            if made is None or made[1] or form is None or form.forward is None:
-                continue
-            facts = form.forward.letters, form.forward.right, self.chain.unit(key)
-            lines.append(Line(made[0].label, self.chain.array(key), *facts))
+        for step in steps.values():
+            form = self.chain.form(step)
+            for position, kept in enumerate(step.outputs if form is not None else ()):
+                told = form.output(position) if form is not None else None
+                if told is not None:
+                    array, unit = self.chain.array(kept.key), self.chain.unit(kept.key)
+                    lines.append(Line(step.label, array, told.letters, told.right, unit))
         return lines
 
     def general(self) -> list[Line]:
@@ -300,7 +301,8 @@ class _Writer:
         found = [] if form is None else [form.signals.get(k) for k in way.positions]
         equations = [each for each in found if each is not None]
         if not equations or len(equations) < len(way.positions):
-            remark = f"{way.step.name} has no index form yet: its recorded error signal is used"
+            reason = WITHOUT_FORM.get(way.step.name, "its rule is not written out for this use")
+            remark = f"{way.step.name} has no index form: {reason}. Its recorded signal is used"
             given = letters_for(left.data.shape)
             return Line(way.step.label, left, given, None, unit, None, remark)
         given = equations[0].letters

@@ -17,7 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_cnn.element import ELEMENTS, Rule
-from tinygrad_cnn.explain.derivation.expression import Array, Expression, Symbol
+from tinygrad_cnn.explain.derivation.expression import (
+    Array,
+    Expression,
+    Number,
+    Symbol,
+    substituted,
+)
 from tinygrad_cnn.explain.derivation.rule_text import read_rule
 from tinygrad_cnn.explain.recording import Step
 from tinygrad_cnn.graph import Shape
@@ -31,6 +37,13 @@ class Equation(NamedTuple):
     letters: Letters
     right: Expression
 
+    def at(self, index: Shape) -> Expression:
+        """Return the right side at one place."""
+        by: dict[Symbol, Expression] = {
+            letter: Number(int(k)) for letter, k in zip(self.letters, index, strict=True)
+        }
+        return substituted(self.right, by)
+
 
 @dataclass
 class IndexForm:
@@ -38,6 +51,11 @@ class IndexForm:
 
     forward: Equation | None
     signals: dict[int, Equation] = field(default_factory=dict)
+    outputs: dict[int, Equation] = field(default_factory=dict)  # beside the first, where told
+
+    def output(self, position: int) -> Equation | None:
+        """Return how one of the outputs is computed, if it is told."""
+        return self.forward if position == 0 else self.outputs.get(position)
 
 
 @dataclass
@@ -104,6 +122,12 @@ class Place:
 
 Form = Callable[[Place], IndexForm | None]
 FORMS: dict[str, Form] = {}
+
+# Why an element has no index form.
+WITHOUT_FORM = {
+    "checkpoint": "it runs a function again on the walk back, so that nothing of its inside was "
+    "kept. Run that part without tg.checkpoint to see its elements",
+}
 
 
 def form(*names: str) -> Callable[[Form], Form]:

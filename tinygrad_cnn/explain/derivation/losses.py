@@ -1,15 +1,19 @@
 """Index forms of losses over classes, of softmax, and of distances to codes."""
 
 import math
+from typing import NamedTuple
 
 from tinygrad_cnn.explain.derivation.expression import (
     Array,
     Condition,
     Expression,
     Number,
+    Symbol,
+    Value,
     apply,
     equals,
     expression,
+    substituted,
     sum_over,
 )
 from tinygrad_cnn.explain.derivation.forms import (
@@ -36,12 +40,31 @@ def _mass(x: Array, given: Letters, axis: int) -> Expression:
     return sum_over([(other, x.data.shape[axis])], apply("exp", x[index]))
 
 
+class _Truth(NamedTuple):
+    """What a likelihood is compared with: how much each class counts for an example."""
+
+    label: Value
+    weight: Array | None
+    smoothing: float
+    classes: int
+
+    def of_label(self) -> Expression:
+        """Return the weight of the label."""
+        return expression(1) if self.weight is None else self.weight.padded(self.label)
+
+    def of(self, k: Symbol) -> Expression:
+        """Return the target t of a class: w_k ((1 - ε) [k = label] + ε / K)."""
+        target = (1 - self.smoothing) * equals(k, self.label) + self.smoothing / self.classes
+        return target if self.weight is None else self.weight[k] * target
+
+
 @form("cross_entropy", "nll_loss")
-def likelihood(place: Place) -> IndexForm | None:
-    """Write out -log softmax(x)[label], added up or averaged over the examples."""
-    if place.input(2) is not None or place.settings.get("smoothing", 0.0):
-        return None  # weighted classes and smoothed labels
-    x, labels = place.inputs[0], place.inputs[1]
+def likelihood(place: Place) -> IndexForm:
+    """Write out -log softmax(x)[label], added up or averaged over the examples.
+
+    Classes may have weights, which the mean divides by; with smoothed labels each class counts.
+    """
+    x, labels, weight = place.inputs[0], place.inputs[1], place.input(2)
     shape = x.data.shape
     given = letters("n k i j")[: len(shape)] if len(shape) <= 4 else letters_for(shape)
     example = (given[0], *given[2:])
@@ -51,23 +74,74 @@ def likelihood(place: Place) -> IndexForm | None:
     there: Expression = expression(1)
     if not counts.all():
         there = Condition(label, "≠", Number(ignored))
-    reduction = place.settings["reduction"]
-    divisor = max(int(counts.sum()), 1) if reduction == "mean" else 1
-    at_label = (given[0], label, *given[2:])
-    score = x.padded(*at_label)
-    if place.step.name == "cross_entropy":
-        loss = apply("log", _mass(x, given, 1)) - score
-        slope = _probability(x, given, 1) - equals(given[1], label)
-    else:
-        loss, slope = -score, -equals(given[1], label)
-    over = sizes(example, labels.data.shape)
+    truth = _Truth(label, weight, place.settings.get("smoothing", 0.0), shape[1])
+    loss, slope = _likelihood(place, truth, given)
+    over, reduction = sizes(example, labels.data.shape), place.settings["reduction"]
+
+    def divisor(letters: Letters) -> Expression:
+        """Return what the mean divides by: the weights of the labels, or how many there are."""
+        if reduction != "mean" or weight is None:
+            return expression(int(counts.sum()) if reduction == "mean" else 1)
+        by: dict[Symbol, Expression] = dict(zip(example, letters, strict=True))
+        share = substituted(there * truth.of_label(), by)
+        return sum_over(sizes(letters, labels.data.shape), share)
+
     if reduction == "none":
         form = IndexForm(Equation(example, there * loss))
     else:
-        form = IndexForm(Equation((), sum_over(over, there * loss) / divisor))
+        form = IndexForm(Equation((), sum_over(over, there * loss) / divisor(example)))
     if place.signals[0] is not None:
         signal = place.signal()[example if reduction == "none" else ()]
-        form.signals[0] = Equation(given, signal * there * slope / divisor)
+        right = signal * there * slope / divisor(primed(example))
+        form.signals[0] = Equation(given, right)
+    return form
+
+
+def _likelihood(place: Place, truth: _Truth, given: Letters) -> tuple[Expression, Expression]:
+    """Return the loss of one example, and its derivative by the score of a class."""
+    x, k = place.inputs[0], given[1]
+    softened = place.step.name == "cross_entropy"
+    other = primed((k,))[0]
+    every = [(other, truth.classes)]
+    if truth.smoothing:
+        target = truth.of(other)
+        there = (given[0], other, *given[2:])
+        loss = sum_over(every, target * (apply("log", _mass(x, given, 1)) - x[there]))
+        if truth.weight is None:
+            return loss, _probability(x, given, 1) - truth.of(k)
+        return loss, _probability(x, given, 1) * sum_over(every, target) - truth.of(k)
+    score = x.padded(given[0], truth.label, *given[2:])
+    hit = equals(k, truth.label)
+    if not softened:
+        return -1 * truth.of_label() * score, -1 * truth.of_label() * hit
+    loss = truth.of_label() * (apply("log", _mass(x, given, 1)) - score)
+    return loss, truth.of_label() * (_probability(x, given, 1) - hit)
+
+
+@form("multi_margin_loss")
+def within_a_margin(place: Place) -> IndexForm:
+    """Write out how much other classes come within a margin of the true one."""
+    x, labels = place.inputs[0], place.inputs[1]
+    n, k = letters("n k")
+    (other,) = primed((k,))
+    count, classes = x.data.shape
+    margin, reduction = place.settings["margin"], place.settings["reduction"]
+    label, divisor = labels[n], max(count, 1) if reduction == "mean" else 1
+    excess = apply("max", 0, margin - x[n, label] + x[n, k])
+    loss = sum_over([(k, classes)], excess, Condition(k, "≠", label)) / classes
+    if reduction == "none":
+        form = IndexForm(Equation((n,), loss))
+    else:
+        form = IndexForm(Equation((), sum_over([(n, count)], loss) / divisor))
+    if place.signals[0] is not None:
+
+        def short(of: Symbol) -> Condition:
+            return Condition(margin - x[n, label] + x[n, of], ">", Number(0))
+
+        others = sum_over([(other, classes)], short(other), Condition(other, "≠", label))
+        slope = Condition(k, "≠", label) * short(k) - equals(k, label) * others
+        signal = place.signal()[(n,) if reduction == "none" else ()]
+        form.signals[0] = Equation((n, k), signal * slope / (classes * divisor))
     return form
 
 

@@ -49,11 +49,13 @@ def batch_norm(place: Place) -> IndexForm:
     if bias is not None:
         right = right + bias[c]
     form = IndexForm(Equation(given, place.activated(right)))
+    form.outputs[1] = Equation((c,), sum_over(over, x[inner]) / m)
+    form.outputs[2] = Equation((c,), sum_over(over, (x[inner] - mean[c]) ** 2) / m)
     if place.signals[0] is None:
         return form
     here, there = place.through(*given), place.through(*inner)
     along = sum_over(over, there * normalised(inner))
-    centred = here - sum_over(over, there) / m - normalised(given) * along / m
+    centred = here - sum_over(over, there) / m - normalised(given) * (along / m)
     scale = weight[c] if weight is not None else expression(1)
     form.signals[0] = Equation(given, scale / spread * centred)
     form.signals[1] = Equation((c,), along)

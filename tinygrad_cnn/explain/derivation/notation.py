@@ -7,7 +7,7 @@ stands behind its name, as on a blackboard: ``δ1·x2 + δ2·x3 + δ3·x4``.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinygrad_cnn.explain.derivation.evaluation import whole
+from tinygrad_cnn.explain.derivation.evaluation import evaluate, letters_of, whole
 from tinygrad_cnn.explain.derivation.expression import (
     Apply,
     Array,
@@ -28,6 +28,7 @@ from tinygrad_cnn.explain.derivation.expression import (
     substituted,
     walk,
 )
+from tinygrad_cnn.explain.derivation.shortening import shortened
 
 # How tightly parts are bound; what is bound looser than its place asks for stands in brackets.
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
@@ -52,11 +53,14 @@ class Notation:
         Write recorded numbers in place of names.
     short : int, optional
         Key of the value whose error signal is written as a bare δ.
+    beginning : str
+        What is left out of names, with … in its place.
     """
 
     base: int = 0
     numbers: bool = False
     short: int | None = None
+    beginning: str = ""
 
     dot, minus, times_space = "·", "-", ""
 
@@ -149,6 +153,9 @@ class Notation:
         return f"{left} {formula.relation} {right}"
 
     def _sum(self, formula: Sum) -> tuple[str, int]:
+        if self.numbers and not letters_of(formula):  # inside a term, as the mass of a softmax is
+            total = float(evaluate(formula, {}, 0.0).value)
+            return self.figure(total), ATOM if total >= 0 else SUM
         return f"Σ_{{{self.ranges(formula)}}} {self.write(formula.body, PRODUCT)}", SUM
 
     def _largest(self, formula: Largest) -> tuple[str, int]:
@@ -203,7 +210,7 @@ class Notation:
         """Write the name of an array."""
         if array.key is not None and array.key == self.short:
             return "δ"
-        return array.name
+        return array.name if array.parameter else shortened(array.name, self.beginning)
 
 
 def _opposite(formula: Expression) -> Expression | None:
@@ -247,7 +254,9 @@ class LatexNotation(Notation):
         return rf"\left({text}\right)"
 
     def product(self, factors: Sequence[str]) -> str:
-        return r" \, ".join(factors) if not self.numbers else r" \cdot ".join(factors)
+        # Beside a name that begins with dots a thin space would read as something left out.
+        sign = r" \cdot " if self.numbers or self.beginning else r" \, "
+        return sign.join(factors)
 
     def _number(self, formula: Number) -> tuple[str, int]:
         return _latex_number(formula.value), ATOM if formula.value >= 0 else SUM
@@ -257,7 +266,7 @@ class LatexNotation(Notation):
         return (_scientific(text) if self.numbers else text), level
 
     def _divide(self, formula: Divide) -> tuple[str, int]:
-        return rf"\frac{{{self.write(formula.above)}}}{{{self.write(formula.below)}}}", PRODUCT
+        return rf"\frac{{{self.write(formula.above)}}}{{{self.write(formula.below)}}}", POWER
 
     def _floordivide(self, formula: FloorDivide) -> tuple[str, int]:
         return rf"\lfloor {self.write(formula.whole, PRODUCT)} / {formula.by} \rfloor", ATOM
@@ -282,6 +291,8 @@ class LatexNotation(Notation):
         return f"{left} {_LATEX_RELATIONS.get(formula.relation, formula.relation)} {right}"
 
     def _sum(self, formula: Sum) -> tuple[str, int]:
+        if self.numbers and not letters_of(formula):
+            return super()._sum(formula)
         return rf"\sum_{{{self.ranges(formula)}}} {self.write(formula.body, PRODUCT)}", SUM
 
     def _largest(self, formula: Largest) -> tuple[str, int]:
@@ -306,14 +317,17 @@ class LatexNotation(Notation):
     def name(self, array: Array) -> str:
         if array.key is not None and array.key == self.short:
             return r"\delta"
-        return rf"\delta({_upright(array.of)})" if array.of else _upright(array.name)
+        name = shortened(array.of or array.name, self.beginning)
+        return rf"\delta({_upright(name)})" if array.of else _upright(name)
 
 
 def _upright(name: str) -> str:
     """Return a name for LaTeX: a single letter is a variable, a word is a text."""
     if len(name) == 1:
         return name
-    return rf"\text{{{name.replace('_', chr(92) + '_').replace('←', ' from ')}}}"
+    for letter, written in (("_", r"\_"), ("#", r"\#"), ("…", r"\dots "), ("←", " from ")):
+        name = name.replace(letter, written)
+    return rf"\text{{{name}}}"
 
 
 def _latex_number(value: float) -> str:

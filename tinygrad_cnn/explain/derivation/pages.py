@@ -1,12 +1,16 @@
 """A derivation as plain text, Markdown and LaTeX."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinygrad_cnn.explain.derivation.expression import Value, walk
 from tinygrad_cnn.explain.derivation.lines import Check, Line, together
 from tinygrad_cnn.explain.derivation.notation import LatexNotation, Notation, number
+from tinygrad_cnn.explain.derivation.shortening import WIDTH, beginning_of, broken, unpaired
 
 SHORT = 8  # terms of a sum that is written out in a collapsed derivation
+LATEX_WIDTH = 90  # of a row of LaTeX, in letters of the same as text
+SHORT_LABEL = 24  # letters in front of a long formula; a longer label has a line of its own
 
 
 @dataclass
@@ -40,6 +44,14 @@ class Page:
             sides = [s for k, s in enumerate(sides) if k == 0 or s != sides[k - 1]]
         return sides
 
+    def rows(self) -> "Iterator[tuple[Line, Check | None, str]]":
+        """Yield lines, how they compare, and what is left out of their names."""
+        beginning = ""
+        for line, check in zip(self.lines, self.checks, strict=True):
+            if line.index is None:
+                beginning = beginning_of(line)
+            yield line, check, beginning
+
     def remarks(self) -> list[str]:
         """Return what stands below: notes, conventions, and how the lines compare."""
         padded = any(
@@ -49,6 +61,8 @@ class Page:
             for part in walk(line.right)
         )
         outside = ["what lies outside its array counts 0"] if padded else []
+        if any(beginning for _, _, beginning in self.rows()):
+            outside.append("… in a name is the beginning of its line's label, up to the … there")
         notes = list(dict.fromkeys(self.notes))
         return [*outside, *notes[:6], self.verdict()]
 
@@ -73,19 +87,30 @@ class Page:
 
 def text(page: Page) -> str:
     """Return plain text."""
-    names = Notation(page.base, False, page.short)
-    values = Notation(page.base, True, page.short)
     rows = [f"derivation of {page.target}", ""]
     count = 0
-    for line, check in zip(page.lines, page.checks, strict=True):
+    for line, check, beginning in page.rows():
+        names = Notation(page.base, False, page.short, beginning)
+        values = Notation(page.base, True, page.short, beginning)
         general = line.index is None
         count += general
-        margin = f"{count:3d}  {line.label}: " if general else "     "
+        margin = f"{count:3d}  {cut(line.label, beginning)}: " if general else "     "
         left = names.write(line.left_side)
-        sides = page.sides(line, names, values)
-        rows.append(margin + " = ".join([left, *sides[:1]]) + _ranges(line, names))
-        indent = " " * (5 + len(left) + 1 if not general else 5)
-        rows += [f"{indent}= {side}" for side in sides[1:]]
+        first, *others = [f"{left} ", *page.sides(line, names, values)]
+        whole, ranges = " = ".join([first.rstrip(), *others[:1]]), _ranges(line, names)
+        if len(margin) + len(whole) > WIDTH and len(margin) > SHORT_LABEL:
+            rows.append(margin.rstrip())
+            margin = "     "
+        begin, *continued = broken(whole, WIDTH - len(margin))
+        rows += [margin + begin, *(f"         {part}" for part in continued)]
+        if ranges and len(rows[-1]) + len(ranges) <= WIDTH:
+            rows[-1] += ranges
+        elif ranges:
+            rows.append(f"         {ranges.lstrip()}")
+        indent = " " * (5 + len(left) + 1 if not general and len(left) < WIDTH // 3 else 5)
+        for side in others[1:]:
+            begin, *continued = broken(f"= {side}", WIDTH - len(indent))
+            rows += [indent + begin, *(f"{indent}    {part}" for part in continued)]
         if line.remark:
             rows.append(f"     ({line.remark})")
         if check is not None and not check.agrees:
@@ -113,9 +138,12 @@ def _difference(line: Line, check: Check) -> str:
 
 def latex(page: Page) -> str:
     """Return an ``align*`` environment."""
-    rows = []
-    for row, line in zip(_formulas(page), page.lines, strict=True):
-        rows.append(row + (rf" && \text{{{_plain(line.label)}}}" if line.index is None else ""))
+    rows, count = [], 0
+    for line, _, beginning in page.rows():
+        if line.index is None:
+            count += 1
+            rows.append(rf"& \text{{{count}. {_plain(cut(line.label, beginning))}:}}")
+        rows += _formula(page, line, beginning)
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
 
@@ -123,24 +151,48 @@ def markdown(page: Page) -> str:
     """Return Markdown with formulas in LaTeX."""
     rows = [f"### Derivation of {page.target}", ""]
     count = 0
-    for formula, line, check in zip(_formulas(page), page.lines, page.checks, strict=True):
+    for line, check, beginning in page.rows():
+        formula = _formula(page, line, beginning)
         if line.index is None:
             count += 1
-            rows += [f"{count}. {line.label}" + (f" ({line.remark})" if line.remark else ""), ""]
-        rows += [f"$${formula.replace('&', '')}$$", ""]
+            label = cut(line.label, beginning).replace("_", r"\_")
+            rows += [f"{count}. {label}" + (f" ({line.remark})" if line.remark else ""), ""]
+        if len(formula) == 1:
+            rows += [f"$${formula[0].replace('&', '')}$$", ""]
+        else:
+            inner = " \\\\\n".join(formula)
+            rows += ["$$", "\\begin{aligned}", inner, "\\end{aligned}", "$$", ""]
         if check is not None and not check.agrees:
             rows += [f"**✗ {_difference(line, check)}**", ""]
     return "\n".join([*rows, *(f"- {remark}" for remark in page.remarks())])
 
 
-def _formulas(page: Page) -> list[str]:
-    names = LatexNotation(page.base, False, page.short)
-    values = LatexNotation(page.base, True, page.short)
-    return [
-        " = ".join([names.write(line.left_side) + " &", *page.sides(line, names, values)])
-        for line in page.lines
-    ]
+def _formula(page: Page, line: Line, beginning: str) -> list[str]:
+    """Return one line in LaTeX: in a single row, or if it is long in several."""
+    by_kind = []
+    for kind in (Notation, LatexNotation):
+        names, values = (kind(page.base, filled, page.short, beginning) for filled in (False, True))
+        by_kind.append([names.write(line.left_side), *page.sides(line, names, values)])
+    plain, (left, *sides) = by_kind
+    if sum(len(side) + 3 for side in plain) <= LATEX_WIDTH:
+        return [" = ".join([f"{left} &", *sides])]
+    rows = [f"{left} &"]
+    for position, (side, text) in enumerate(zip(sides, plain[1:], strict=True)):
+        room = max(LATEX_WIDTH - len(plain[0]), LATEX_WIDTH // 2)  # in letters that are seen
+        room = room * len(side) // max(len(text), 1)  # LaTeX has more
+        first, *rest = unpaired(broken(side, room, (" + ", " - ", r" \, ", r" \cdot "), 1))
+        rows = rows if position == 0 else [*rows, "&"]
+        rows[-1] += f" = {first}"
+        rows += [rf"& \qquad {part}" for part in rest]
+    return rows
+
+
+def cut(label: str, beginning: str) -> str:
+    """Return a label with … where what its line leaves out ends."""
+    if not beginning or not label.startswith(beginning):
+        return label
+    return f"{beginning}…{label[len(beginning) :]}"
 
 
 def _plain(label: str) -> str:
-    return label.replace("_", r"\_")
+    return label.replace("_", r"\_").replace("#", r"\#").replace("…", r"\dots ")

@@ -28,7 +28,7 @@ from tinygrad_cnn.explain.derivation.windows import Axis, axes_of, pixels_of
 
 def _pooling(place: Place) -> tuple[list[Axis], tuple[Any, ...]]:
     x, out = place.inputs[0], place.outputs[0]
-    axes = axes_of(place.settings["window"], out.data.shape[2:], x.data.shape[2:])
+    axes = axes_of(place.settings["window"], out.data.shape[2:4], x.data.shape[2:])
     return axes, letters("n c")
 
 
@@ -87,13 +87,10 @@ def maximum(place: Place) -> IndexForm:
 
 
 @form("max_pool2d_shared")
-def shared_maximum(place: Place) -> IndexForm | None:
+def shared_maximum(place: Place) -> IndexForm:
     """Write out y = max x, with an error signal that all winners receive, or share."""
     axes, (n, c) = _pooling(place)
     outs, pixels, taps = zip(*((a.out, a.pixel, a.tap) for a in axes), strict=True)
-    split = place.settings["ties"] == "split"
-    if split and not all(axis.stays_inside for axis in axes):
-        return None  # padding never wins: who shares would have to be told from it
     over = tuple((axis.tap, axis.kernel) for axis in axes)
     x, y = place.inputs[0], place.outputs[0]
     form = IndexForm(
@@ -102,15 +99,22 @@ def shared_maximum(place: Place) -> IndexForm | None:
     if place.signals[0] is not None:
         index = [axis.wrote(axis.tap) for axis in axes]
         signal: Expression = place.signal().padded(n, c, *index)
-        if split:
+        if place.settings["ties"] == "split":
             others = primed(taps)
             seen = [
-                place_of * axis.stride + tap * axis.dilation
+                place_of * axis.stride + tap * axis.dilation - axis.padding
                 for axis, place_of, tap in zip(axes, index, others, strict=True)
+            ]
+            inside = [  # padding never wins
+                Condition(each, relation, Number(bound))
+                for each, axis in zip(seen, axes, strict=True)
+                for relation, bound in (("≥", 0), ("<", axis.pixels))
+                if not axis.stays_inside
             ]
             winners = sum_over(
                 zip(others, (axis.kernel for axis in axes), strict=True),
                 equals(x.padded(n, c, *seen), y.padded(n, c, *index)),
+                *inside,
             )
             signal = signal / winners
         form.signals[0] = Equation(
@@ -120,6 +124,43 @@ def shared_maximum(place: Place) -> IndexForm | None:
                 signal,
                 *(axis.fits(axis.tap) for axis in axes),
                 equals(x[(n, c, *pixels)], y.padded(n, c, *index)),
+            ),
+        )
+    return form
+
+
+@form("max_unpool2d")
+def at_the_winners(place: Place) -> IndexForm:
+    """Write out y as values put at row · W + column of an image, and δ read there."""
+    x, winners, (n, c, i, j, r, q) = place.inputs[0], place.inputs[1], letters("n c i j r q")
+    height, width = place.outputs[0].data.shape[2:]
+    over = [(i, x.data.shape[2]), (j, x.data.shape[3])]
+    here = equals(winners[n, c, i, j], r * width + q)
+    form = IndexForm(Equation((n, c, r, q), sum_over(over, x[n, c, i, j], here)))
+    if place.signals[0] is not None:
+        won = winners[n, c, i, j]
+        row, column = (won // width if height > 1 else 0), (won % width if width > 1 else 0)
+        form.signals[0] = Equation((n, c, i, j), place.signal()[n, c, row, column])
+    return form
+
+
+@form("windows")
+def beside_each_other(place: Place) -> IndexForm:
+    """Write out y as the pixels of each window in a row, and δ(x) as the sum over windows."""
+    axes, (n, c) = _pooling(place)
+    (k,) = letters("k")
+    outs, pixels, taps = zip(*((a.out, a.pixel, a.tap) for a in axes), strict=True)
+    width = axes[1].kernel
+    seen = (k // width, k % width)
+    form = IndexForm(Equation((n, c, *outs, k), pixels_of(place.inputs[0], axes, (n, c), seen)))
+    if place.signals[0] is not None:
+        index = [axis.wrote(axis.tap) for axis in axes]
+        form.signals[0] = Equation(
+            (n, c, *pixels),
+            sum_over(
+                [(axis.tap, axis.kernel) for axis in axes],
+                place.signal().padded(n, c, *index, taps[0] * width + taps[1]),
+                *(axis.fits(axis.tap) for axis in axes),
             ),
         )
     return form

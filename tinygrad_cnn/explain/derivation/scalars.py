@@ -1,6 +1,8 @@
 """A formula as a graph of scalar elements: the same engine, one number at a time."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,34 +25,70 @@ from tinygrad_cnn.explain.derivation.expression import (
     Times,
     Value,
     substituted,
+    walk,
 )
+from tinygrad_cnn.explain.derivation.forms import Equation
 from tinygrad_cnn.explain.recording import Step
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.scalar import Scalar
 
-MOST_TERMS = 20_000  # of one number: what a graph of scalars is still quick for
+MOST_TERMS = 20_000  # in one graph of scalars: what it is still quick for
 
 
-class ScalarGraph:
-    """Builds a formula from scalars: one leaf for each recorded number that takes part.
-
-    Numbers that want no gradient, labels and winners are constants, as is which side of a kink a
-    number lies on. What the element itself computed is expanded as well.
+@dataclass
+class ScalarLeaves:
+    """What the graphs of one expansion have in common: leaves, and how many terms they have.
 
     Attributes
     ----------
-    leaves : dict of (Array, index) to Scalar
+    scalars : dict of (Array, index) to Scalar
+        One leaf for each recorded number that takes part.
+    terms : int
     """
 
-    def __init__(self, chain: Chain, step: Step) -> None:
-        self.step = step
-        self.leaves: dict[tuple[Array, Shape], Scalar] = {}
+    scalars: dict[tuple[Array, Shape], Scalar] = field(default_factory=dict)
+    terms: int = 0
+
+
+class ScalarGraph:
+    """Builds formulas of one element from scalars.
+
+    Numbers that want no gradient, labels, winners and drawn masks are constants, as is which
+    side of a kink a number lies on. What the element itself computed, be it a mean that the
+    other numbers of a batch take part in, is expanded as well, once for each number of it.
+
+    Parameters
+    ----------
+    chain : Chain
+    step : Step
+    leaves : ScalarLeaves
+    """
+
+    def __init__(self, chain: Chain, step: Step, leaves: ScalarLeaves) -> None:
+        self.step, self.leaves = step, leaves
         form = chain.form(step)
-        self.forward = None if form is None else form.forward
-        self.outputs = [chain.array(kept.key) for kept in step.outputs]
+        self.told: dict[Array, Equation] = {}
+        self.made: dict[tuple[Array, Shape], Any] = {}
+        self.renamed = 0
         self.known = [chain.array(kept.key) for kept in step.inputs if kept.requires_grad]
-        signal = chain.signal(step.outputs[0].key)
-        self.known += [] if signal is None else [signal]
+        for position, kept in enumerate(step.outputs):
+            equation = None if form is None else form.output(position)
+            if equation is not None:
+                self.told[chain.array(kept.key)] = equation
+            signal = chain.signal(kept.key)
+            self.known += [] if signal is None else [signal]
+
+    def written_out(self, formula: Expression) -> Expression:
+        """Return a formula with what the element itself computed in place of its outputs."""
+        if isinstance(formula, Value) and formula.array in self.told:
+            equation = self.told[formula.array]
+            self.renamed += 1
+            own = {letter for part in walk(equation.right) for letter in _summed(part)}
+            fresh = {letter: Symbol(f"{letter.name}~{self.renamed}") for letter in own}
+            by = dict(zip(equation.letters, formula.index, strict=True))
+            right = substituted(_renamed(equation.right, fresh), by)
+            return self.written_out(right)
+        return formula.rebuilt(self.written_out)
 
     def scalar(self, formula: Expression) -> Any:
         """Return a formula of numbers as a Scalar, or as a float where nothing is variable."""
@@ -64,22 +102,16 @@ class ScalarGraph:
         array = formula.array
         if formula.padded and not np.all(present(formula, {})):
             return 0.0
-        if array is self.outputs[0] and self.forward is not None:
-            letters: dict[Symbol, Expression] = {
-                letter: Number(k) for letter, k in zip(self.forward.letters, index, strict=True)
-            }
-            return self.scalar(substituted(self.forward.right, letters))
+        if array in self.told:
+            if (array, index) not in self.made:
+                self.made[array, index] = self.scalar(self.told[array].at(index))
+            return self.made[array, index]
         if array not in self.known or array.data.dtype.kind != "f":
-            if array in self.outputs and array.data.dtype.kind == "f":
-                raise OptionError(
-                    f"zoom: a number is expanded into those that an element read; got "
-                    f"{self.step.label}, whose rule speaks of {array.name} of the whole batch"
-                )
             return float(array.data[index])
-        if (array, index) not in self.leaves:
+        if (array, index) not in self.leaves.scalars:
             leaf = Scalar(float(array.data[index]), requires_grad=True)
-            self.leaves[array, index] = leaf
-        return self.leaves[array, index]
+            self.leaves.scalars[array, index] = leaf
+        return self.leaves.scalars[array, index]
 
     def _plus(self, formula: Plus) -> Any:
         return _added([self.scalar(term) for term in formula.terms])
@@ -136,11 +168,12 @@ class ScalarGraph:
 
     def terms(self, formula: Sum) -> list[Expression]:
         """Return the single terms of a sum."""
-        count = math.prod(size for _, size in formula.over)
-        if count > MOST_TERMS:
+        self.leaves.terms += math.prod(size for _, size in formula.over)
+        if self.leaves.terms > MOST_TERMS:
             raise OptionError(
-                f"zoom: a number of at most {MOST_TERMS:,} terms is expanded; got {count:,} of "
-                f"{self.step.label}"
+                f"zoom: a graph of scalars has at most {MOST_TERMS:,} terms; got "
+                f"{self.leaves.terms:,} and more in one number of {self.step.label}. Record a run "
+                "of fewer or smaller images; derive() checks numbers of any size without a graph"
             )
         inner, _, sizes = axes_for(formula, {})
         there: Any = np.asarray(present(formula.body, inner))
@@ -159,3 +192,18 @@ def _added(terms: list[Any]) -> Any:
     for term in terms:
         total = term if total is None else total + term
     return 0.0 if total is None else total
+
+
+def _summed(formula: Expression) -> list[Symbol]:
+    return [letter for letter, _ in formula.over] if isinstance(formula, Sum) else []
+
+
+def _renamed(formula: Expression, by: Mapping[Symbol, Symbol]) -> Expression:
+    """Return a formula with other letters, also those that its sums run over."""
+    if isinstance(formula, Symbol):
+        return by.get(formula, formula)
+    inside = formula.rebuilt(lambda part: _renamed(part, by))
+    if not isinstance(formula, Sum) or not isinstance(inside, Sum):
+        return inside
+    over = tuple((by[letter], size) for letter, size in formula.over)
+    return replace(inside, over=over)

@@ -1,13 +1,13 @@
-"""Index forms of elements that choose numbers: by a key, by size, by bounds."""
+"""Index forms of elements that choose numbers by size or by bounds."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 from tinygrad_cnn.explain.derivation.expression import (
     Condition,
     Expression,
     Largest,
     Number,
+    Symbol,
     apply,
     equals,
     expression,
@@ -16,6 +16,7 @@ from tinygrad_cnn.explain.derivation.expression import (
 from tinygrad_cnn.explain.derivation.forms import (
     Equation,
     IndexForm,
+    Letters,
     Place,
     form,
     letters_for,
@@ -24,58 +25,62 @@ from tinygrad_cnn.explain.derivation.forms import (
 )
 
 
-@form("index")
-def picked(place: Place) -> IndexForm | None:
-    """Write out what whole numbers and slices pick; arrays of places are not written out."""
-    if "key" not in place.settings:
-        return None
-    x, key = place.inputs[0], place.settings["key"]
-    parts: Sequence[Any] = key if isinstance(key, tuple) else (key,)
-    if not all(type(part) in (int, slice) for part in parts):
-        return None
-    given = letters_for(x.data.shape)
-    whole = (slice(None),) * (len(given) - len(parts))
-    out, forward, back, conditions = [], list[Expression](), list[Expression](), []
-    for letter, part, size in zip(given, (*parts, *whole), x.data.shape, strict=True):
-        if isinstance(part, int):
-            forward.append(Number(part % size))
-            conditions.append(equals(letter, part % size))
-            continue
-        first, _, step = part.indices(size)
-        if step < 0:
-            return None
-        out.append(letter)
-        forward.append(letter * step + first)
-        back.append((letter - first) // step)
-        conditions.append(equals((letter - first) % step, 0))
-    form = IndexForm(Equation(tuple(out), x[tuple(forward)]))
-    if place.signals[0] is not None:
-        right = sum_over((), place.signal().padded(*back), *conditions)
-        form.signals[0] = Equation(given, right)
-    return form
+class _Axes(NamedTuple):
+    """Letters of an extreme along axes: those of x, of the result, and how x reads the result."""
+
+    given: Letters
+    over: tuple[tuple[Symbol, int], ...]
+    rest: Letters
+    read: tuple[Expression, ...]
+
+
+def _axes(place: Place) -> _Axes:
+    axes = place.settings["axes"]
+    given = letters_for(place.inputs[0].data.shape)
+    pairs = sizes(given, place.inputs[0].data.shape)
+    over = tuple(pairs[axis] for axis in axes)
+    if not place.settings["keepdim"]:
+        rest = tuple(letter for axis, letter in enumerate(given) if axis not in axes)
+        return _Axes(given, over, rest, rest)
+    both = enumerate(zip(given, primed(given), strict=True))
+    rest = tuple(other if axis in axes else letter for axis, (letter, other) in both)
+    read = tuple(Number(0) if k in axes else letter for k, letter in enumerate(given))
+    return _Axes(given, over, rest, read)
+
+
+def _extreme(place: Place, axes: _Axes) -> IndexForm:
+    x, sign = place.inputs[0], 1 if place.step.name.startswith("max") else -1
+    return IndexForm(Equation(axes.rest, sign * Largest(axes.over, sign * x[axes.given])))
 
 
 @form("max", "min")
 def extreme(place: Place) -> IndexForm:
     """Write out y = max x along axes, and δ(y) at the winner."""
-    x, axes, keepdim = place.inputs[0], place.settings["axes"], place.settings["keepdim"]
-    given = letters_for(x.data.shape)
-    pairs = sizes(given, x.data.shape)
-    over = tuple(pairs[axis] for axis in axes)
-    sign = 1 if place.step.name == "max" else -1
-    rest = tuple(letter for axis, letter in enumerate(given) if axis not in axes)
-    read: tuple[Expression, ...] = rest
-    if keepdim:
-        others = zip(given, primed(given), strict=True)
-        rest = tuple(o if axis in axes else letter for axis, (letter, o) in enumerate(others))
-        read = tuple(Number(0) if k in axes else letter for k, letter in enumerate(given))
-    form = IndexForm(Equation(rest, sign * Largest(over, sign * x[given])))
+    axes = _axes(place)
+    form = _extreme(place, axes)
     if place.signals[0] is not None:
         won: Expression = expression(0)
-        for letter, size in over:
+        for letter, size in axes.over:
             won = won * size + letter
-        winner = equals(place.outputs[1][read], won)
-        form.signals[0] = Equation(given, place.signal()[read] * winner)
+        winner = equals(place.outputs[1][axes.read], won)
+        form.signals[0] = Equation(axes.given, place.signal()[axes.read] * winner)
+    return form
+
+
+@form("max_shared", "min_shared")
+def shared_extreme(place: Place) -> IndexForm:
+    """Write out y = max x along axes, and δ(y) that all winners receive, or share."""
+    axes, x, y = _axes(place), place.inputs[0], place.outputs[0]
+    form = _extreme(place, axes)
+    if place.signals[0] is not None:
+        right = place.signal()[axes.read] * equals(x[axes.given], y[axes.read])
+        if place.settings["ties"] == "split":
+            other = dict(zip(axes.given, primed(axes.given), strict=True))
+            over = [(other[letter], size) for letter, size in axes.over]
+            along = {letter for letter, _ in axes.over}
+            there = tuple(other[k] if k in along else k for k in axes.given)
+            right = right / sum_over(over, equals(x[there], y[axes.read]))
+        form.signals[0] = Equation(axes.given, right)
     return form
 
 
