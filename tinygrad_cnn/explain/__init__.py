@@ -13,6 +13,8 @@ Everything that is printed or drawn renders from one document, :class:`GraphDump
 :func:`compare_orders` shows why they are walked in topological order.
 :func:`toolbox_replay` sets the lectures' reference code beside the chain rule and this library;
 :func:`explain_gradcheck` says why a gradient and its differences disagree.
+:mod:`~tinygrad_cnn.explain.sight` shows what a network looks at: maps, filters, saliency, receptive
+fields and error fields.
 """
 
 from tinygrad_cnn.explain.contributions import contribution_matrices
@@ -28,6 +30,14 @@ from tinygrad_cnn.explain.path_lengths import split_by_length
 from tinygrad_cnn.explain.paths import count_paths, fan_ins
 from tinygrad_cnn.explain.recording import Recording, Statistics, record
 from tinygrad_cnn.explain.rules import rules
+from tinygrad_cnn.explain.sight import (
+    error_field,
+    feature_maps,
+    filters,
+    grad_cam,
+    receptive_field,
+    saliency,
+)
 from tinygrad_cnn.explain.story import story
 from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.explain.toolbox_replay import toolbox_replay
@@ -49,13 +59,19 @@ __all__ = [
     "dot",
     "draw_weight_matrix",
     "dump",
+    "error_field",
     "explain_gradcheck",
     "fan_ins",
+    "feature_maps",
+    "filters",
+    "grad_cam",
     "latex",
     "markdown",
     "page",
+    "receptive_field",
     "record",
     "rules",
+    "saliency",
     "split_by_length",
     "story",
     "svg",

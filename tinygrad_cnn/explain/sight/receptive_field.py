@@ -245,7 +245,7 @@ def receptive_field(
       x       1x1x8x8  0 x 0 x 2..5 x 2..5       16
     <BLANKLINE>
     measured: |∂avg_pool2d[0,0,1,1]/∂x| is not 0 at 16 of 16 pixels
-    half of it is at 6 pixels, 95 % at 15
+    half of it is at 5 pixels, 95 % at 15
     """
     values = RunValues("receptive_field", run)
     kept = values.computed(element)

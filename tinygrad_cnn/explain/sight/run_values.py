@@ -173,3 +173,8 @@ class RunValues(NamedValues):
         if kept.device == "scalar":
             return Scalar(float(numbers), requires_grad=requires_grad)
         return tensor(np.asarray(numbers, kept.dtype), requires_grad=requires_grad)
+
+
+def is_maps(kept: Kept) -> bool:
+    """Return whether a value is maps of numbers, shape (N, C, H, W)."""
+    return len(kept.shape) == 4 and 0 not in kept.shape and np.dtype(kept.dtype).kind == "f"
