@@ -9,6 +9,7 @@ one weight to all whose errors reach it.
 from tinygrad_cnn.explain.sight import dependence_rows  # noqa: F401  # enters its rows
 from tinygrad_cnn.explain.sight.error_field import ErrorField, error_field
 from tinygrad_cnn.explain.sight.maps import FeatureMaps, Filters, feature_maps, filters
+from tinygrad_cnn.explain.sight.picture_sheet import Panel, Sheet
 from tinygrad_cnn.explain.sight.receptive_field import ReceptiveField, receptive_field
 from tinygrad_cnn.explain.sight.saliency import GradCAM, Saliency, grad_cam, saliency
 
@@ -17,8 +18,10 @@ __all__ = [
     "FeatureMaps",
     "Filters",
     "GradCAM",
+    "Panel",
     "ReceptiveField",
     "Saliency",
+    "Sheet",
     "error_field",
     "feature_maps",
     "filters",

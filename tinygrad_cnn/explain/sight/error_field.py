@@ -24,6 +24,7 @@ from tinygrad_cnn.errors import GraphError, KernelMismatchError, unknown_name
 from tinygrad_cnn.explain.derivation.derivation import place_of
 from tinygrad_cnn.explain.recording import Kept
 from tinygrad_cnn.explain.sight.dependence import Mask
+from tinygrad_cnn.explain.sight.picture_sheet import Sheet
 from tinygrad_cnn.explain.sight.receptive_field import Seen, seen_of
 from tinygrad_cnn.explain.sight.run_values import Run, RunValues
 from tinygrad_cnn.gradients import grad
@@ -101,6 +102,15 @@ class ErrorField:
             raise unknown_name("error_field", name, found)
         return found[name]
 
+    def by_image(self) -> Array:
+        """Return the share of each image of the batch, by size; they add up to 1.
+
+        Measured at the element that reads the number. Images that the network is sure of have
+        hardly an error to send.
+        """
+        shares = self.reached[0].shares() if self.reached else np.zeros(0)
+        return shares.reshape(len(shares), -1).sum(1) if shares.ndim > 1 else shares
+
     def check(self) -> "ErrorField":
         """Refuse a contribution from outside of the geometry; return the field else.
 
@@ -153,6 +163,10 @@ class ErrorField:
         ]
         gradient = "" if self.gradient is None else f": ∂L/∂{self.name} = {self.gradient:.6g}"
         text = [f"errors reach {self.name} from{gradient}", "", *(f"  {row}" for row in rows)]
+        shares = self.by_image()
+        if self.gradient and 1 < len(shares) <= 16:
+            told = ", ".join(f"{100 * share:.3g} %" for share in shares)
+            text += ["", f"by image: {told}"]
         if self.not_measured:
             text += ["", f"not measured: {self.not_measured}"]
         return "\n".join(text)
@@ -160,10 +174,14 @@ class ErrorField:
     def __str__(self) -> str:
         return self.text()
 
-    def _repr_html_(self) -> str:
+    def sheet(self) -> Sheet:
+        """Return the contributions as pictures, element by element."""
         from tinygrad_cnn.explain.sight.field_pictures import error_field_sheet
 
-        return error_field_sheet(self)._repr_html_()
+        return error_field_sheet(self)
+
+    def _repr_html_(self) -> str:
+        return self.sheet()._repr_html_()
 
 
 def error_field(run: Run, of: str | Variable, index: int | Sequence[int] = ()) -> ErrorField:

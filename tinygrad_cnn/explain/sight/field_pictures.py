@@ -1,5 +1,7 @@
 """Pictures of receptive fields and error fields."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -32,7 +34,8 @@ def receptive_field_sheet(
     if image is not None:
         grey = image.mean(0)
         scale = Scale.of("grey", [grey])
-        panels.append(Panel(f"{field.image}", scale.pixels(grey), scale, (), zoom, box))
+        told = ("framed: what geometry allows",)
+        panels.append(Panel(field.image, scale.pixels(grey), scale, told, zoom, box))
     mask = geometry.astype(np.float64)
     inside = int(geometry.sum())
     panels.append(
@@ -91,7 +94,7 @@ def _stage(each: Reached, gradient: float | None) -> Panel:
         maps = [values[n].sum(0) for n in range(images)]
         boxes = [mask[n].any(0) for n in range(images)]
     else:
-        maps, boxes = [values.reshape(len(values), -1)], [mask.reshape(len(mask), -1)]
+        maps, boxes = [_as_rows(values)], [_as_rows(mask)]
     if each.contributions is not None:
         scale = Scale.of("signed", maps)
     zoom = max(1, _zoom(maps[0].shape) // (2 if len(maps) > 1 else 1))
@@ -108,6 +111,13 @@ def _stage(each: Reached, gradient: float | None) -> Panel:
         notes.append(f"{images} of {len(mask)} images")
     measured = None if each.contributions is None else scale
     return Panel(each.seen.name, sheet, measured, notes, zoom, frames)
+
+
+def _as_rows(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return vectors as rows of pixels, as thick as it takes to be seen."""
+    rows = values.reshape(len(values), -1)
+    thick = max(1, 12 * rows.shape[1] // (_SIDE * 2))
+    return rows.repeat(thick, 0)
 
 
 def _zoom(shape: tuple[int, ...]) -> int:

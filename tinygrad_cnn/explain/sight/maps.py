@@ -196,7 +196,7 @@ def _filter_panel(name: str, weight: Array) -> Panel:
         opaque = np.full((count, 1, height, width), 255, np.uint8)
         tiles = np.moveaxis(np.concatenate([colour, opaque], 1), 1, -1)
         notes = [note, f"red, green, blue: grey 0, none {-most:.3g}, full {most:.3g}"]
-        return Panel(name, tiled(tiles[:64], 8), None, notes, zoom)
+        return Panel(name, tiled(tiles[:64], 8, zoom, gap=3), None, notes)
     shown = weight[:_FILTERS, :_CHANNELS]
     if channels == 1:
         shown, columns, rows = weight[:64], 8, ""
@@ -207,8 +207,8 @@ def _filter_panel(name: str, weight: Array) -> Panel:
         hidden = f"; {len(shown)} filters and {columns} channels are shown" if few else ""
     scale = Scale.of("signed", [weight])
     tiles_of = [scale.pixels(each) for each in shown.reshape(-1, height, width)]
-    zoom = max(1, min(zoom, 520 // (columns * (width + 1))))
-    return Panel(name, tiled(tiles_of, columns), scale, [note + rows + hidden], zoom)
+    zoom = max(1, min(zoom, (520 // columns - 3) // width))
+    return Panel(name, tiled(tiles_of, columns, zoom, gap=3), scale, [note + rows + hidden])
 
 
 def filters(network: Module | Variable, name: str | None = None) -> Filters:

@@ -309,7 +309,7 @@ def maps_panel(
     columns = min(len(chosen), max(1, round(width / max(side * 3, 34))), 16)
     if len(chosen) > columns:  # rows of the same length
         columns = -(-len(chosen) // -(-len(chosen) // columns))
-    zoom = max(1, min(24, width // (columns * (side + 1))))
+    zoom = max(1, min(24, (width // columns - 3) // side))
     tiles = [scale.pixels(each) for each in chosen]
     hidden = [f"{shown} of {len(maps)} are shown"] if len(maps) > shown else []
-    return Panel(title, tiled(tiles, columns), scale, [*notes, *hidden], zoom)
+    return Panel(title, tiled(tiles, columns, zoom, gap=3), scale, [*notes, *hidden])

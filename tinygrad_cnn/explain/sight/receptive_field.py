@@ -19,6 +19,7 @@ from tinygrad_cnn.errors import GraphError, KernelMismatchError
 from tinygrad_cnn.explain.derivation.derivation import place_of
 from tinygrad_cnn.explain.recording import Kept
 from tinygrad_cnn.explain.sight.dependence import Mask
+from tinygrad_cnn.explain.sight.picture_sheet import Sheet
 from tinygrad_cnn.explain.sight.run_values import Run, RunValues
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.variable import Variable
@@ -170,10 +171,14 @@ class ReceptiveField:
     def __str__(self) -> str:
         return self.text()
 
-    def _repr_html_(self) -> str:
+    def sheet(self, image: npt.NDArray[Any] | None = None) -> Sheet:
+        """Return both answers as pictures, beside an image of shape (C, H, W) if it is given."""
         from tinygrad_cnn.explain.sight.field_pictures import receptive_field_sheet
 
-        return receptive_field_sheet(self)._repr_html_()
+        return receptive_field_sheet(self, image)
+
+    def _repr_html_(self) -> str:
+        return self.sheet()._repr_html_()
 
 
 def _as_map(values: npt.NDArray[Any], image: int) -> npt.NDArray[Any]:

@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.sight.class_score import class_score, upsampled
+from tinygrad_cnn.explain.sight.picture_sheet import Sheet
 from tinygrad_cnn.explain.sight.run_values import is_maps
 from tinygrad_cnn.nn import Module
 
@@ -100,10 +101,14 @@ class Saliency:
     def __str__(self) -> str:
         return self.text()
 
-    def _repr_html_(self) -> str:
+    def sheet(self) -> Sheet:
+        """Return it as pictures."""
         from tinygrad_cnn.explain.sight.saliency_pictures import saliency_sheet
 
-        return saliency_sheet(self)._repr_html_()
+        return saliency_sheet(self)
+
+    def _repr_html_(self) -> str:
+        return self.sheet()._repr_html_()
 
 
 def saliency(
@@ -220,10 +225,14 @@ class GradCAM:
     def __str__(self) -> str:
         return self.text()
 
-    def _repr_html_(self) -> str:
+    def sheet(self) -> Sheet:
+        """Return it as pictures."""
         from tinygrad_cnn.explain.sight.saliency_pictures import grad_cam_sheet
 
-        return grad_cam_sheet(self)._repr_html_()
+        return grad_cam_sheet(self)
+
+    def _repr_html_(self) -> str:
+        return self.sheet()._repr_html_()
 
 
 def grad_cam(

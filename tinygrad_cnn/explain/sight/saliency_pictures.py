@@ -16,10 +16,13 @@ _SIDE = 250  # pixels of a panel, about
 def saliency_sheet(found: Saliency) -> Sheet:
     """Return the image beside its three maps."""
     zoom = _zoom(found.image)
+    several = len(found.image) > 1
+    titles = ("max_c |∂s/∂x_c|", "Σ_c ∂s/∂x_c", "Σ_c x_c ∂s/∂x_c")
+    first, second, third = titles if several else ("|∂s/∂x|", "∂s/∂x", "x ∂s/∂x")
     maps = [
-        ("max_c |∂s/∂x_c|", "sequential", found.magnitude, "how sensitive the score is"),
-        ("Σ_c ∂s/∂x_c", "signed", found.signed, "red: brighter adds to the score"),
-        ("Σ_c x_c ∂s/∂x_c", "signed", found.times_input, "as if the net were linear"),
+        (first, "sequential", found.magnitude, "how sensitive the score is"),
+        (second, "signed", found.signed, "red: brighter adds to the score"),
+        (third, "signed", found.times_input, "what a pixel adds, were the net linear"),
     ]
     if found.guided:
         maps = [
@@ -45,10 +48,10 @@ def grad_cam_sheet(found: GradCAM) -> Sheet:
     laid = _laid_over(found.image, over)
     panels = [
         _image_panel(found.image, zoom),
-        Panel("Grad-CAM over the image", laid, None, ("bright where the map is",), zoom),
-        Panel("max(0, Σ_k α_k A^k)", own.pixels(over), own, ("at the image's size",), zoom),
+        Panel("Grad-CAM over the image", laid, None, ("tinted where the map is high",), zoom),
+        Panel("max(0, Σₖ αₖ Aₖ)", own.pixels(over), own, ("at the image's size",), zoom),
         Panel(
-            "Σ_k α_k A^k",
+            "Σₖ αₖ Aₖ",
             signed.pixels(found.summed),
             signed,
             (f"as it is: {rows}x{columns} places",),
@@ -87,11 +90,11 @@ def _as_picture(image: Array) -> npt.NDArray[np.uint8]:
 
 
 def _laid_over(image: Array, values: Array) -> npt.NDArray[np.uint8]:
-    """Return the image darkened where a map is low, and tinted where it is high."""
+    """Return the image, tinted where a map is high."""
     grey = image.mean(0)
     below = Scale.of("grey", [grey]).pixels(grey)[..., :3].astype(float)
     peak = float(values.max()) or 1.0
     share = (values / peak).clip(0, 1)[..., None]
     tint = Scale("sequential", 0.0, 1.0).pixels(share[..., 0])[..., :3].astype(float)
-    mixed = below * (0.45 + 0.1 * share) + tint * (0.45 * share)
+    mixed = below * (0.7 - 0.45 * share) + tint * (0.75 * share)
     return np.concatenate([mixed, np.full((*values.shape, 1), 255.0)], -1).round().astype(np.uint8)
