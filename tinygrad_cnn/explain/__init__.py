@@ -13,6 +13,8 @@ Everything that is printed or drawn renders from one document, :class:`GraphDump
 :func:`compare_orders` shows why they are walked in topological order.
 :func:`toolbox_replay` sets the lectures' reference code beside the chain rule and this library;
 :func:`explain_gradcheck` and :func:`gradcheck_network` say why gradients and differences disagree.
+:mod:`~tinygrad_cnn.explain.sight` shows what a network looks at: maps, filters, saliency, receptive
+fields and error fields.
 """
 
 from tinygrad_cnn.explain.contributions import contribution_matrices
@@ -29,6 +31,14 @@ from tinygrad_cnn.explain.path_lengths import split_by_length
 from tinygrad_cnn.explain.paths import count_paths, fan_ins
 from tinygrad_cnn.explain.recording import Recording, Statistics, record
 from tinygrad_cnn.explain.rules import rules
+from tinygrad_cnn.explain.sight import (
+    error_field,
+    feature_maps,
+    filters,
+    grad_cam,
+    receptive_field,
+    saliency,
+)
 from tinygrad_cnn.explain.story import story
 from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.explain.toolbox_replay import toolbox_replay
@@ -53,14 +63,20 @@ __all__ = [
     "draw_weight_matrix",
     "dump",
     "dump_torch",
+    "error_field",
     "explain_gradcheck",
     "fan_ins",
+    "feature_maps",
+    "filters",
+    "grad_cam",
     "gradcheck_network",
     "latex",
     "markdown",
     "page",
+    "receptive_field",
     "record",
     "rules",
+    "saliency",
     "split_by_length",
     "story",
     "svg",

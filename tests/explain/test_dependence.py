@@ -1,0 +1,76 @@
+"""Geometry of elements: what a walk back finds is inside it, and fills it where nothing is 0."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.explain.recording import settings_of, structure_behind
+from tinygrad_cnn.explain.sight.dependence import dependence
+
+from .derivation_cases import ROWS as RUNS
+from .derivation_cases import Row
+
+# Whose slope is 0 at some places, whatever the weights are: winners and masks.
+VANISHING = ("max", "min", "clamp", "dropout", "loss", "abs", "sigmoid", "relu", "hard", "softmax")
+
+
+def leaves(row: Row, positive: bool) -> list[tg.Tensor]:
+    generator = np.random.default_rng(4)
+    drawn = [generator.uniform(0.1, 1.0, shape) for shape in row.shapes]
+    if not positive and not row.positive:
+        drawn = [each - 0.5 for each in drawn]
+    return [tg.Tensor(each, requires_grad=True) for each in drawn]
+
+
+def found_and_declared(row: Row, positive: bool) -> Any:
+    """Yield, for some numbers of an output, where its gradients are not 0 and where they may be."""
+    given = leaves(row, positive)
+    result = row.compute(*given)
+    steps = structure_behind(result.node)
+    elements = {step.order: kept for step in steps for kept in step.outputs}
+    generator = np.random.default_rng(5)
+    for _ in range(3):
+        place = tuple(int(generator.integers(size)) for size in result.shape)
+        seed = np.zeros(result.shape)
+        seed[place] = 1.0
+        masks = {elements[steps[-1].order].key: seed.astype(bool)}
+        for step in reversed(steps):
+            for number, output in enumerate(step.outputs):
+                if output.key not in masks:
+                    continue
+                settings = settings_of(output._node().creator)  # type: ignore[union-attr]
+                for position, kept in enumerate(step.inputs):
+                    back = dependence(step, settings, position, number).back(masks[output.key])
+                    masks[kept.key] = masks.get(kept.key, False) | back
+        gradients = tg.grad(
+            result, given, tg.Tensor(seed, dtype=result.dtype), True, allow_unused=True
+        )
+        for leaf, gradient in zip(given, gradients, strict=True):
+            mask = masks.get(id(leaf.node), np.zeros(leaf.shape, bool))
+            values = np.zeros(leaf.shape) if gradient is None else gradient.numpy()
+            yield values != 0, mask
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_error_signals_stay_inside(name: str) -> None:
+    for found, declared in found_and_declared(RUNS[name], positive=False):
+        assert not (found & ~declared).any()
+
+
+# Of several groups, which filter of a weight leads where is no matter of one axis; and geometry
+# does not know which labels are ignored.
+TOO_LARGE = ("transposed convolution in groups", "cross entropy of pixels")
+FILLED = [
+    name
+    for name in RUNS
+    if name not in TOO_LARGE
+    and not any(word in element for element in RUNS[name].elements for word in VANISHING)
+]
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_error_signals_fill_it_where_all_numbers_are_positive(name: str) -> None:
+    for found, declared in found_and_declared(RUNS[name], positive=True):
+        assert np.array_equal(found, declared)
