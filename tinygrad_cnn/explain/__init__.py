@@ -19,6 +19,7 @@ from tinygrad_cnn.explain.contributions import contribution_matrices
 from tinygrad_cnn.explain.derivation import Derivation, derive
 from tinygrad_cnn.explain.difference import difference
 from tinygrad_cnn.explain.dot import dot
+from tinygrad_cnn.explain.faults import FAULTS, diagnose, fault
 from tinygrad_cnn.explain.gradcheck_report import explain_gradcheck
 from tinygrad_cnn.explain.graph_dump import GraphDump, dump
 from tinygrad_cnn.explain.latex import latex
@@ -36,6 +37,7 @@ from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
 from tinygrad_cnn.explain.zoom import Zoom, zoom
 
 __all__ = [
+    "FAULTS",
     "Derivation",
     "GraphDump",
     "Recording",
@@ -45,12 +47,14 @@ __all__ = [
     "contribution_matrices",
     "count_paths",
     "derive",
+    "diagnose",
     "difference",
     "dot",
     "draw_weight_matrix",
     "dump",
     "explain_gradcheck",
     "fan_ins",
+    "fault",
     "latex",
     "markdown",
     "page",
