@@ -10,11 +10,21 @@ _FOLDER = "tinygrad_cnn.cli.explain_commands"
 
 # name -> where the command is, as module:function, and what it does in a few words
 EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
+    "break": (
+        f"{_FOLDER}.break_rule:break_rule",
+        "A training with a mistake in the chain rule, and without.",
+    ),
     "derive": (
         f"{_FOLDER}.derive:derive",
         "The chain rule from the loss to a parameter or error signal.",
     ),
+    "diagnose": (
+        f"{_FOLDER}.diagnose:diagnose",
+        "Where a chain rule breaks, and by which mistake.",
+    ),
     "diff": (f"{_FOLDER}.diff:diff", "What two runs written as .json differ in."),
+    "faults": (f"{_FOLDER}.faults:faults", "The mistakes that can be switched on."),
+    "hit-rate": (f"{_FOLDER}.hit_rate:hit_rate", "How often a mistake is named rightly."),
     "paths": (f"{_FOLDER}.paths:paths", "The paths that the error signal came by."),
     "story": (
         f"{_FOLDER}.story:story",

@@ -13,13 +13,24 @@ Everything that is printed or drawn renders from one document, :class:`GraphDump
 :func:`compare_orders` shows why they are walked in topological order.
 :func:`toolbox_replay` sets the lectures' reference code beside the chain rule and this library;
 :func:`explain_gradcheck` says why a gradient and its differences disagree.
+
+:func:`fault` breaks the chain rule on purpose, :func:`train_with_fault` shows what comes of it,
+:func:`diagnose` and :func:`diagnose_training` find the mistake, and :func:`hit_rate` how often.
 """
 
 from tinygrad_cnn.explain.contributions import contribution_matrices
 from tinygrad_cnn.explain.derivation import Derivation, derive
 from tinygrad_cnn.explain.difference import difference
 from tinygrad_cnn.explain.dot import dot
-from tinygrad_cnn.explain.faults import FAULTS, diagnose, fault
+from tinygrad_cnn.explain.faults import (
+    FAULTS,
+    diagnose,
+    diagnose_training,
+    diagnose_updates,
+    fault,
+    hit_rate,
+    train_with_fault,
+)
 from tinygrad_cnn.explain.gradcheck_report import explain_gradcheck
 from tinygrad_cnn.explain.graph_dump import GraphDump, dump
 from tinygrad_cnn.explain.latex import latex
@@ -48,6 +59,8 @@ __all__ = [
     "count_paths",
     "derive",
     "diagnose",
+    "diagnose_training",
+    "diagnose_updates",
     "difference",
     "dot",
     "draw_weight_matrix",
@@ -55,6 +68,7 @@ __all__ = [
     "explain_gradcheck",
     "fan_ins",
     "fault",
+    "hit_rate",
     "latex",
     "markdown",
     "page",
@@ -64,6 +78,7 @@ __all__ = [
     "story",
     "svg",
     "toolbox_replay",
+    "train_with_fault",
     "weight_matrix",
     "zoom",
 ]

@@ -49,8 +49,8 @@ _ALL = (
         "The error signal is sent back by correlation with the filter, which is not turned by "
         "180°.",
         "δ(x) by the same routine as forward, with the kernel as it is: rot180 was forgotten.",
-        "δ(x) = δ(z) * w, with w[u, v] at δ(z)[i - u, j - v]",
-        "δ(x) = δ(z) * rot180(w)",
+        "δ(x) = δ(z) * w",
+        "δ(x) = δ(z) ⋆ w, which is δ(z) * rot180(w)",
         _CONVOLUTIONS,
         (Exchange(conv_trio.ConvElement, "grad_input", rules.unturned_kernel),),
         "kernels of one pixel; filters that are their own half-turn",
@@ -105,11 +105,7 @@ _ALL = (
         "∇W = Σ δ(z)·xᵀ",
         "∇W = reshape(Σ x·δ(z)ᵀ)",
         ("affine",),
-        (
-            Exchange(
-                affine.AffineGradWeightElement, "forward", rules.transposed_weight_gradient
-            ),
-        ),
+        (Exchange(affine.AffineGradWeightElement, "forward", rules.transposed_weight_gradient),),
         "one input or one output",
     ),
     Fault(

@@ -27,6 +27,7 @@ from tinygrad_cnn.explain.faults.watching import Visit, watch
 
 __all__ = ["diagnose"]
 
+ROUNDINGS = 100.0  # of the sum of absolute values
 DIFFERENT = {False: 1e-6, True: 1e-3}  # a fault would show: relative
 
 
@@ -184,8 +185,16 @@ def _differs(would: Sent, right: Sent, single: bool) -> bool:
 
 
 def _agreement(visit: Visit, would: Sent) -> float:
+    """Return how well a fault explains what was sent, at the input where it does so least.
+
+    Sums that cancel, such as that for a bias in front of a batch normalisation, are rounding
+    errors alone: those say nothing for or against it.
+    """
     sent = visit.sent()
-    return min((agreement(sent[k], would[k]) for k in sent if k in would), default=0.0)
+    eps = float(np.finfo(np.float32 if visit.single else np.float64).eps)
+    added = sum(float(np.abs(signal).sum()) for signal in visit.outgoing if signal is not None)
+    noise = ROUNDINGS * eps * added
+    return min((agreement(sent[k], would[k], noise) for k in sent if k in would), default=0.0)
 
 
 def _residual(visit: Visit, would: Sent) -> float:

@@ -7,7 +7,7 @@ from tinygrad_cnn.explain.faults.catalogue import FAULTS
 
 __all__ = ["CERTAIN", "Candidate", "Diagnosis", "Finding"]
 
-CERTAIN = 0.98  # agreement from which on a fault is named
+CERTAIN = 0.999  # agreement from which on a fault is named: equal, but for rounding
 SHOWN = 5
 
 

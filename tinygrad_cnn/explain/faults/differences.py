@@ -68,12 +68,11 @@ def _measured(visit: Visit, position: int, drawn: np.random.Generator) -> Measur
     ours, slopes, beyond, unsure = [], [], [], []
     for _ in range(DIRECTIONS):
         direction = drawn.choice([-1.0, 1.0], x.shape) * free
-        ends = []
-        for sign in (1.0, -1.0):
-            moved = list(visit.inputs)
-            moved[position] = np.asarray(x + sign * step * direction)
-            ends.append(_outputs(visit, moved))
-        slope, allowance = _slope(visit, *ends, middle, step)
+        up, down = (
+            _outputs(visit, _replaced(visit.inputs, position, x + sign * step * direction))
+            for sign in (1.0, -1.0)
+        )
+        slope, allowance = _slope(visit, up, down, middle, step)
         along = float((sent * direction).sum())
         ours.append(along)
         slopes.append(slope)
@@ -86,9 +85,11 @@ def _measured(visit: Visit, position: int, drawn: np.random.Generator) -> Measur
     apart = _root_mean_square(beyond) / scale if scale > 0 and np.isfinite(scale) else 0.0
     if not np.isfinite(sent).all() and np.isfinite(slopes).all():
         apart = np.inf
-    return Measured(
-        position, tuple(ours), tuple(slopes), apart, apart > TOLERANCE[visit.single]
-    )
+    return Measured(position, tuple(ours), tuple(slopes), apart, apart > TOLERANCE[visit.single])
+
+
+def _replaced(inputs: tuple[Array, ...], position: int, value: Array) -> list[Array]:
+    return [*inputs[:position], np.asarray(value), *inputs[position + 1 :]]
 
 
 def _root_mean_square(numbers: list[float]) -> float:

@@ -118,7 +118,8 @@ def maximum(visit: Visit, delta: Array, fault: str | None) -> Sent:
         out = np.zeros(x.shape)
         rows = np.maximum(np.arange(size[0]) * w.sh - w.ph, 0)
         columns = np.maximum(np.arange(size[1]) * w.sw - w.pw, 0)
-        np.add.at(out, (..., rows[:, None], columns), delta)
+        places: Any = (..., rows[:, None], columns)
+        np.add.at(out, places, delta)
         return {0: out}
     out, taps = _padded(np.zeros(x.shape), w), _taps(x, w, size)
     last = getattr(visit.element, "ties", "first") == "last"

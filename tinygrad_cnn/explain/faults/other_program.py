@@ -1,4 +1,4 @@
-"""Gradients of another program: which mistake, made everywhere, would have given them?
+"""Gradients of another program: which mistake, made everywhere, would have given them.
 
 Of another program nothing is known but what it leaves: a gradient for each parameter. So the walk
 back is simulated, in NumPy on the recorded values, once as it is to be and once with each fault

@@ -29,8 +29,8 @@ def residual(sent: Array, wanted: Array) -> float:
     return 0.0 if largest == 0 else min(2.0, _norm(sent - wanted) / largest)
 
 
-def agreement(sent: Array, wanted: Array) -> float:
-    """Return 1 where two arrays are equal, 0 where they have nothing in common.
+def agreement(sent: Array, wanted: Array, noise: float = 0.0) -> float:
+    """Return 1 where two arrays are equal but for some noise, 0 where nothing is alike.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def agreement(sent: Array, wanted: Array) -> float:
     total = _norm(sent) + _norm(wanted)
     if total == 0:
         return 1.0
-    apart = _norm(sent - wanted)
+    apart = max(0.0, _norm(sent - wanted) - noise)
     return max(0.0, 1.0 - apart / total) if np.isfinite(apart) else 0.0
 
 

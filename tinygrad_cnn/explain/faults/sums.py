@@ -53,23 +53,29 @@ def check_sums(seen: Watch) -> list[FanInCheck]:
         for position, (node, signal) in enumerate(zip(visit.made, visit.outgoing, strict=True)):
             if signal is not None and node in arrived:
                 name = node.name or f"{visit.element.rule.outputs[position]} of {visit.place}"
-                found.append(_check(name, visit.element.order + 0.5, arrived[node], signal))
+                found.append(_check(name, visit.element.order + 0.5, arrived[node], signal, 0.0))
     for node, (variable, before) in seen.leaves.items():
         if variable._grad is not None and node in arrived:
             left = doubles(variable._grad._value) - (0.0 if before is None else before)
+            cancelled = 0.0 if before is None else float(np.sqrt(np.square(before).sum()))
             name = node.name or f"a leaf of shape {node.shape}"
-            found.append(_check(name, 0.0, arrived[node], left))
+            found.append(_check(name, 0.0, arrived[node], left, cancelled))
     return found
 
 
 def _check(
-    name: str, order: float, parts: Sequence[tuple[Visit, Array]], signal: Array
+    name: str,
+    order: float,
+    parts: Sequence[tuple[Visit, Array]],
+    signal: Array,
+    cancelled: float,
 ) -> FanInCheck:
+    """Judge one value; `cancelled` is the norm of what was there before and was taken off."""
     total = np.sum([part for _, part in parts], axis=0)
     norms = sum(float(np.sqrt(np.square(part).sum())) for _, part in parts)
     away = float(np.sqrt(np.square(signal - total).sum()))
     single = any(visit.single for visit, _ in parts)
-    wrong = norms > 0 and not away <= TOLERANCE[single] * norms
+    wrong = norms > 0 and not away <= TOLERANCE[single] * (norms + cancelled)
     readers = tuple(visit.place for visit, _ in parts)
     last = agreement(signal, parts[-1][1])
     return FanInCheck(name, order, len(parts), wrong, residual(signal, total), last, readers)

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygrad_cnn.elements.pool_max import MaxPool2dGradElement
 from tinygrad_cnn.elements.pool_mean import SumPool2dElement, SumPool2dGradElement
+from tinygrad_cnn.errors import GraphError
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.variable import Variable
 
@@ -100,8 +101,6 @@ def _other_bias(right: Any, self: Any, signal: Any, of_rows: Any) -> Any:
     *others, to_bias = right(self, signal)
     if len(self.inputs) == 3 and to_bias is not None and isinstance(signal._value, np.ndarray):
         delta = signal._value
-        if hasattr(self, "activation"):
-            delta = self.activation.gradient()(signal, self.saved("a"))._value
         channels = -1 if self.name.startswith("affine") else 1
         rows = np.moveaxis(delta, channels, -1).reshape(-1, delta.shape[channels])
         to_bias = signal.wrap(np.ascontiguousarray(of_rows(rows), dtype=delta.dtype))
@@ -155,8 +154,12 @@ def _spread(self: Any, signal: Any, first: bool) -> Any:
         spans.append(changed)
     if len(signal.shape) == 2:
         signal = signal.wrap(signal._value.reshape(*signal.shape, 1, 1))
-    again = SumPool2dElement
-    return SumPool2dGradElement((spans[0], spans[1]), self.inputs[0].shape, again)(signal)
+    rows, columns = spans
+    return SumPool2dGradElement((rows, columns), self.inputs[0].shape, _never)(signal)
+
+
+def _never() -> Any:
+    raise GraphError("fault: a wrong rule has no derivative; got create_graph=True")
 
 
 # -- activations ---------------------------------------------------------------------
@@ -258,7 +261,7 @@ def _other_normalisation(
 ) -> tuple[Any, ...]:
     answers = right(self, signal, *others)
     if answers[0] is None:
-        return answers  # type: ignore[no-any-return]
+        return answers
     delta = signal._value
     if self.name == "batch_norm_relu":
         delta = delta * (self.saved("a")._value > 0)
