@@ -10,6 +10,10 @@ _FOLDER = "tinygrad_cnn.cli.explain_commands"
 
 # name -> where the command is, as module:function, and what it does in a few words
 EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
+    "break": (
+        f"{_FOLDER}.break_rule:break_rule",
+        "A training with a mistake in the chain rule, and without.",
+    ),
     "contributions": (
         f"{_FOLDER}.contributions:contributions",
         "Which layers asked for the maps that concatenations join.",
@@ -18,17 +22,38 @@ EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
         f"{_FOLDER}.derive:derive",
         "The chain rule from the loss to a parameter or error signal.",
     ),
-    "diff": (f"{_FOLDER}.diff:diff", "What two runs written as .json differ in."),
+    "diagnose": (
+        f"{_FOLDER}.diagnose:diagnose",
+        "Where a chain rule breaks, and by which mistake.",
+    ),
+    "diff": (
+        f"{_FOLDER}.diff:diff",
+        "What two runs written as .json differ in.",
+    ),
+    "faults": (
+        f"{_FOLDER}.faults:faults",
+        "The mistakes that can be switched on.",
+    ),
     "gradcheck": (
         f"{_FOLDER}.gradcheck:gradcheck",
         "Gradients against differences, and why they disagree.",
+    ),
+    "hit-rate": (
+        f"{_FOLDER}.hit_rate:hit_rate",
+        "How often a mistake is named rightly.",
     ),
     "lengths": (
         f"{_FOLDER}.lengths:lengths",
         "Error signals by the number of residual branches they passed.",
     ),
-    "orders": (f"{_FOLDER}.orders:orders", "The graph walked back in four orders."),
-    "paths": (f"{_FOLDER}.paths:paths", "The paths that the error signal came by."),
+    "orders": (
+        f"{_FOLDER}.orders:orders",
+        "The graph walked back in four orders.",
+    ),
+    "paths": (
+        f"{_FOLDER}.paths:paths",
+        "The paths that the error signal came by.",
+    ),
     "story": (
         f"{_FOLDER}.story:story",
         "Every element in execution order, forward and backward.",
@@ -41,7 +66,10 @@ EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
         f"{_FOLDER}.write:write",
         "The run as a page, a picture, tables, LaTeX, DOT or JSON.",
     ),
-    "zoom": (f"{_FOLDER}.zoom:zoom", "One number, taken apart into scalars."),
+    "zoom": (
+        f"{_FOLDER}.zoom:zoom",
+        "One number, taken apart into scalars.",
+    ),
 }
 
 

@@ -15,22 +15,68 @@ Everything that is printed or drawn renders from one document, :class:`GraphDump
 :func:`explain_gradcheck` and :func:`gradcheck_network` say why gradients and differences disagree.
 :mod:`~tinygrad_cnn.explain.sight` shows what a network looks at: maps, filters, saliency, receptive
 fields and error fields.
+
+:func:`fault` breaks the chain rule on purpose, :func:`train_with_fault` shows what comes of it,
+:func:`diagnose` and :func:`diagnose_training` find the mistake, and :func:`hit_rate` how often.
 """
 
-from tinygrad_cnn.explain.contributions import contribution_matrices
-from tinygrad_cnn.explain.derivation import Derivation, derive
-from tinygrad_cnn.explain.difference import Difference, difference
-from tinygrad_cnn.explain.dot import dot
-from tinygrad_cnn.explain.gradcheck_report import explain_gradcheck
-from tinygrad_cnn.explain.graph_dump import GraphDump, dump
-from tinygrad_cnn.explain.latex import latex
-from tinygrad_cnn.explain.markdown import markdown
-from tinygrad_cnn.explain.network_gradcheck import gradcheck_network
-from tinygrad_cnn.explain.page import page
-from tinygrad_cnn.explain.path_lengths import split_by_length
-from tinygrad_cnn.explain.paths import count_paths, fan_ins
-from tinygrad_cnn.explain.recording import Recording, Statistics, record
-from tinygrad_cnn.explain.rules import rules
+from tinygrad_cnn.explain.contributions import (
+    contribution_matrices,
+)
+from tinygrad_cnn.explain.derivation import (
+    Derivation,
+    derive,
+)
+from tinygrad_cnn.explain.difference import (
+    Difference,
+    difference,
+)
+from tinygrad_cnn.explain.dot import (
+    dot,
+)
+from tinygrad_cnn.explain.faults import (
+    FAULTS,
+    diagnose,
+    diagnose_training,
+    diagnose_updates,
+    fault,
+    hit_rate,
+    train_with_fault,
+)
+from tinygrad_cnn.explain.gradcheck_report import (
+    explain_gradcheck,
+)
+from tinygrad_cnn.explain.graph_dump import (
+    GraphDump,
+    dump,
+)
+from tinygrad_cnn.explain.latex import (
+    latex,
+)
+from tinygrad_cnn.explain.markdown import (
+    markdown,
+)
+from tinygrad_cnn.explain.network_gradcheck import (
+    gradcheck_network,
+)
+from tinygrad_cnn.explain.page import (
+    page,
+)
+from tinygrad_cnn.explain.path_lengths import (
+    split_by_length,
+)
+from tinygrad_cnn.explain.paths import (
+    count_paths,
+    fan_ins,
+)
+from tinygrad_cnn.explain.recording import (
+    Recording,
+    Statistics,
+    record,
+)
+from tinygrad_cnn.explain.rules import (
+    rules,
+)
 from tinygrad_cnn.explain.sight import (
     error_field,
     feature_maps,
@@ -39,15 +85,32 @@ from tinygrad_cnn.explain.sight import (
     receptive_field,
     saliency,
 )
-from tinygrad_cnn.explain.story import story
-from tinygrad_cnn.explain.svg import svg
-from tinygrad_cnn.explain.toolbox_replay import toolbox_replay
-from tinygrad_cnn.explain.torch_dump import dump_torch
-from tinygrad_cnn.explain.walk_orders import compare_orders
-from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
-from tinygrad_cnn.explain.zoom import Zoom, zoom
+from tinygrad_cnn.explain.story import (
+    story,
+)
+from tinygrad_cnn.explain.svg import (
+    svg,
+)
+from tinygrad_cnn.explain.toolbox_replay import (
+    toolbox_replay,
+)
+from tinygrad_cnn.explain.torch_dump import (
+    dump_torch,
+)
+from tinygrad_cnn.explain.walk_orders import (
+    compare_orders,
+)
+from tinygrad_cnn.explain.weight_matrix import (
+    draw_weight_matrix,
+    weight_matrix,
+)
+from tinygrad_cnn.explain.zoom import (
+    Zoom,
+    zoom,
+)
 
 __all__ = [
+    "FAULTS",
     "Derivation",
     "Difference",
     "GraphDump",
@@ -58,6 +121,9 @@ __all__ = [
     "contribution_matrices",
     "count_paths",
     "derive",
+    "diagnose",
+    "diagnose_training",
+    "diagnose_updates",
     "difference",
     "dot",
     "draw_weight_matrix",
@@ -66,10 +132,12 @@ __all__ = [
     "error_field",
     "explain_gradcheck",
     "fan_ins",
+    "fault",
     "feature_maps",
     "filters",
     "grad_cam",
     "gradcheck_network",
+    "hit_rate",
     "latex",
     "markdown",
     "page",
@@ -81,6 +149,7 @@ __all__ = [
     "story",
     "svg",
     "toolbox_replay",
+    "train_with_fault",
     "weight_matrix",
     "zoom",
 ]
