@@ -28,6 +28,7 @@ from tinygrad_cnn.explain.path_lengths import split_by_length
 from tinygrad_cnn.explain.paths import count_paths, fan_ins
 from tinygrad_cnn.explain.recording import Recording, Statistics, record
 from tinygrad_cnn.explain.rules import rules
+from tinygrad_cnn.explain.stepper import Stepper, step
 from tinygrad_cnn.explain.story import story
 from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.explain.toolbox_replay import toolbox_replay
@@ -40,6 +41,7 @@ __all__ = [
     "GraphDump",
     "Recording",
     "Statistics",
+    "Stepper",
     "Zoom",
     "compare_orders",
     "contribution_matrices",
@@ -57,6 +59,7 @@ __all__ = [
     "record",
     "rules",
     "split_by_length",
+    "step",
     "story",
     "svg",
     "toolbox_replay",
