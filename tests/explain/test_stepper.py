@@ -21,7 +21,17 @@ from tinygrad_cnn.errors import (
 )
 from tinygrad_cnn.explain import Stepper, record, step
 
-from .stepped_graphs import GRAPHS, Build, bits, by_backward, diamond, leaf, network, stepping
+from .stepped_graphs import (
+    GRAPHS,
+    Build,
+    bits,
+    by_backward,
+    diamond,
+    leaf,
+    network,
+    residual_chain,
+    stepping,
+)
 
 FAMILIES = (
     "lenet5", "lenet5_original", "alexnet", "zfnet", "vgg11_bn", "nin", "allcnn_c", "googlenet",
@@ -167,6 +177,29 @@ def test_a_nan_is_noticed_where_it_was_put_and_the_walk_stays_there() -> None:
     assert str(stepper.waiting()[0]).startswith("δ(h) has 2 of 3")
     stepper.undo().run()
     assert bits(leaves) == by_backward(diamond)
+
+
+def test_a_hook_that_fails_leaves_the_walk_where_it_was() -> None:
+    leaves, stepper = stepping(residual_chain)
+    stepper.to("relu")
+
+    def fail(element: Any, outgoing: Any, incoming: Any) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(len(stepper) - stepper.position):
+        with tg.hooks.on_backward(fail), pytest.raises(KeyboardInterrupt):
+            stepper.next()
+        stepper.next()
+    assert bits(leaves) == by_backward(residual_chain)
+
+
+def test_gradients_are_nobody_elses_memory() -> None:
+    leaves, stepper = stepping(residual_chain)
+    stepper.run()
+    for each in leaves.values():
+        each.grad._value[...] = 7.0
+    stepper.back().next()
+    assert bits(leaves) == by_backward(residual_chain)
 
 
 def test_what_changed_meanwhile_is_refused() -> None:

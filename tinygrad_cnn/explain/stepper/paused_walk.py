@@ -116,7 +116,6 @@ class PausedWalk(Walk):
 
     def _put_back(self, before: Mapping[Node, Variable | None]) -> None:
         for node, signal in before.items():
-            self.retained.pop(node, None)
             if signal is None:
                 self.signals.pop(node, None)
             else:

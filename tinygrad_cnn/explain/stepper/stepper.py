@@ -136,13 +136,7 @@ class Stepper:
         return self
 
     def run(self) -> Self:
-        """Go on to the next breakpoint, or to the end.
-
-        Raises
-        ------
-        GraphError
-            As :meth:`next`.
-        """
+        """Go on to the next breakpoint, or to the end; refused as :meth:`next` is."""
         self._require_open("run")
         self._require_more("run")
         stops = {k for place in self.breakpoints for k in self._places.find("run", place)}
