@@ -16,6 +16,10 @@ EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "diff": (f"{_FOLDER}.diff:diff", "What two runs written as .json differ in."),
     "paths": (f"{_FOLDER}.paths:paths", "The paths that the error signal came by."),
+    "step": (
+        f"{_FOLDER}.step:step",
+        "Step through the backward pass: pause, look, change, go back.",
+    ),
     "story": (
         f"{_FOLDER}.story:story",
         "Every element in execution order, forward and backward.",

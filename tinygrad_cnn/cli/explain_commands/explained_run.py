@@ -34,6 +34,7 @@ class ExplainedRun(NamedTuple):
 
     network: Any
     once: Callable[[], Any]  # forward and backward; returns the loss
+    forward: Callable[[], Any]  # forward alone
     told: str  # what it is, in half a sentence
 
 
@@ -65,8 +66,12 @@ def prepare(model: str, *, seed: int, batch_size: int, twin: bool, **asked: Any)
     images = Tensor(in_channels(test.images[:batch_size], shape[0], model, name))
     labels = test.labels[:batch_size]
 
-    def once() -> Tensor:
+    def forward() -> Tensor:
         loss: Tensor = row.loss(network(images), labels)
+        return loss
+
+    def once() -> Tensor:
+        loss = forward()
         loss.backward()
         return loss
 
@@ -74,6 +79,7 @@ def prepare(model: str, *, seed: int, batch_size: int, twin: bool, **asked: Any)
     return ExplainedRun(
         network,
         once,
+        forward,
         f"{told}, {network.count_parameters():,} parameters drawn with seed {seed}, on "
         f"{len(labels)} test images of {name}",
     )

@@ -11,7 +11,7 @@ from tinygrad_cnn.explain.story import number_text
 from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.variable import Variable
 
-Index = tuple[int, ...]
+Index = int | Sequence[int] | None  # None for all entries
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Edit:
     before: str
     name: str
     kind: str
-    index: Index | None
+    index: tuple[int, ...] | None
     number: Any
     node: Node
 
@@ -63,7 +63,7 @@ class Edit:
         return f"before {self.before}: δ({self.name}){where} {what}"
 
 
-def index_of(operation: str, name: str, shape: Shape, index: int | Sequence[int] | None) -> Any:
+def index_of(operation: str, name: str, shape: Shape, index: Index) -> tuple[int, ...] | None:
     """Return an index that picks one entry of a shape, or None for all, or refuse it."""
     if index is None:
         return None

@@ -15,15 +15,13 @@ from tinygrad_cnn import hooks
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import GraphError, OptionError
 from tinygrad_cnn.explain.stepper.comparison import Comparison, compare
-from tinygrad_cnn.explain.stepper.edits import Edit, array_of, index_of, number_of
+from tinygrad_cnn.explain.stepper.edits import Edit, Index
 from tinygrad_cnn.explain.stepper.landing import Landing
 from tinygrad_cnn.explain.stepper.pause import Pause, Waiting, look, waiting
 from tinygrad_cnn.explain.stepper.paused_walk import PausedWalk, Visit
 from tinygrad_cnn.explain.stepper.places import Place, Places
-from tinygrad_cnn.graph import Node
+from tinygrad_cnn.explain.stepper.script import Script
 from tinygrad_cnn.variable import Variable
-
-Index = int | Sequence[int] | None
 
 
 class Stepper:
@@ -35,8 +33,6 @@ class Stepper:
 
     Attributes
     ----------
-    edits : list of Edit
-        In the order in which they were made.
     breakpoints : list of Place
         Numbers and names given to :meth:`break_at`.
 
@@ -61,7 +57,7 @@ class Stepper:
         self._unedited: PausedWalk | None = None
         self._landing: Landing | None = None
         self._closed = False
-        self.edits: list[Edit] = []
+        self._script = Script(self._places)
         self.breakpoints: list[Place] = []
 
     # -- where it is -----------------------------------------------------------------
@@ -84,6 +80,16 @@ class Stepper:
     def element(self) -> str:
         """Number and label of the element that comes next; "" at the end."""
         return "" if self.at_end else self._places.called(self.position)
+
+    @property
+    def elements(self) -> list[str]:
+        """Numbers and labels of all elements, in the order of the walk."""
+        return [self._places.called(position) for position in range(len(self))]
+
+    @property
+    def edits(self) -> list[Edit]:
+        """The edits that are remembered, in the order in which they were made."""
+        return list(self._script.edits)
 
     def __repr__(self) -> str:
         where = self.element or "the end"
@@ -198,7 +204,7 @@ class Stepper:
                 self._walk.advance()
                 coming = self._walk.visits[-1]
                 self._walk.retreat()
-        return look(self._walk, self._places, self.edits, coming)
+        return look(self._walk, self._places, self._script.edits, coming)
 
     def waiting(self) -> list[Waiting]:
         """Return the fan-ins that wait: what arrived, from whom, and who is still to send."""
@@ -214,7 +220,7 @@ class Stepper:
     def signal(self, of: str | None = None) -> npt.NDArray[Any]:
         """Return the error signal of the next element's output, or of the value named."""
         self._require_open("signal")
-        return _readable(self._walk.signals[self._node("signal", of)])
+        return _readable(self._walk.signals[self._script.node("signal", self._walk, of)])
 
     # -- changing --------------------------------------------------------------------
 
@@ -239,15 +245,15 @@ class Stepper:
         GraphError
             At the end.
         """
-        return self._edit("set", of, index, lambda node: number_of("set", "it", number))
+        return self._edit("set", of, index, number)
 
     def zero(self, index: Index = None, of: str | None = None) -> Self:
         """Put 0 in one entry of δ, or in all of them."""
-        return self._edit("zero", of, index, lambda node: 0.0)
+        return self._edit("zero", of, index, 0.0)
 
     def scale(self, factor: float, index: Index = None, of: str | None = None) -> Self:
         """Multiply one entry of δ, or all of them."""
-        return self._edit("scale", of, index, lambda node: number_of("scale", "a factor", factor))
+        return self._edit("scale", of, index, factor)
 
     def replace(self, signal: Any, of: str | None = None) -> Self:
         """Put another error signal of the same shape in the place of δ.
@@ -257,11 +263,7 @@ class Stepper:
         ShapeError
             If its shape is another.
         """
-
-        def given(node: Node) -> Any:
-            return array_of("replace", self._places.name(node), node.shape, node.dtype, signal)
-
-        return self._edit("replace", of, None, given)
+        return self._edit("replace", of, None, signal)
 
     def undo(self, number: int | None = None) -> Self:
         """Take an edit back, the last one by default; where it was passed, walk again from it.
@@ -272,18 +274,10 @@ class Stepper:
             Which one of :attr:`edits`, from 1.
         """
         self._require_open("undo")
-        if not self.edits:
-            raise GraphError(
-                "undo: there is an edit to take back; got none. Edit with set, scale, zero or "
-                "replace"
-            )
-        which = len(self.edits) if number is None else number
-        if not 1 <= which <= len(self.edits):
-            raise OptionError(f"undo: the edits are 1 to {len(self.edits)}; got {number}")
-        edit, at = self.edits.pop(which - 1), self.position
+        edit, at = self._script.remove(number), self.position
         if edit.position <= at:
             self._rewind(edit.position)
-            self._apply_edits()
+            self._script.apply(self._walk)
             while self.position < at:
                 self._advance()
         return self
@@ -333,61 +327,23 @@ class Stepper:
         if self.at_end:
             self._landing = Landing(self._walk)
         else:
-            self._apply_edits()
+            self._script.apply(self._walk)
 
     def _retreat(self) -> None:
         if self._landing is not None:
             self._landing.take_back()
             self._landing = None
         self._walk.retreat()
-        self._apply_edits()
+        self._script.apply(self._walk)
 
     def _rewind(self, position: int) -> None:
         while self.position > position:
             self._retreat()
 
-    def _apply_edits(self) -> None:
-        self._walk.as_arrived()
-        for edit in self.edits:
-            if edit.position == self.position:
-                self._walk.change(edit.node, edit.apply(self._walk.signals[edit.node]))
-
     def _edit(self, kind: str, of: str | None, index: Index, given: Any) -> Self:
         self._require_open(kind)
-        node = self._node(kind, of)
-        name = self._places.name(node)
-        place = index_of(kind, name, node.shape, index)
-        edit = Edit(
-            self.position,
-            self.element,
-            name,
-            "set" if kind == "zero" else kind,
-            place,
-            given(node),
-            node,
-        )
-        self._walk.change(node, edit.apply(self._walk.signals[node]))
-        self.edits.append(edit)
+        self._script.add(kind, self._walk, of, index, given)
         return self
-
-    def _node(self, operation: str, of: str | None) -> Node:
-        """Return the value whose waiting error signal is meant."""
-        if self.at_end:
-            raise GraphError(
-                f"{operation}: an error signal waits before an element; got the end, where all "
-                "are done. Go back() or to(place) first"
-            )
-        signals = self._walk.signals
-        if of is not None:
-            return self._places.among(operation, of, list(signals))
-        for reference in self._walk.order[self.position].outputs:
-            node = reference()
-            if node is not None and node in signals:
-                return node
-        raise GraphError(
-            f"{operation}: an error signal has reached the element; got none for {self.element}. "
-            f"Those that wait are of {', '.join(map(self._places.name, signals))}"
-        )
 
     def _require_open(self, operation: str) -> None:
         if self._closed:
