@@ -32,7 +32,10 @@ def _leading_to(wanted: Collection[Node], elements: list["FunctionElement"]) -> 
     return ways
 
 
-def _refuse_what_cannot_be_walked(roots: Iterable[Node], elements: list["FunctionElement"]) -> None:
+def refuse_what_cannot_be_walked(
+    roots: Iterable[Node], elements: Iterable["FunctionElement"]
+) -> None:
+    """Refuse elements whose saved arrays are freed, or were changed in place."""
     freed = any(root.freed for root in roots)
     for element in elements:
         if freed or element.freed or element.rests_on_freed:
@@ -64,10 +67,10 @@ def propagate(
     """
     roots = tuple(roots)
     elements = elements_behind(*(value.node for value, _ in roots))
-    walk = _Walk(roots, elements, retain_graph, create_graph)
+    walk = Walk(roots, elements, retain_graph, create_graph)
     walk.run()
     for node, signal in walk.signals.items():
-        _deposit(node, signal, node in walk.owned or signal.requires_grad)
+        deposit(node, signal, node in walk.owned or signal.requires_grad)
 
 
 def signals_at(
@@ -98,7 +101,7 @@ def signals_at(
     roots, wanted = tuple(roots), set(wanted)
     elements = elements_behind(*(value.node for value, _ in roots), stop=stop)
     ways = _leading_to(wanted, elements)
-    walk = _Walk(
+    walk = Walk(
         roots, [e for e in elements if e.order in ways], retain_graph, create_graph, ways, wanted
     )
     walk.run()
@@ -109,8 +112,12 @@ def signals_at(
     }
 
 
-class _Walk:
-    """One walk backward: error signals on their way, by the nodes they have reached."""
+class Walk:
+    """One walk backward: error signals on their way, by the nodes they have reached.
+
+    :meth:`run` makes all of it. Whoever wants to pause between two elements calls :meth:`visit`
+    for each, and :meth:`finish` at the end (:mod:`tinygrad_cnn.explain.stepper`).
+    """
 
     def __init__(
         self,
@@ -124,9 +131,10 @@ class _Walk:
         self.signals: dict[Node, Variable] = {}
         self.collected: dict[Node, Variable] = {}  # finished ones of wanted nodes
         self.owned: set[Node] = set()  # nodes whose signal lies in memory of this walk alone
-        self._elements, self._retain, self._create = elements, retain_graph, create_graph
+        self.elements = elements  # those to be visited, the next one last
+        self._retain, self._create = retain_graph, create_graph
         self._ways, self._wanted = ways, wanted
-        _refuse_what_cannot_be_walked((value.node for value, _ in roots), elements)
+        refuse_what_cannot_be_walked((value.node for value, _ in roots), elements)
         for value, seed in roots:
             present = self.signals.get(value.node)
             if present is None:
@@ -137,13 +145,17 @@ class _Walk:
     def run(self) -> None:
         """Visit the elements, the last one first."""
         with Recording(self._create):
-            while self._elements:
-                self._visit(self._elements.pop())
-            for node, signal in self.signals.items():
-                if node.hooks:
-                    self.signals[node] = self._hooked(node, signal)
+            while self.elements:
+                self.visit(self.elements.pop())
+            self.finish()
 
-    def _visit(self, element: "FunctionElement") -> None:
+    def finish(self) -> None:
+        """Show the finished error signals of leaves to their hooks."""
+        for node, signal in self.signals.items():
+            if node.hooks:
+                self.signals[node] = self._hooked(node, signal)
+
+    def visit(self, element: "FunctionElement") -> None:
         """Take the finished error signals of the outputs, and send on those of the inputs."""
         signals = self.signals
         arrived: list[Variable | None] = []
@@ -189,10 +201,14 @@ class _Walk:
         if node.hooks:
             signal = self._hooked(node, signal)
         if self._ways is None and node.retains_grad:
-            _deposit(node, signal, mine=signal.requires_grad)
+            self.leave(node, signal)
         if node in self._wanted:
             self.collected[node] = signal
         return signal
+
+    def leave(self, node: Node, signal: "Variable") -> None:
+        """Leave the error signal of an intermediate value that wants to retain it in .grad."""
+        deposit(node, signal, mine=signal.requires_grad)
 
     def _hooked(self, node: Node, signal: "Variable") -> "Variable":
         """Return what the hooks of a value leave of its error signal."""
@@ -257,7 +273,7 @@ def _is_private(
     return itself == 1 and not any(signal._shares_memory(value) for value, *_ in saved)
 
 
-def _deposit(node: Node, signal: "Variable", mine: bool) -> None:
+def deposit(node: Node, signal: "Variable", mine: bool) -> None:
     """Add an error signal to .grad of the variable it belongs to, if that is still alive."""
     variable = None if node.variable is None else node.variable()
     if variable is None or not node.requires_grad:

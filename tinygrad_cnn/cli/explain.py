@@ -54,6 +54,10 @@ EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
         f"{_FOLDER}.paths:paths",
         "The paths that the error signal came by.",
     ),
+    "step": (
+        f"{_FOLDER}.step:step",
+        "Step through the backward pass: pause, look, change, go back.",
+    ),
     "story": (
         f"{_FOLDER}.story:story",
         "Every element in execution order, forward and backward.",

@@ -85,6 +85,10 @@ from tinygrad_cnn.explain.sight import (
     receptive_field,
     saliency,
 )
+from tinygrad_cnn.explain.stepper import (
+    Stepper,
+    step,
+)
 from tinygrad_cnn.explain.story import (
     story,
 )
@@ -116,6 +120,7 @@ __all__ = [
     "GraphDump",
     "Recording",
     "Statistics",
+    "Stepper",
     "Zoom",
     "compare_orders",
     "contribution_matrices",
@@ -146,6 +151,7 @@ __all__ = [
     "rules",
     "saliency",
     "split_by_length",
+    "step",
     "story",
     "svg",
     "toolbox_replay",

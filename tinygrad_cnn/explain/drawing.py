@@ -40,7 +40,8 @@ class Edge:
     points: list[Point]
     norm: float | None
     hint: str
-    ends: bool  # at an element, where it has its point; else at the border of a frame
+    made: int | None  # the element that computed the value; None for a leaf
+    reader: int | None  # the element at its end, where it has its point; None at a frame's border
 
 
 @dataclass
@@ -185,9 +186,8 @@ class _Picture:
                 start, end = sorted((top + y, top + y + rim))
                 value = key[1]
                 ends = [(axis + x, start), (axis + x, end)]
-                result.edges.append(
-                    Edge(ends, self.plan.norm(value, None), self.plan.hint(value), False)
-                )
+                facts = self.plan.norm(value, None), self.plan.hint(value), self._maker(value)
+                result.edges.append(Edge(ends, *facts, None))
 
     def _frame(self, group: Group, axis: float, top: float) -> Frame:
         drawing = self.inside[group]
@@ -203,11 +203,13 @@ class _Picture:
 
     def _edge(self, arrow: Arrow, points: list[Point]) -> None:
         value: Any = arrow.value
-        reader = (arrow.head, arrow.slot) if isinstance(arrow.head, int) else None
-        edge = Edge(
-            points, self.plan.norm(value, reader), self.plan.hint(value), reader is not None
-        )
+        head = arrow.head if isinstance(arrow.head, int) else None
+        norm = self.plan.norm(value, None if head is None else (head, arrow.slot))
+        edge = Edge(points, norm, self.plan.hint(value), self._maker(value), head)
         self.picture.edges.append(edge)
+
+    def _maker(self, value: Value) -> int | None:
+        return value[0] if self.plan.made[value] else None
 
 
 def _below(group: Group) -> Iterator[Group]:

@@ -1,4 +1,5 @@
-// Shows what the document says of an element when it is chosen: by a click, Enter, or ← and →.
+// Shows what the document says of an element when it is chosen: by a click, Enter, or the moment
+// that scrubber.js, which stands behind, has come to.
 "use strict";
 
 const graph = JSON.parse(document.getElementById("graph").textContent);
@@ -135,12 +136,13 @@ function show() {
     details.append(make("p", `${file}:${line} in ${element.source.function}`, "quiet"));
     details.append(make("code", text, "formula"));
   }
+  follow(element.number);
 }
 
-function choose(k, scroll) {
+function choose(k, scroll, member = 0) {
   if (k < 0 || k >= places.length) return;
   chosen = k;
-  time = 0;
+  time = member;
   document.querySelectorAll(".chosen").forEach((node) => node.classList.remove("chosen"));
   places[k].classList.add("chosen");
   const row = document.querySelector(`tr[data-element="${places[k].dataset.element}"]`);
@@ -161,8 +163,4 @@ places.forEach((place, k) => {
 document.querySelectorAll("tr[data-element]").forEach((row) => {
   row.addEventListener("click", () =>
     choose(places.findIndex((place) => place.dataset.element === row.dataset.element), true));
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key === "ArrowRight") choose(chosen + 1, true);
-  if (event.key === "ArrowLeft") choose(chosen - 1, true);
 });

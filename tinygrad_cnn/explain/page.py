@@ -18,17 +18,37 @@ from tinygrad_cnn.variable import Variable
 
 __all__ = ["page"]
 
-STYLE, SCRIPT = (Path(__file__).with_suffix(suffix) for suffix in (".css", ".js"))
+STYLES, SCRIPTS = (
+    [Path(__file__).with_name(f"{name}.{kind}") for name in ("page", "scrubber")]
+    for kind in ("css", "js")
+)
 LOW = 2000.0  # pixels; what is higher would be too small on one page
 TITLES = ("#", "times", "element", "shape", "min", "max", "zeros", "‖δ out‖", "forward", "source")
 TEXTS = ("element", "shape", "forward", "source")
+# Without a script there is nothing to move: it stays hidden.
+SCRUBBER = (
+    '<section class="scrubber" id="scrubber" aria-label="Step through the run" hidden>',
+    '<div class="bar">',
+    '<button id="first" aria-label="to the beginning">|◀</button>',
+    '<button id="before" aria-label="back">◀</button>',
+    '<button id="play" >play</button>',
+    '<button id="next" aria-label="on">▶</button>',
+    '<button id="last" aria-label="to the end">▶|</button>',
+    '<input id="slider" type="range" min="0" value="0" step="1" aria-label="moment of the run">',
+    "</div>",
+    '<p id="moment" role="status" aria-live="polite"></p>',
+    '<ul id="arrivals" aria-label="error signals at fan-ins"></ul>',
+    "</section>",
+)
 
 
 def page(result: Variable | GraphDump, folded: bool = True) -> str:
     """Write a page about how a value was computed and what came back.
 
-    A click on an element, or the keys ← and →, show its rules, the figures of its values and
-    error signals, cost, kernels, time and source line; of a repeated block, of each in turn.
+    A click on an element shows its rules, the figures of its values and error signals, cost,
+    kernels, time and source line; of a repeated block, of each in turn. A slider, and the keys ←
+    and →, Home, End and space, go through the run forward and backward in execution order: what
+    there is by then, and what has arrived at fan-ins from whom.
 
     Parameters
     ----------
@@ -69,12 +89,15 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
         '<head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}</title>",
-        f"<style>\n{STYLE.read_text(encoding='utf-8')}</style></head>",
+        f"<style>\n{_texts(STYLES)}</style></head>",
         "<body>",
         f"<header><h1>{title}</h1>",
         f'<p class="quiet">{escape(headline(graph))}</p>',
-        '<p class="quiet hint">Choose an element, or go along with the keys ← and →.</p></header>',
-        f'<main><div class="picture{low}">\n{picture}</div>',
+        '<p class="quiet hint">Choose an element, or go through the run with the keys ← and →, '
+        "Home and End; the space bar plays it.</p></header>",
+        f'<main><div><div class="picture{low}">\n{picture}</div>',
+        *SCRUBBER,
+        "</div>",
         '<aside id="details" aria-live="polite"><p class="quiet">No element is chosen.</p></aside>',
         "</main>",
         '<section class="elements"><h2>Elements</h2><div class="wide">',
@@ -82,10 +105,14 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
         "</div></section>",
         f'<script type="application/json" id="graph">{document.replace("<", chr(92) + "u003c")}',
         "</script>",
-        f"<script>\n{SCRIPT.read_text(encoding='utf-8')}</script>",
+        f"<script>\n{_texts(SCRIPTS)}</script>",
         "</body></html>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _texts(paths: Iterable[Path]) -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def _table(graph: GraphDump, folded: bool) -> Iterable[str]:

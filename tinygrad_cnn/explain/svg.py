@@ -169,7 +169,7 @@ def _edge(edge: Edge, scale: "_Scale") -> str:
     hint = edge.hint + (f", ‖δ‖ {number_text(edge.norm)}" if edge.norm is not None else "")
     points = _without_repeats(edge.points)
     head = ""
-    if edge.ends:
+    if edge.reader is not None:
         x, y = points[-1]
         size = 5 + width / 2
         points = [*points[:-1], (x, y - size)]
@@ -177,8 +177,10 @@ def _edge(edge: Edge, scale: "_Scale") -> str:
             f'<path class="point{signal}" d="M{x:.1f} {y:.1f}l{-size * 0.6:.1f} {-size:.1f}'
             f'h{size * 1.2:.1f}z"/>'
         )
+    made = "" if edge.made is None else f' data-made="{edge.made + 1}"'
+    reader = "" if edge.reader is None else f' data-reader="{edge.reader + 1}"'
     return (
-        f'<g><title>{escape(hint)}</title><path class="edge{signal}" '
+        f'<g{made}{reader}><title>{escape(hint)}</title><path class="edge{signal}" '
         f'stroke-width="{width:.1f}" d="{_way(points)}"/>{head}</g>'
     )
 
