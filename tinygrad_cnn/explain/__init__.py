@@ -13,8 +13,17 @@ Everything that is printed or drawn renders from one document, :class:`GraphDump
 :func:`compare_orders` shows why they are walked in topological order.
 :func:`toolbox_replay` sets the lectures' reference code beside the chain rule and this library;
 :func:`explain_gradcheck` says why a gradient and its differences disagree.
+:func:`atlas` shows δ of every element of a network, :func:`compare` of several side by side.
 """
 
+from tinygrad_cnn.explain.atlas import (
+    Atlas,
+    atlas,
+    compare,
+    follow,
+    measure_updates,
+    record_excerpts,
+)
 from tinygrad_cnn.explain.contributions import contribution_matrices
 from tinygrad_cnn.explain.derivation import Derivation, derive
 from tinygrad_cnn.explain.difference import difference
@@ -36,11 +45,14 @@ from tinygrad_cnn.explain.weight_matrix import draw_weight_matrix, weight_matrix
 from tinygrad_cnn.explain.zoom import Zoom, zoom
 
 __all__ = [
+    "Atlas",
     "Derivation",
     "GraphDump",
     "Recording",
     "Statistics",
     "Zoom",
+    "atlas",
+    "compare",
     "compare_orders",
     "contribution_matrices",
     "count_paths",
@@ -51,10 +63,13 @@ __all__ = [
     "dump",
     "explain_gradcheck",
     "fan_ins",
+    "follow",
     "latex",
     "markdown",
+    "measure_updates",
     "page",
     "record",
+    "record_excerpts",
     "rules",
     "split_by_length",
     "story",
