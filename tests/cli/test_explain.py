@@ -197,9 +197,37 @@ def test_paths_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cancellation" in capsys.readouterr().out
 
 
+def test_atlas_shows_a_network_or_compares_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "lenet5.html"
+    assert main(["explain", "atlas", "lenet5", str(file), *BATCH, "--channels", "0,3"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("lenet5, 61,706 parameters")
+    assert told.endswith(f"written to {file}\n")
+    assert "channel 3" in file.read_text(encoding="utf-8")
+    few = ["--steps", "0", *BATCH]
+    file = tmp_path / "atlas.svg"
+    assert main(["explain", "atlas", "--preset", "lenet5-sigmoid-relu", str(file), *few]) == 0
+    assert "ReLU" in capsys.readouterr().out
+    assert file.read_text(encoding="utf-8").startswith("<svg")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("atlas lenet5", "it takes MODEL and FILE, or with --preset FILE alone; got lenet5"),
+        ("atlas --preset se-gates", "MODEL and FILE, or with --preset FILE alone; got neither"),
+        ("atlas lenet5 lenet5.pdf", "FILE ends in .html, .svg or .txt; got 'lenet5.pdf'"),
+        (
+            "atlas --preset gates a.html",
+            "the known names are lenet5-sigmoid-relu, plain34-resnet34",
+        ),
+        ("atlas lenet5 a.html --steps 3", "--steps: it goes with --preset; got 3"),
+        ("atlas --preset se-gates a.html --lr 1", "--lr: it goes with MODEL; got 1.0"),
+        ("atlas lenet5 a.html --image 16", "images of this batch are 0 to 0; got image 16"),
+        ("atlas lenet5 a.html --channels 0,16", "this network are 0 to 15; got channel 16"),
+        ("atlas lenet5 a.html --channels red", "whole numbers with commas, such as 0,3; got 'red'"),
         ("write lenet5 lenet5.pdf", "a file ends in .html, .svg, .md, .tex, .dot, .txt or .json"),
         ("write lenet5", "Missing argument 'FILE'"),
         ("diff nowhere.json nowhere.json", "nowhere.json' does not exist"),

@@ -10,6 +10,10 @@ _FOLDER = "tinygrad_cnn.cli.explain_commands"
 
 # name -> where the command is, as module:function, and what it does in a few words
 EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
+    "atlas": (
+        f"{_FOLDER}.atlas:atlas",
+        "Error signals of every element on one page, of one network or several.",
+    ),
     "break": (
         f"{_FOLDER}.break_rule:break_rule",
         "A training with a mistake in the chain rule, and without.",

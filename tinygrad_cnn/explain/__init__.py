@@ -18,8 +18,18 @@ fields and error fields.
 
 :func:`fault` breaks the chain rule on purpose, :func:`train_with_fault` shows what comes of it,
 :func:`diagnose` and :func:`diagnose_training` find the mistake, and :func:`hit_rate` how often.
+
+:func:`atlas` shows δ of every element of a network, :func:`compare` of several side by side.
 """
 
+from tinygrad_cnn.explain.atlas import (
+    Atlas,
+    atlas,
+    compare,
+    follow,
+    measure_updates,
+    record_excerpts,
+)
 from tinygrad_cnn.explain.contributions import (
     contribution_matrices,
 )
@@ -115,6 +125,7 @@ from tinygrad_cnn.explain.zoom import (
 
 __all__ = [
     "FAULTS",
+    "Atlas",
     "Derivation",
     "Difference",
     "GraphDump",
@@ -122,6 +133,8 @@ __all__ = [
     "Statistics",
     "Stepper",
     "Zoom",
+    "atlas",
+    "compare",
     "compare_orders",
     "contribution_matrices",
     "count_paths",
@@ -140,14 +153,17 @@ __all__ = [
     "fault",
     "feature_maps",
     "filters",
+    "follow",
     "grad_cam",
     "gradcheck_network",
     "hit_rate",
     "latex",
     "markdown",
+    "measure_updates",
     "page",
     "receptive_field",
     "record",
+    "record_excerpts",
     "rules",
     "saliency",
     "split_by_length",

@@ -8,13 +8,12 @@ import numpy.typing as npt
 
 from tinygrad_cnn.cli.model_options import MODEL_OPTIONS, model_and_data_options
 
-__all__ = ["ExplainedRun", "explained_run_options", "in_channels", "prepare"]
+__all__ = ["ExplainedRun", "explained_run_options", "in_channels", "prepare", "run_options"]
 
 Array = npt.NDArray[Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.argument("model"),
     model_and_data_options,
     click.option("--seed", type=int, default=0, show_default=True, help="Of the weights."),
     click.option("--batch-size", type=int, default=16, show_default=True, help="Test images."),
@@ -24,6 +23,11 @@ _OPTIONS = (
 
 def explained_run_options(command: Command) -> Command:
     """Add MODEL and the options that say on what it runs."""
+    return click.argument("model")(run_options(command))
+
+
+def run_options(command: Command) -> Command:
+    """Add the options that say on what a network runs."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
