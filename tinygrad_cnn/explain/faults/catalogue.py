@@ -20,7 +20,7 @@ from tinygrad_cnn.explain.faults import wrong_steps as steps
 from tinygrad_cnn.explain.faults.fault import Exchange, Fault
 from tinygrad_cnn.optim import SGD
 from tinygrad_cnn.optim.optimiser import Optimiser
-from tinygrad_cnn.walk import _Walk
+from tinygrad_cnn.walk import Walk
 
 _CONVOLUTIONS = ("conv2d", "conv1d")
 _MEANS = ("avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d")
@@ -331,7 +331,7 @@ _ALL = (
         "δ(x) = Σ over all that read x",
         "δ(x) = what came last",
         ("values that are read several times",),
-        (Exchange(_Walk, "_add", steps.overwritten),),
+        (Exchange(Walk, "_add", steps.overwritten),),
         "networks without shortcuts or shared weights",
     ),
     Fault(
