@@ -110,6 +110,7 @@ def test_coloured_images_are_not_fed_to_a_network_for_grey_ones() -> None:
         (["lenet5", "--twin", "--pool", "max"], "a twin has its own options; got --pool too"),
         (["nin", "--variant", "original"], "nin: the known options are num_classes, width"),
         ([], "Missing argument 'MODEL'"),
+        (["gradchek", "lenet5"], "No command 'gradchek'. Did you mean 'gradcheck'?"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(
@@ -138,9 +139,17 @@ def test_dump_writes_a_document_that_tells_the_same_story(
 def test_dump_says_where_it_cannot_write(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "nowhere" / "lenet5.json"
-    assert main(["explain", "write", "lenet5", str(file), "--batch-size", "1"]) == 2
-    assert "graph dump:" in capsys.readouterr().err
+    for name, message in {
+        "nowhere/lenet5.json": "explain write: FILE lies in a folder that exists; got ",
+        f"{'x' * 300}.json": "has to be written; got File name too long",
+        f"{'x' * 300}.svg": "has to be written; got File name too long",
+    }.items():
+        arguments = ["explain", "write", "lenet5", str(tmp_path / name), "--batch-size", "1"]
+        assert main(arguments) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -230,6 +239,7 @@ def test_atlas_shows_a_network_or_compares_several(
         ("atlas lenet5 a.html --channels red", "whole numbers with commas, such as 0,3; got 'red'"),
         ("write lenet5 lenet5.pdf", "a file ends in .html, .svg, .md, .tex, .dot, .txt or .json"),
         ("write lenet5", "Missing argument 'FILE'"),
+        ("diff . .", "'.' is a directory"),
         ("diff nowhere.json nowhere.json", "nowhere.json' does not exist"),
         ("derive lenet5 C9.weight", "C9.weight"),
         ("derive lenet5 C3.weight --index 99,0,0,0", "99"),

@@ -12,7 +12,15 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn import models
 from tinygrad_cnn.explain import GraphDump, dump
-from tinygrad_cnn.explain.folding import Item, Repeat, elements, fold, representatives, unfold
+from tinygrad_cnn.explain.folding import (
+    Element,
+    Item,
+    Repeat,
+    elements,
+    fold,
+    representatives,
+    unfold,
+)
 
 from .runs import RUNS, structure
 
@@ -188,3 +196,13 @@ def test_a_block_does_not_begin_in_the_middle_of_a_layer() -> None:
         step.scope = f"block{k // 4}.part{k % 4}"
     repeats = [item for item in fold(graph) if isinstance(item, Repeat)]
     assert [next(unfold(repeat.items)).scope for repeat in repeats] == ["block0.part0"]
+
+
+def test_blocks_that_hold_repeated_blocks_fold_all_together() -> None:
+    items = fold(structure("xception", twin=False))
+    repeats = [item for item in items if isinstance(item, Repeat)]
+    (middle,) = (each for each in repeats if next(unfold([each])).scope.startswith("middle.0"))
+    inner, add = middle.items
+    assert isinstance(inner, Repeat)
+    assert isinstance(add, Element)
+    assert (middle.times, inner.times) == (8, 3)

@@ -330,6 +330,11 @@ def test_an_input_without_influence_has_a_zero_gradient() -> None:
 
 
 REFUSED: dict[str, tuple[Any, Any, str]] = {
+    "no function": (
+        lambda: explain_gradcheck(leaf(2), leaf(2)),  # type: ignore[arg-type]
+        DTypeError,
+        "a function of the inputs is checked; got Tensor. Write",
+    ),
     "array": (lambda: explain_gradcheck(F.tanh, np.ones(2)), DTypeError, "ndarray as input 0"),
     "no leaf": (lambda: explain_gradcheck(F.tanh, leaf(2) * 2.0), GraphError, "inputs are leaves"),
     "nothing asked": (

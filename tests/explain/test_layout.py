@@ -86,8 +86,44 @@ def test_resnet_1202_fits_on_a_page() -> None:
     drawn = picture(structure("resnet1202", twin=False))
     assert_readable(drawn)
     assert len(drawn.cards) < 60
-    assert drawn.width < 1600
-    assert drawn.height < 2 * drawn.width
+    assert drawn.width < 2000
+    assert 0.5 < drawn.height / drawn.width < 1
+
+
+@pytest.mark.parametrize(
+    "name", ["googlenet", "densenet121", "resnet50", "se_resnet50", "xception"]
+)
+def test_a_deep_network_has_the_shape_of_a_page(name: str) -> None:
+    drawn = picture(structure(name, twin=False))
+    assert 0.4 < drawn.height / drawn.width < 1.6
+    if name != "densenet121":  # every box with every other: 429 of them take long
+        assert_readable(drawn)
+
+
+def test_a_tall_frame_is_cut_too_and_what_leaves_it_meets_its_border() -> None:
+    drawn = picture(structure("densenet121", twin=False))
+    (block,) = (frame for frame in drawn.frames if frame.title == "features.denseblock3")
+    inside = [
+        frame for frame in drawn.frames if frame.title.startswith("features.denseblock3.denselayer")
+    ]
+    assert len(inside) == 24
+    assert len({round(frame.x) for frame in inside}) == 4
+    ends = [point for edge in drawn.edges for point in (edge.points[0], edge.points[-1])]
+    for border in (block.y, block.y + block.height):
+        assert any(block.x < x < block.x + block.width and abs(y - border) < 0.01 for x, y in ends)
+
+
+def test_a_cut_goes_through_one_value_also_where_two_read_it() -> None:
+    box = Box(50, 50, 60)
+    boxes = dict.fromkeys([f"{k}{part}" for k in range(6) for part in "ab"], box)
+    arrows = [Arrow(f"{k}a", f"{k}a", f"{k}b") for k in range(6)]
+    for k in range(1, 6):  # as in a dense block, what the one makes the next two read
+        arrows.append(Arrow(f"{k - 1}b", f"{k - 1}b", f"{k}a"))
+        arrows.append(Arrow(f"{k - 1}b", f"{k - 1}b", f"{k}b", 1))
+    drawing = layout(boxes, arrows, (500.0, 400.0))
+    columns_used = {round(x) for x, _ in drawing.places.values()}
+    assert len(columns_used) > 1
+    assert drawing.height < 700
 
 
 @settings(deadline=None, max_examples=100)

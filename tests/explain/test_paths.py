@@ -375,6 +375,8 @@ def test_what_cannot_be_walked_is_refused(
 def test_other_requests_that_make_no_sense_are_refused() -> None:
     with pytest.raises(OptionError, match="split_by_length: it splits δ of some values; got none"):
         split_by_length(diamond(), [])
+    with pytest.raises(DTypeError, match=r"split_by_length: it works on Tensors .*; got str"):
+        split_by_length(diamond(), ["w"])  # type: ignore[list-item]
     with pytest.raises(GraphError, match="got no error signal for other of shape"):
         split_by_length(diamond(), scalar(name="other"))
     with pytest.raises(GraphError, match="values that are joined; got a graph of 3 elements"):

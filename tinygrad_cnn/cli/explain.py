@@ -1,5 +1,7 @@
 """``tinygrad-cnn explain``: one forward and backward pass of a network, told and written down."""
 
+import difflib
+
 import click
 
 from tinygrad_cnn.cli.lazy_group import LazyGroup
@@ -85,7 +87,12 @@ class _StoryByDefault(LazyGroup):
     """A group whose first command may be left out: ``explain lenet5`` tells the story."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or args[0] not in {*self.table, *self.get_help_option_names(ctx)}:
+        known = {*self.table, *self.get_help_option_names(ctx)}
+        if args and args[0] not in known:
+            close = difflib.get_close_matches(args[0], self.table, n=1, cutoff=0.75)
+            if close:  # no network is called nearly as a command is
+                raise click.UsageError(f"No command {args[0]!r}. Did you mean {close[0]!r}?", ctx)
+        if not args or args[0] not in known:
             args = ["story", *args]
         return super().parse_args(ctx, args)
 

@@ -19,6 +19,7 @@ from tinygrad_cnn.explain.plan import LETTER, PADDING, Card, Plan, Value
 
 HEAD, SIDE, FOOT = 18.0, 12.0, 6.0  # of a frame: room for its title, at the sides, below
 PAGE = (1500.0, 900.0)
+TALLEST = (1200.0, 2400.0)  # of a frame before it is cut
 
 
 @dataclass
@@ -109,7 +110,7 @@ class _Picture:
                     arrows[Arrow(value, tail, head, 0 if several else slot)] = None
         for value in leaving:
             arrows[Arrow(value, self._box(value[0], depth), ("out", value))] = None
-        drawing = layout(boxes, list(arrows), None if depth else PAGE)
+        drawing = layout(boxes, list(arrows), TALLEST if depth else PAGE)
         self.inside[group] = drawing
         return drawing
 

@@ -101,11 +101,9 @@ def fold(graph: GraphDump, saving: int | None = 4) -> tuple[Item, ...]:
     if saving is None:
         return tuple(elements(graph.steps))
     search = _Search(list(elements(graph.steps)))
-    found = True
-    while found:  # what was folded may make blocks of its neighbours
-        found = False
-        for period in range(1, LONGEST + 1):
-            found |= search.fold(period, saving)
+    period = 1
+    while period <= LONGEST:  # what was folded may make short blocks of its neighbours
+        period = 1 if search.fold(period, saving) else period + 1
     return tuple(search.items)
 
 

@@ -23,7 +23,7 @@ from tinygrad_cnn.checked_function import (
     refuse_inputs,
 )
 from tinygrad_cnn.differences import Array, Index, values_of
-from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.errors import DTypeError, OptionError
 from tinygrad_cnn.explain.gradcheck_findings import (
     DOUBTED,
     ElementCheck,
@@ -91,6 +91,11 @@ def explain_gradcheck(
     >>> report.verdict, sorted(report.inputs[0].counts.items())
     ('right', [('kink', 1), ('right', 2)])
     """
+    if not callable(function):
+        raise DTypeError(
+            f"{OPERATION}: a function of the inputs is checked; got {type(function).__name__}. "
+            "Write explain_gradcheck(lambda x: x.tanh(), x)"
+        )
     refuse_inputs(OPERATION, inputs, single=True)
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise OptionError(f"{OPERATION}: limit is a positive number of elements; got {limit!r}")

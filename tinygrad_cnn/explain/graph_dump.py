@@ -14,26 +14,27 @@ same numbers. The schema is ``graph_dump.schema.json`` beside this module.
 """
 
 import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tinygrad_cnn.atomic import write_atomically
-from tinygrad_cnn.element import Cost, Rule, Work
 from tinygrad_cnn.errors import DataError, DTypeError, GraphError
 from tinygrad_cnn.explain.fan_in import FanIn
-from tinygrad_cnn.explain.recording import (
-    Kept,
-    Source,
-    Spent,
-    Statistics,
-    Step,
-    Used,
-    recording_of,
-    structure_behind,
+from tinygrad_cnn.explain.graph_dump_parts import (
+    number_to_json,
+    rule_from_json,
+    signal_to_json,
+    signals_from_json,
+    step_from_json,
+    step_to_json,
+    value_from_json,
+    value_to_json,
 )
+from tinygrad_cnn.explain.recording import Kept, Step, recording_of, structure_behind
+from tinygrad_cnn.explain.schema_check import Check, compiled
 from tinygrad_cnn.variable import Variable
 from tinygrad_cnn.version import __version__
 
@@ -106,10 +107,10 @@ class GraphDump:
                 if kept.key not in places:
                     places[kept.key] = len(values)
                     gradient = self.gradients.get(kept.key)
-                    values.append(_value_to_json(kept, kept.key in made, gradient))
-            elements.append(_step_to_json(step, number, places, rules))
+                    values.append(value_to_json(kept, kept.key in made, gradient))
+            elements.append(step_to_json(step, number, places, rules))
             for kept, signal in zip(step.outputs, step.outgoing or (), strict=False):
-                values[places[kept.key]]["signal"] = _signal_to_json(signal)
+                values[places[kept.key]]["signal"] = signal_to_json(signal)
         numbers = {step.order: number for number, step in enumerate(self.steps, 1)}
         return {
             "format": FORMAT,
@@ -122,7 +123,7 @@ class GraphDump:
             "values": values,
             "elements": elements,
             "fan_ins": [
-                fan_in.to_json(places[key], numbers, _number_to_json)
+                fan_in.to_json(places[key], numbers, number_to_json)
                 for key, fan_in in self.fan_ins.items()
             ],
         }
@@ -153,13 +154,20 @@ class GraphDump:
                 f"graph dump: this library reads version {VERSION}; got version "
                 f"{document.get('version')!r}. Write it again with tg.explain.dump(loss).save(path)"
             )
+        if (wrong := _schema_check()(document)) is not None:
+            where, what = wrong
+            raise DataError(
+                f"graph dump: {where.lstrip('.') or 'a document'} {what.removeprefix('it ')} "
+                f"({SCHEMA.name} says so)"
+            )
         try:
-            rules = [_rule_from_json(rule) for rule in document["rules"]]
-            values = [_value_from_json(k, value) for k, value in enumerate(document["values"])]
-            steps = [_step_from_json(e, values, rules) for e in document["elements"]]
+            _refuse_disorder(document)
+            rules = [rule_from_json(rule) for rule in document["rules"]]
+            values = [value_from_json(k, value) for k, value in enumerate(document["values"])]
+            steps = [step_from_json(e, values, rules) for e in document["elements"]]
             facts = (steps, values[document["result"]], document["recorded"], document["title"])
             signals = (value["signal"] for value in document["values"])
-            gradients = zip(values, _signals_from_json(signals, values), strict=True)
+            gradients = zip(values, signals_from_json(signals, values), strict=True)
             leaves = {v.key: signal for v, signal in gradients if v.is_leaf and signal}
             counts = len(steps), len(values)
             return cls(
@@ -185,9 +193,18 @@ class GraphDump:
         """
         try:
             document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise DataError(f"graph dump: {path} holds JSON; got {error}") from error
-        return cls.from_json(document)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(f"graph dump: {path} is a file to read; got {reason}") from error
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                f"graph dump: {path} holds the JSON that save() wrote; got {error or 'none'}"
+            ) from error
+        try:
+            return cls.from_json(document)
+        except DataError as error:
+            told = str(error).removeprefix("graph dump: ")
+            raise DataError(f"graph dump: {path}: {told}") from error
 
 
 def dump(result: Variable, title: str = "") -> GraphDump:
@@ -204,7 +221,7 @@ def dump(result: Variable, title: str = "") -> GraphDump:
     Raises
     ------
     DTypeError
-        If it is no value of a graph.
+        If it is no value of a graph, or the title no text.
     GraphError
         If no element computed it.
 
@@ -216,6 +233,8 @@ def dump(result: Variable, title: str = "") -> GraphDump:
     >>> [step.label for step in graph.steps], graph.recorded
     (['exp'], False)
     """
+    if not isinstance(title, str):
+        raise DTypeError(f"dump: a title is a text; got {type(title).__name__}")
     return graph_of("dump", result, title)
 
 
@@ -244,176 +263,19 @@ def graph_of(operation: str, result: Variable | GraphDump, title: str = "") -> G
     return GraphDump(steps, made[place], recording is not None, title, gradients, fan_ins)
 
 
-# -- parts -----------------------------------------------------------------------------
+@cache
+def _schema_check() -> Check:
+    return compiled(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
-def _number_to_json(number: float) -> float | str:
-    """Return a number; JSON has no word for those that are not finite."""
-    return number if math.isfinite(number) else str(number)
-
-
-def _statistics_to_json(statistics: Statistics) -> dict[str, Any] | None:
-    if math.isnan(statistics.norm) and math.isnan(statistics.zeros):
-        return None
-    return {name: _number_to_json(x) for name, x in statistics._asdict().items()}
-
-
-def _statistics_from_json(figures: Mapping[str, Any] | None) -> Statistics:
-    if figures is None:
-        return Statistics(math.nan, math.nan, math.nan, math.nan)
-    return Statistics(**{name: float(x) for name, x in figures.items()})
-
-
-def _value_to_json(kept: Kept, made: bool, gradient: Kept | None) -> dict[str, Any]:
-    role = "made" if made else "before"
-    if kept.is_leaf:
-        role = "parameter" if kept.requires_grad else "constant"
-    return {
-        "name": kept.name,
-        "role": role,
-        "shape": list(kept.shape),
-        "dtype": kept.dtype,
-        "device": kept.device,
-        "requires_grad": kept.requires_grad,
-        "passes": kept.grad_passes,
-        "forward": _statistics_to_json(kept.statistics),
-        "number": _single_to_json(kept),
-        "signal": _signal_to_json(gradient),
-    }
-
-
-def _single_to_json(kept: Kept) -> float | str | None:
-    return _number_to_json(kept.value) if isinstance(kept.value, float) else None
-
-
-def _value_from_json(key: int, value: Mapping[str, Any]) -> Kept:
-    number = value["number"]
-    return Kept(
-        key,
-        tuple(value["shape"]),
-        value["dtype"],
-        value["device"],
-        value["requires_grad"],
-        value["role"] in ("parameter", "constant"),
-        _statistics_from_json(value["forward"]),
-        None if number is None else float(number),
-        None,
-        value["name"],
-        value["passes"],
-    )
-
-
-def _signal_to_json(signal: Kept | None) -> dict[str, Any] | None:
-    if signal is None:
-        return None
-    return {"figures": _statistics_to_json(signal.statistics), "number": _single_to_json(signal)}
-
-
-def _signals_from_json(signals: Iterable[Any] | None, of: Iterable[Kept]) -> Any:
-    if signals is None:
-        return None
-    return tuple(
-        None
-        if signal is None
-        else kept.with_figures(
-            _statistics_from_json(signal["figures"]),
-            None if signal["number"] is None else float(signal["number"]),
-        )
-        for signal, kept in zip(signals, of, strict=True)
-    )
-
-
-def _rule_to_json(rule: Rule) -> dict[str, Any]:
-    return {
-        "inputs": list(rule.inputs),
-        "outputs": list(rule.outputs),
-        "forward": rule.forward,
-        "backward": dict(rule.backward),
-        "latex": rule.latex,
-        "latex_backward": dict(rule.latex_backward),
-    }
-
-
-def _rule_from_json(rule: Mapping[str, Any]) -> Rule:
-    read = Rule(**{**rule, "inputs": tuple(rule["inputs"]), "outputs": tuple(rule["outputs"])})
-    read.forward_text()  # a symbol that nobody declared is noticed here
-    for symbol in read.backward:
-        read.backward_text(symbol)
-    return read
-
-
-def _step_to_json(
-    step: Step, number: int, places: Mapping[int, int], rules: dict[str, int]
-) -> dict[str, Any]:
-    return {
-        "number": number,
-        "name": step.name,
-        "scope": step.scope,
-        "options": {name: _plain(option) for name, option in step.options.items()},
-        "rule": rules.setdefault(json.dumps(_rule_to_json(step.rule)), len(rules)),
-        "convention": step.convention,
-        "inputs": [places[kept.key] for kept in step.inputs],
-        "outputs": [places[kept.key] for kept in step.outputs],
-        "cost": {
-            "forward": step.cost.forward._asdict(),
-            "gradients": {name: work._asdict() for name, work in step.cost.gradients.items()},
-        },
-        "source": None if step.source is None else step.source._asdict(),
-        "forward": _spent_to_json(step.forward_effort),
-        "backward": None if step.backward_effort is None else _spent_to_json(step.backward_effort),
-        "outgoing": _signals_to_json(step.outgoing),
-        "incoming": _signals_to_json(step.incoming),
-        "passes": step.passes,
-    }
-
-
-def _plain(option: Any) -> Any:
-    """Return an option as JSON knows it; what JSON has no word for as it is printed."""
-    if isinstance(option, tuple | list):
-        return list(map(_plain, option))
-    if option is None or isinstance(option, bool | int | str):
-        return option
-    return option if isinstance(option, float) and math.isfinite(option) else str(option)
-
-
-def _frozen(option: Any) -> Any:
-    """Return an option as elements print it: with tuples."""
-    return tuple(map(_frozen, option)) if isinstance(option, list) else option
-
-
-def _signals_to_json(signals: tuple[Kept | None, ...] | None) -> list[Any] | None:
-    return None if signals is None else list(map(_signal_to_json, signals))
-
-
-def _spent_to_json(spent: Spent) -> dict[str, Any]:
-    return {"seconds": spent.seconds, "kernels": [list(used) for used in spent.kernels]}
-
-
-def _spent_from_json(spent: Mapping[str, Any]) -> Spent:
-    return Spent(spent["seconds"], tuple(Used(*used) for used in spent["kernels"]))
-
-
-def _step_from_json(element: Mapping[str, Any], values: list[Kept], rules: list[Rule]) -> Step:
-    inputs, outputs = (
-        tuple(values[place] for place in element[side]) for side in ("inputs", "outputs")
-    )
-    for position in range(len(inputs)):
-        rules[element["rule"]].input_symbol(position)  # there is one for each
-    cost, source, backward = element["cost"], element["source"], element["backward"]
-    return Step(
-        element["number"],
-        element["name"],
-        element["scope"],
-        {name: _frozen(option) for name, option in element["options"].items()},
-        rules[element["rule"]],
-        element["convention"],
-        Cost(Work(**cost["forward"]), {n: Work(**w) for n, w in cost["gradients"].items()}),
-        inputs,
-        outputs,
-        _spent_from_json(element["forward"]),
-        None if source is None else Source(**source),
-        _signals_from_json(element["outgoing"], outputs),
-        _signals_from_json(element["incoming"], inputs),
-        None if backward is None else _spent_from_json(backward),
-        element["passes"],
-    )
+def _refuse_disorder(document: Mapping[str, Any]) -> None:
+    """Refuse an element that reads what no element before it made."""
+    makers: dict[int, int] = {}
+    for number, element in enumerate(document["elements"], 1):
+        for value in element["outputs"]:
+            if makers.setdefault(value, number) != number:
+                raise ValueError(f"value {value} made by elements {makers[value]} and {number}")
+    for number, element in enumerate(document["elements"], 1):
+        for value in element["inputs"]:
+            if makers.get(value, 0) >= number:
+                raise ValueError(f"element {number} reads value {value}, which is made later")

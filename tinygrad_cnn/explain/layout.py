@@ -10,8 +10,8 @@ system structures, IEEE Trans. Systems, Man and Cybernetics 11(2), in four steps
 4. boxes move as near to their neighbours as their order allows: least squares, by pooling
    adjacent violators.
 
-A long drawing is cut where a single edge crosses and goes on in a further column
-(:mod:`~tinygrad_cnn.explain.columns`).
+A long drawing is cut where a single value crosses, and goes on in a further column
+(:mod:`~tinygrad_cnn.explain.columns`): in so many that it is about as wide as a page.
 """
 
 import math
@@ -40,7 +40,8 @@ def layout(
     boxes : mapping
     arrows : sequence of Arrow
     page : (float, float), optional
-        Greatest width and wanted height: a longer drawing goes on in further columns.
+        Width and height: a longer drawing goes on in further columns, so that it fits; or has the
+        shape of the page, where it is larger.
 
     Examples
     --------
@@ -295,6 +296,14 @@ class _Layers:
             dx, dy = shifts[column[self.layer[key]]]
             if not _is_via(key):
                 shown[key] = (x + dx, y + dy)
+        for key in shown:  # what comes in or goes out meets the border
+            if self.boxes[key].rank:
+                shown[key] = (shown[key][0], 0.0 if self.boxes[key].rank == "first" else height)
+        for arrow, points in routes.items():
+            if self.boxes[arrow.tail].rank == "first":
+                points[0] = (points[0][0], 0.0)
+            if self.boxes[arrow.head].rank == "last":
+                points.append((points[-1][0], height))
         return Drawing(shown, routes, width, height)
 
     def _gap(self, layer: int) -> float:
@@ -333,19 +342,23 @@ class _Layers:
     def _columns(
         self, tops: Sequence[float], bottoms: Sequence[float], page: tuple[float, float] | None
     ) -> list[int]:
-        """Return the column of each layer: a new one begins where one single edge goes on."""
+        """Return the column of each layer: a new one begins where one single value goes on."""
         whole = [0] * len(self.layers)
-        if page is None or not whole:
+        if page is None or not whole or bottoms[-1] <= page[1]:
             return whole
-        crossing = [0] * len(whole)
+        crossing: list[set[tuple[Key, Key]]] = [set() for _ in whole]
         for key in self.axis:
-            crossing[self.layer[key]] += len(self.below[key])
-        cuts = [k for k in range(len(whole) - 1) if crossing[k] == 1]
-        for count in range(min(MOST, math.ceil(bottoms[-1] / page[1])), 1, -1):
+            crossing[self.layer[key]].update((key, value) for _, value in self.below[key])
+        cuts = [k for k in range(len(whole) - 1) if len(crossing[k]) == 1]
+        best, worst_fit = whole, math.inf
+        for count in range(1, min(MOST, math.ceil(bottoms[-1] / page[1])) + 1):
             found = columns(tops, bottoms, cuts, count)
-            if self._shifts(found, tops, bottoms)[1] <= page[0]:
-                return found
-        return whole
+            _, width, height = self._shifts(found, tops, bottoms)
+            # A page of this shape that it fits on is so many times larger.
+            fit = max(1.0, width / page[0], height / page[1])
+            if fit < worst_fit:
+                best, worst_fit = found, fit
+        return best
 
     def _left(self, column: Sequence[int], which: int) -> float:
         return min(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_cnn.device import require_variables
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import GraphError, OptionError
 from tinygrad_cnn.explain.paths import aligned, written_count
@@ -153,6 +154,7 @@ def split_by_length(
     """
     elements = walkable_elements("split_by_length", result)
     given = [values] if isinstance(values, Variable) else list(values)
+    require_variables("split_by_length", *given)
     if not given:
         raise OptionError("split_by_length: it splits δ of some values; got none")
     nodes = {value.node for value in given}

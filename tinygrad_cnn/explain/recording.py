@@ -405,8 +405,8 @@ def record(keep: str = "statistics") -> Iterator[Recording]:
     >>> recording.steps[0].label
     'multiply'
     """
-    if keep not in KEEP:
-        raise OptionError(f"record: keep is one of {', '.join(KEEP)}; got {keep!r}")
+    if not isinstance(keep, str) or keep not in KEEP:
+        raise OptionError(f"record: keep is one of {', '.join(KEEP)}; got {keep!r:.60}")
     recording = Recording(keep)
     try:
         with hooks.observe(recording):

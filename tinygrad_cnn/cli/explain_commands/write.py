@@ -38,6 +38,8 @@ def write(file: Path, unfolded: bool, **asked: Any) -> int:
         raise OptionError(
             f"explain write: a file ends in {', '.join(drawn)}, .txt or .json; got {str(file)!r}"
         )
+    if not file.parent.is_dir():
+        raise OptionError(f"explain write: FILE lies in a folder that exists; got {str(file)!r}")
     run = prepare(**asked)
     with explanations.record():
         loss = run.once()
