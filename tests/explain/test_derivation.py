@@ -19,6 +19,8 @@ from tinygrad_cnn.errors import (
 from tinygrad_cnn.explain import Derivation, derive, record
 from tinygrad_cnn.kernels import registry
 
+from .derivation_cases import ROWS, run
+
 # -- the example of the lectures -----------------------------------------------------------
 
 
@@ -252,6 +254,37 @@ FAULTS: dict[str, tuple[str, Callable[..., None], str]] = {
 }
 
 
+def one_number(right: Any, *arguments: Any) -> None:
+    """Be wrong at one single place: by a thousandth, or by one of whole numbers."""
+    right(*arguments)
+    out = arguments[-1]
+    if out.dtype.kind != "f":
+        out[(0,) * out.ndim] += 1
+        return
+    place = np.unravel_index(np.argmax(np.abs(out)), out.shape)
+    out[place] = out[place] * 1.001 + 1e-4
+
+
+# An operation, and the row of `derivation_cases` that runs it.
+ELSEWHERE = {
+    "max_pool2d_places": "maximum overlapping",  # who won, which the maximum does not show
+    "max_pool2d_forward": "maximum with indices",
+    "max_pool2d_share": "maximum shared at a border",
+    "batch_norm_statistics": "batch norm",
+    "batch_norm_grad_sums": "batch norm",
+    "batch_norm_relu_grad_input": "batch norm relu",
+    "local_response_norm_grad": "local response",
+    "log_softmax": "log softmax",
+    "lp_pool2d_grad_input": "norms",
+    "windows_grad_input": "windows",
+    "multi_margin_loss_grad": "margins mean",
+    "cross_entropy_grad": "cross entropy mean, weighted, smoothed by 0.25",
+    "dropout": "dropout",
+    "place_box": "index step",
+    "squared_distances_grad": "distances",
+}
+
+
 @pytest.fixture
 def corrupted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Run an operation with a kernel that is wrong; give the name of what it gets wrong."""
@@ -279,6 +312,18 @@ def test_a_wrong_kernel_is_caught_where_it_ran(corrupted: str) -> None:
     assert "**✗ the kernel computed" in derivation.markdown()
     with pytest.raises(KernelMismatchError, match=r"kernels compute what the chain rule says; got"):
         derivation.check()
+
+
+@pytest.mark.parametrize(
+    ("corrupted", "row"),
+    [((operation, one_number, ""), row) for operation, row in ELSEWHERE.items()],
+    ids=ELSEWHERE,
+    indirect=["corrupted"],
+)
+def test_one_wrong_number_of_other_kernels_is_caught(corrupted: str, row: str) -> None:
+    loss, tensors = run(ROWS[row])
+    found = [derive(loss, tensor.name, forward=True).disagreements() for tensor in tensors]
+    assert any(found)
 
 
 def test_what_is_right_is_not_blamed() -> None:

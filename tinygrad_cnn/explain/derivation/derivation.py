@@ -267,6 +267,10 @@ class _Writer:
                 if told is not None:
                     array, unit = self.chain.array(kept.key), self.chain.unit(kept.key)
                     lines.append(Line(step.label, array, told.letters, told.right, unit))
+            if form is not None and form.chosen is not None:
+                array = self.chain.array(step.outputs[0].key)
+                facts = form.chosen.letters, form.chosen.right, 0.0
+                lines.append(Line(step.label, array, *facts, remark="the winners stand there"))
         return lines
 
     def general(self) -> list[Line]:
