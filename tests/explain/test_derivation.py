@@ -212,6 +212,14 @@ def test_an_element_without_a_form_says_why_and_is_gone_over() -> None:
     assert "2 could not be" in text
 
 
+def test_an_index_may_be_any_whole_numbers(network: tg.Tensor) -> None:
+    expected = derive(network, "C3.weight", (1, 2, 3, 4)).text()
+    for index in ([1, 2, 3, 4], np.array([1, 2, 3, 4]), (np.int64(1), 2, np.uint8(3), 4)):
+        assert derive(network, "C3.weight", index).text() == expected
+    assert "derivation of δ(S2)" in derive(network, "S2").text()
+    assert derive(network, "F6.bias", np.int64(3)).lines[-1].index == (3,)
+
+
 def test_the_value_itself_may_be_given(network: tg.Tensor) -> None:
     x = tg.Tensor([3.0], requires_grad=True)
     with record(keep="arrays"):
@@ -382,6 +390,16 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: derive(lecture(), "w", 0, base=1),
         ShapeError,
         r"\(1 to 1, 1 to 1, 1 to 3\); got 0",
+    ),
+    "an index of truth values": (
+        lambda: derive(lenet5(), "C3.weight", (True, 0, 0, 0)),
+        ShapeError,
+        r"has a number for each axis .*; got \(True, 0, 0, 0\)",
+    ),
+    "a value that took no part": (
+        lambda: derive(neuron(), tg.Tensor([1.0, 2.0])),
+        UnknownNameError,
+        r"known names are w, b, affine, sigmoid, L; got 'Tensor of shape \(2,\)'",
     ),
     "an index of a scalar": (
         lambda: derive(neuron(), "w", 0),
