@@ -62,7 +62,7 @@ largest = network.C3.weight.grad.numpy()[place]
 if derivation.lines[-1].result() != largest:
     raise SystemExit("the derivation ends at another number than .grad")
 
-# -- the text is a program ------------------------------------------------------------------------
+# -- the text is a program ---------------------------------------------------------------------
 names = derivation.namespace()
 exec(derivation.python(), names)
 last = sum(line.index is None for line in derivation.lines)
@@ -74,7 +74,7 @@ print(f"\n  line_{last}{place} = {said:.9g}, backward() computed {largest:.9g}")
 if abs(said - largest) > 1e-6 * abs(largest) + 1e-9:
     raise SystemExit("the printed line computes another number")
 
-# -- a wrong kernel is found where it ran ------------------------------------------------------------
+# -- a wrong kernel is found where it ran ------------------------------------------------------
 right = kernels.lookup("conv2d_grad_input").function
 
 
@@ -95,13 +95,13 @@ for line, check in wrong.disagreements():
 if [line.left.name for line, _ in wrong.disagreements()] != ["δ(S2)"]:
     raise SystemExit("the wrong kernel was not found where it ran")
 
-# -- zoom: the same weight as a graph of scalars ------------------------------------------------------
+# -- zoom: the same weight as a graph of scalars -----------------------------------------------
 zoomed = tg.explain.zoom(loss, "C3.weight", place).check()
 print("\nzoom into that gradient: scalars of the same engine\n")
 show(zoomed.text().splitlines()[:9])
 show(["…", zoomed.text().splitlines()[-1]])
 
-# -- and what it was made for: one output of C3, its neighbours, and back to the first layer ------------
+# -- and what it was made for: one output of C3, its neighbours, and back to the first layer ---
 zoomed = tg.explain.zoom(loss, "C3", (0, 2, 4, 5)).check()
 print("\nzoom into one of the outputs of C3, which that weight helped to make\n")
 show(zoomed.text().splitlines()[:9])
