@@ -88,8 +88,9 @@ with kernels.use(conv2d_grad_input="unturned"):
     wrong = tg.explain.derive(run(), "C1.weight")
 print("\nwith a kernel that forgets to turn the filter on the way back\n")
 for line, check in wrong.disagreements():
-    print(f"  {line.label}: {line.left.name}{list(check.index)} is {check.said:.6g} by the chain rule")
-    print(f"  and {check.computed:.6g} by the kernel; rounding explains {check.allowed:.1g}")
+    print(f"  {line.label}: {line.left.name}{list(check.index)}")
+    print(f"  is {check.said:.6g} by the chain rule, and the kernel computed {check.computed:.6g}")
+    print(f"  where rounding explains {check.allowed:.1g}")
 if [line.left.name for line, _ in wrong.disagreements()] != ["δ(S2)"]:
     raise SystemExit("the wrong kernel was not found where it ran")
 

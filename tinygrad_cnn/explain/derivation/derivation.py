@@ -132,6 +132,9 @@ class Derivation:
     def _repr_markdown_(self) -> str:
         return self.markdown()
 
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
 
 def derive(
     result: Variable | GraphDump,
