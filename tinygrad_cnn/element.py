@@ -41,7 +41,7 @@ class Rule:
     Parameters
     ----------
     inputs, outputs : tuple of str
-        Symbols, in call order. A last one of ``"..."`` repeats the one before it.
+        Symbols, in call order. A last input of ``"..."`` repeats the one before it.
     forward : str
         Right-hand side, with symbols in braces: ``"1 / (1 + exp(-{z}))"``.
     backward : mapping of str to str
@@ -78,11 +78,10 @@ class Rule:
 
     def input_symbol(self, position: int) -> str:
         """Return the symbol of the input at a position."""
-        return _symbol_at(self.inputs, position)
-
-    def output_symbol(self, position: int) -> str:
-        """Return the symbol of the output at a position."""
-        return _symbol_at(self.outputs, position)
+        if self.inputs[-1] == "..." and position >= len(self.inputs) - 2:
+            base = self.inputs[-2]
+            return f"{base}{position - (len(self.inputs) - 2) + 1}"
+        return self.inputs[position]
 
     def declared_symbol(self, position: int) -> str:
         """Return the declared symbol of an input; repeated ones share theirs."""
@@ -107,14 +106,6 @@ class Rule:
     def backward_text(self, symbol: str, numbers: Mapping[str, str] | None = None) -> str:
         """Return ``δ(input) = formula`` for one input."""
         return f"δ({symbol}) = {self.fill(self.backward[symbol], numbers)}"
-
-
-def _symbol_at(symbols: tuple[str, ...], position: int) -> str:
-    """Return one of the symbols; a last ``"..."`` numbers the one before it."""
-    several = len(symbols) - 2
-    if symbols[-1] == "..." and position >= several:
-        return f"{symbols[several]}{position - several + 1}"
-    return symbols[position]
 
 
 class Work(NamedTuple):

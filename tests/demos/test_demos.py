@@ -85,6 +85,15 @@ CLAIMS = {
         "the parts add up to what backward() left",
         "r7 = features.transition1.norm.batch_norm",
     ),
+    "17_derivation_and_zoom.py": (
+        "∂L/∂w2 = δ1·x2 + δ2·x3 + δ3·x4     = (-3.5)·2 + (-3)·3 + (-5.5)·4         = -38",
+        "∂L/∂x4 = δ2·w3 + δ3·w2 ",
+        "∂L/∂C3.weight[2,0,1,1] = Σ_{n<2, i<10, j<10} δ(C3)[n,2,i,j]·S2[n,0,i+1,j+1]",
+        "agree with what the kernels computed",
+        "C3.conv2d: δ(S2)[",
+        "δ(S2)[0,0,5,6] = Σ_{o<16, u<5, v<5} δ(C3)[0,o,-u+5,-v+6]·C3.weight[o,0,u,v]",
+        "800 derivatives, the same by scalars and by tensors",
+    ),
     "21_your_own_kernel.py": (
         "conv2d_forward: winograd, direct, ",
         "BROKEN     fills all of its result",

@@ -1,6 +1,6 @@
 """Derivations: the example of the lectures, whole networks, wrong kernels, refusals."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,13 @@ from tinygrad_cnn import functional as F
 from tinygrad_cnn import models
 from tinygrad_cnn.errors import (
     GraphError,
-    KernelMismatchError,
     OptionError,
     ShapeError,
     UnknownNameError,
 )
-from tinygrad_cnn.explain import Derivation, derive, record
-from tinygrad_cnn.kernels import registry
+from tinygrad_cnn.explain import derive, record
+
+from .lenet import lenet5
 
 # -- the example of the lectures -----------------------------------------------------------
 
@@ -100,19 +100,6 @@ def test_a_neuron_of_plain_numbers() -> None:
         "     = (-0.1463)·2",
         "     = -0.2926",
     ]
-
-
-def lenet5(dtype: Any = np.float32, **options: str) -> tg.Tensor:
-    tg.manual_seed(0)
-    model = tg.models.build("lenet5", **options)
-    test = tg.data.load("digits").test
-    if dtype != np.float32:
-        model = model.double()
-    with record(keep="arrays"):
-        images = tg.Tensor(test.images[:3].astype(dtype), requires_grad=True, name="images")
-        loss = F.cross_entropy(model(images), test.labels[:3])
-        loss.backward()
-    return loss
 
 
 @pytest.fixture(scope="module")
@@ -210,81 +197,20 @@ def test_an_element_without_a_form_says_why_and_is_gone_over() -> None:
     assert "2 could not be" in text
 
 
+def test_an_index_may_be_any_whole_numbers(network: tg.Tensor) -> None:
+    expected = derive(network, "C3.weight", (1, 2, 3, 4)).text()
+    for index in ([1, 2, 3, 4], np.array([1, 2, 3, 4]), (np.int64(1), 2, np.uint8(3), 4)):
+        assert derive(network, "C3.weight", index).text() == expected
+    assert "derivation of δ(S2)" in derive(network, "S2").text()
+    assert derive(network, "F6.bias", np.int64(3)).lines[-1].index == (3,)
+
+
 def test_the_value_itself_may_be_given(network: tg.Tensor) -> None:
     x = tg.Tensor([3.0], requires_grad=True)
     with record(keep="arrays"):
         loss = x.exp().sum()
         loss.backward()
     assert derive(loss, x).target == "x"
-
-
-# -- wrong kernels -------------------------------------------------------------------------
-
-
-def turned(right: Any, *arguments: Any) -> None:
-    """Forget to turn the filter round."""
-    grad, weight, window, out = arguments
-    right(grad, np.ascontiguousarray(weight[:, :, ::-1, ::-1]), window, out)
-
-
-def one_image(right: Any, *arguments: Any) -> None:
-    """Leave out the last image of the batch."""
-    grad, x, window, out = arguments
-    right(np.ascontiguousarray(grad[:-1]), np.ascontiguousarray(x[:-1]), window, out)
-
-
-def slightly(right: Any, *arguments: Any) -> None:
-    """Be wrong at one single place, in the fourth digit."""
-    right(*arguments)
-    place = np.unravel_index(np.argmax(np.abs(arguments[-1])), arguments[-1].shape)
-    arguments[-1][place] *= 1.001
-
-
-FAULTS: dict[str, tuple[str, Callable[..., None], str]] = {
-    "filters not turned": ("conv2d_grad_input", turned, "δ(S2)"),
-    "an image left out": ("conv2d_grad_weight", one_image, "∂L/∂C1.weight"),
-    "one value": ("conv2d_grad_weight", slightly, "∂L/∂C1.weight"),
-    "one value forward": ("conv2d_forward", slightly, "C1"),
-    "one value of an affine map": ("affine_grad_input", slightly, "δ(sigmoid(F6))"),
-    "one value of a slope": ("sigmoid_grad", slightly, "δ(F6)"),
-    "one value of a mean": ("mean_pool2d_grad_input", slightly, "δ(sigmoid(C3))"),
-    "one value of a loss": ("cross_entropy_grad", slightly, "δ(output)"),
-}
-
-
-@pytest.fixture
-def corrupted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Run an operation with a kernel that is wrong; give the name of what it gets wrong."""
-    operation, fault, first = request.param
-    known = {kernel.variant: kernel for kernel in registry.variants(operation)}
-    right = registry.lookup(operation).function if "conv" not in operation else None
-    right = right or known["reference"].function
-    monkeypatch.setitem(registry._KERNELS, (operation, "cpu"), known)
-    registry.implements(operation, device="cpu", variant="wrong", rank=99)(
-        lambda *arguments: fault(right, *arguments)
-    )
-    with tg.kernels.use(**{operation: "wrong"}):
-        yield first
-    registry._answers.clear()
-
-
-@pytest.mark.parametrize("corrupted", FAULTS.values(), ids=FAULTS, indirect=True)
-def test_a_wrong_kernel_is_caught_where_it_ran(corrupted: str) -> None:
-    derivation = derive(lenet5(), "C1.weight", forward=True)
-    wrong = [line.left.name for line, _ in derivation.disagreements()]
-    assert corrupted in wrong
-    text = derivation.text()
-    assert "DISAGREE with what the kernels computed" in text
-    assert "✗ the kernel computed" in text
-    assert "**✗ the kernel computed" in derivation.markdown()
-    with pytest.raises(KernelMismatchError, match=r"kernels compute what the chain rule says; got"):
-        derivation.check()
-
-
-def test_what_is_right_is_not_blamed() -> None:
-    derivation: Derivation = derive(lenet5(), "C1.weight", forward=True)
-    assert derivation.disagreements() == []
-    assert derivation.check() is derivation
 
 
 # -- refusals ------------------------------------------------------------------------------
@@ -337,6 +263,16 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: derive(lecture(), "w", 0, base=1),
         ShapeError,
         r"\(1 to 1, 1 to 1, 1 to 3\); got 0",
+    ),
+    "an index of truth values": (
+        lambda: derive(lenet5(), "C3.weight", (True, 0, 0, 0)),
+        ShapeError,
+        r"has a number for each axis .*; got \(True, 0, 0, 0\)",
+    ),
+    "a value that took no part": (
+        lambda: derive(neuron(), tg.Tensor([1.0, 2.0])),
+        UnknownNameError,
+        r"known names are w, b, affine, sigmoid, L; got 'Tensor of shape \(2,\)'",
     ),
     "an index of a scalar": (
         lambda: derive(neuron(), "w", 0),

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import GraphError
+from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.explain.paths import aligned
 from tinygrad_cnn.explain.tagged_walk import walk_with_tags, walkable_elements
 from tinygrad_cnn.graph import Node
@@ -36,7 +37,7 @@ JOINS = "concatenate"
 
 
 @dataclass(frozen=True)
-class ContributionMatrix:
+class ContributionMatrix(Printed):
     """δ of the values that one group of concatenations joins, by who sent it.
 
     Attributes

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
+from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.explain.recording import Statistics, Step
 from tinygrad_cnn.explain.story import number_text, options_text, shape_text
 from tinygrad_cnn.variable import Variable
@@ -63,7 +64,7 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Printed):
     """All changes, in execution order; as text, where the runs part and the table of changes.
 
     Attributes

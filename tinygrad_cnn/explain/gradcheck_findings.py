@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinygrad_cnn.differences import Index
+from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.explain.paths import aligned
 from tinygrad_cnn.explain.step_sweep import Sweep
 from tinygrad_cnn.graph import Shape
@@ -120,7 +121,7 @@ class InputCheck:
 
 
 @dataclass(frozen=True)
-class GradcheckExplanation:
+class GradcheckExplanation(Printed):
     """What :func:`explain_gradcheck` found; ``print`` shows a table and the sweep that decided."""
 
     function: str

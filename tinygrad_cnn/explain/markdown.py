@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from tinygrad_cnn.explain.folding import Item, Repeat, fold, unfold
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
+from tinygrad_cnn.explain.notebook import MarkdownText
 from tinygrad_cnn.explain.notes import notes
 from tinygrad_cnn.explain.recording import Step
 from tinygrad_cnn.explain.story import Column, backward_columns, forward_columns, headline
@@ -66,7 +67,7 @@ def markdown(result: Variable | GraphDump, folded: bool = True) -> str:
         lines.append("Nothing here requires a gradient.")
     if remarks := notes(steps, kept):
         lines += ["", *(f"* {_plain(remark)}" for remark in remarks)]
-    return "\n".join(lines) + "\n"
+    return MarkdownText("\n".join(lines) + "\n")
 
 
 def _table(

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from tinygrad_cnn.device import require_variables
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import GraphError, OptionError
+from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.explain.paths import aligned, written_count
 from tinygrad_cnn.explain.tagged_walk import walk_with_tags, walkable_elements
 from tinygrad_cnn.graph import Node
@@ -33,7 +34,7 @@ BAR = 40  # characters of the longest bar
 
 
 @dataclass(frozen=True)
-class LengthSplit:
+class LengthSplit(Printed):
     """δ of one value, by how many residual branches it passed.
 
     Attributes
@@ -90,7 +91,7 @@ class LengthSplit:
 
 
 @dataclass(frozen=True)
-class LengthSplits:
+class LengthSplits(Printed):
     """What :func:`split_by_length` found, for each value; ``print`` shows tables."""
 
     splits: tuple[LengthSplit, ...]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from tinygrad_cnn.explain.fan_in import FanIn
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
+from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.explain.recording import Kept, Step
 from tinygrad_cnn.variable import Variable
 
@@ -44,7 +45,7 @@ class FanInRow:
 
 
 @dataclass(frozen=True)
-class FanInReport:
+class FanInReport(Printed):
     """What :func:`fan_ins` found, in the order of the walk back; ``print`` shows a table."""
 
     rows: tuple[FanInRow, ...]
@@ -141,7 +142,7 @@ class PathCount:
 
 
 @dataclass(frozen=True)
-class PathCounts:
+class PathCounts(Printed):
     """What :func:`count_paths` counted, for each leaf; ``print`` shows a table."""
 
     leaves: tuple[PathCount, ...]

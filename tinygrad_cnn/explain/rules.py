@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tinygrad_cnn import functional  # noqa: F401  # registers every element
 from tinygrad_cnn.element import ELEMENTS, FunctionElement
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.explain.notebook import MarkdownText, PlainText
 
 __all__ = ["rules"]
 
@@ -36,7 +37,8 @@ def rules(form: str = "text") -> str:
     if form not in FORMS:
         raise OptionError(f"rules: form is one of {', '.join(FORMS)}; got {form!r}")
     blocks = (_text(name) if form == "text" else _latex(name) for name in sorted(ELEMENTS))
-    return "\n\n".join("\n".join(lines) for lines in blocks)
+    text = "\n\n".join("\n".join(lines) for lines in blocks)
+    return PlainText(text) if form == "text" else MarkdownText(text)
 
 
 def _summary(element: type[FunctionElement]) -> str:

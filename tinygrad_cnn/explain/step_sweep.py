@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.differences import Array, values_of
+from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.variable import Variable
 
@@ -98,7 +99,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(Printed):
     """Slopes along one direction for steps from large to small.
 
     Attributes

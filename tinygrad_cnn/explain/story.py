@@ -17,6 +17,7 @@ from tinygrad_cnn.element import Work
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.fan_in_lines import with_fan_ins
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
+from tinygrad_cnn.explain.notebook import PlainText
 from tinygrad_cnn.explain.notes import notes
 from tinygrad_cnn.explain.recording import Kept, Spent, Statistics, Step
 from tinygrad_cnn.variable import Variable
@@ -90,7 +91,7 @@ def story(result: Variable | GraphDump, columns: Sequence[str] = ()) -> str:
         lines.append("  nothing here requires a gradient")
     if remarks := notes(steps, kept):
         lines += ["", *(f"note: {remark}" for remark in remarks)]
-    return "\n".join(line.rstrip() for line in lines)
+    return PlainText("\n".join(line.rstrip() for line in lines))
 
 
 def headline(graph: GraphDump) -> str:

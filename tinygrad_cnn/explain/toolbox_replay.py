@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.explain.paths import aligned
 from tinygrad_cnn.explain.recording import record
 from tinygrad_cnn.tensor import Tensor
@@ -71,7 +72,7 @@ class Slip(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ToolboxReplay:
+class ToolboxReplay(Printed):
     """What :func:`toolbox_replay` computed; ``print`` shows the columns."""
 
     rows: tuple[ReplayRow, ...]

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from tinygrad_cnn import hooks
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.explain.paths import aligned, written_count
 from tinygrad_cnn.explain.tagged_walk import walkable_elements
 from tinygrad_cnn.graph import Node, no_grad
@@ -72,7 +73,7 @@ class OrderRow:
 
 
 @dataclass(frozen=True)
-class OrderComparison:
+class OrderComparison(Printed):
     """What :func:`compare_orders` found; ``print`` shows a table.
 
     Attributes

@@ -26,7 +26,7 @@ from tinygrad_cnn.explain.derivation.chain import Chain
 from tinygrad_cnn.explain.derivation.derivation import place_of, target_of
 from tinygrad_cnn.explain.derivation.expression import Number
 from tinygrad_cnn.explain.derivation.forms import WITHOUT_FORM
-from tinygrad_cnn.explain.derivation.notation import Notation, number
+from tinygrad_cnn.explain.derivation.notation import LatexNotation, Notation, number
 from tinygrad_cnn.explain.expansion import Expansion, Partial, Share
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import Recording, Step
@@ -46,8 +46,8 @@ class Zoom:
     ----------
     name, label : str
         The number, and the element it is of.
-    formula : str
-        What it was expanded into.
+    formula, latex : str
+        What it was expanded into, as text and as an equation in LaTeX.
     recorded, scalar, tensor : float
         The number as it was recorded, as scalars and as tensors of float64 compute it.
     partials : list of Partial
@@ -61,6 +61,7 @@ class Zoom:
     name: str
     label: str
     formula: str
+    latex: str
     recorded: float
     scalar: float
     tensor: float
@@ -114,32 +115,54 @@ class Zoom:
 
     def text(self) -> str:
         """Return plain text: the formula, both values, and the partial derivatives."""
-        count = len(self.recording.steps)
-        rows = [
-            f"{self.name} of {self.label}, as {count} scalar elements",
-            "",
-            f"  {self.name} = {self.formula}",
-            f"  scalars {number(self.scalar)} · tensors {number(self.tensor)} · recorded "
-            f"{number(self.recorded)}",
-            "",
-        ]
-        ordered = sorted(self.partials, key=lambda p: -abs(p.scalar))[:SHOWN]
-        cells = [("∂ by", "value", "scalars", "tensors")]
-        cells += [(p.name, number(p.value), number(p.scalar), number(p.tensor)) for p in ordered]
+        rows = [self._title(), "", f"  {self.name} = {self.formula}", f"  {self._values()}", ""]
+        cells = self._cells()
         widths = [max(len(row[column]) for row in cells) for column in range(4)]
         for name, *figures in cells:
             right = (f.rjust(w) for f, w in zip(figures, widths[1:], strict=True))
             rows.append(f"  {name.ljust(widths[0])}  {'  '.join(right)}")
-        if len(self.partials) > len(ordered):
-            rows.append(f"  … {len(self.partials) - len(ordered):,} more")
+        if len(self.partials) > SHOWN:
+            rows.append(f"  … {len(self.partials) - SHOWN:,} more")
+        return "\n".join([*rows, "", self._verdict()])
+
+    def markdown(self) -> str:
+        """Return Markdown, with the formula in LaTeX."""
+        rows = [f"### {self._title()}", "", f"$${self.latex}$$", "", self._values(), ""]
+        head, *cells = self._cells()
+        rows += [f"| {' | '.join(head)} |", "| --- | ---: | ---: | ---: |"]
+        rows += [f"| `{name}` | {' | '.join(figures)} |" for name, *figures in cells]
+        if len(self.partials) > SHOWN:
+            rows.append(f"| … {len(self.partials) - SHOWN:,} more | | | |")
+        return "\n".join([*rows, "", self._verdict()])
+
+    def _title(self) -> str:
+        return f"{self.name} of {self.label}, as {len(self.recording.steps)} scalar elements"
+
+    def _values(self) -> str:
+        return (
+            f"scalars {number(self.scalar)} · tensors {number(self.tensor)} · recorded "
+            f"{number(self.recorded)}"
+        )
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        """Return the largest partial derivatives below a title."""
+        ordered = sorted(self.partials, key=lambda p: -abs(p.scalar))[:SHOWN]
+        cells: list[tuple[str, ...]] = [("∂ by", "value", "scalars", "tensors")]
+        for p in ordered:
+            cells.append((p.name, number(p.value), number(p.scalar), number(p.tensor)))
+        return cells
+
+    def _verdict(self) -> str:
         wrong = self.disagreements()
         verdict = f"{len(wrong):,} of them DISAGREE" if wrong else "all agree"
         value = "" if self.agrees else "; the number itself DISAGREES"
-        rows += ["", f"{len(self.partials):,} partial derivatives, {verdict}{value}"]
-        return "\n".join(rows)
+        return f"{len(self.partials):,} partial derivatives, {verdict}{value}"
 
     def __str__(self) -> str:
         return self.text()
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
 
 
 def zoom(result: Variable | GraphDump, of: str | Variable, index: int | Sequence[int] = ()) -> Zoom:
@@ -199,11 +222,12 @@ def zoom(result: Variable | GraphDump, of: str | Variable, index: int | Sequence
     written = Notation().write(found.formula)
     if len(written) > LONG:
         written = f"{written[: LONG - 2]} …"
-    left = expansion.left
+    left, numbers = expansion.left, tuple(map(Number, place))
     return Zoom(
-        Notation().reference(left, tuple(map(Number, place))),
+        Notation().reference(left, numbers),
         expansion.label,
         written,
+        f"{LatexNotation().reference(left, numbers)} = {LatexNotation().write(found.formula)}",
         float(left.data[place]),
         float(found.result),
         found.tensor,

@@ -10,7 +10,7 @@ and with a sum where a value was read by several. Lines are formulas, not words:
 evaluated with the recorded numbers and compared with what the kernels computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -132,6 +132,9 @@ class Derivation:
     def _repr_markdown_(self) -> str:
         return self.markdown()
 
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
 
 def derive(
     result: Variable | GraphDump,
@@ -210,14 +213,16 @@ def derive(
     ways = chain.contributions(kept.key)
     short = ways[0].step.outputs[0].key if base == 1 and len(ways) == 1 else None
     options = {"numbers": numbers, "complete": complete, "base": base, "short": short}
-    return Derivation(name, lines, writer.notes, **options)  # type: ignore
+    target = name if kept.is_leaf else f"δ({name})"
+    return Derivation(target, lines, writer.notes, **options)  # type: ignore
 
 
 def target_of(operation: str, chain: Chain, of: Any) -> Kept:
     """Return the value that is meant, if an error signal reached it."""
     if isinstance(of, Variable):
         known = [k for k in chain.values.values() if k._node is not None and k._node() is of.node]
-        kept = known[0] if known else chain.find(operation, of.name or type(of).__name__)
+        called = of.name or f"{type(of).__name__} of shape {of.shape}"
+        kept = known[0] if known else chain.find(operation, called)
     else:
         kept = chain.find(operation, of)
     if chain.signal(kept.key) is None:
@@ -231,13 +236,14 @@ def target_of(operation: str, chain: Chain, of: Any) -> Kept:
 
 def place_of(operation: str, name: str, shape: Shape, index: Any, base: int) -> Shape:
     """Return an index counted from 0, or refuse it."""
-    given = (index,) if isinstance(index, int) else tuple(index)
+    given = tuple(index) if isinstance(index, Iterable) else (index,)
     wanted = [size for size in shape if size != 1]
     if base == 1 and len(given) == len(wanted) != len(shape):  # as it is written
         rest = iter(given)
         given = tuple(1 if size == 1 else next(rest) for size in shape)
     fits = len(given) == len(shape) and all(
-        isinstance(k, int) and base <= k < size + base for k, size in zip(given, shape, strict=True)
+        isinstance(k, int | np.integer) and not isinstance(k, bool) and base <= k < size + base
+        for k, size in zip(given, shape, strict=True)
     )
     if not fits:
         ranges = ", ".join(f"{base} to {size - 1 + base}" for size in shape) or "none"
@@ -245,7 +251,7 @@ def place_of(operation: str, name: str, shape: Shape, index: Any, base: int) -> 
             f"{operation}: an index of {name}, shape {shape}, has a number for each axis "
             f"({ranges}); got {index}"
         )
-    return tuple(k - base for k in given)
+    return tuple(int(k) - base for k in given)
 
 
 class _Writer:
@@ -267,6 +273,10 @@ class _Writer:
                 if told is not None:
                     array, unit = self.chain.array(kept.key), self.chain.unit(kept.key)
                     lines.append(Line(step.label, array, told.letters, told.right, unit))
+            if form is not None and form.chosen is not None:
+                array = self.chain.array(step.outputs[0].key)
+                facts = form.chosen.letters, form.chosen.right, 0.0
+                lines.append(Line(step.label, array, *facts, remark="the winners stand there"))
         return lines
 
     def general(self) -> list[Line]:

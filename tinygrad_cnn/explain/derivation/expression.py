@@ -381,6 +381,10 @@ def equals(left: Operand, right: Operand) -> Condition:
 
 
 def as_array(value: Any) -> npt.NDArray[Any]:
-    """Return a recorded value for an :class:`Array`: floats in the widest type."""
+    """Return a recorded value for an :class:`Array`: numbers in the widest type of their kind.
+
+    Places of winners are kept in bytes, which an index formula would overflow.
+    """
     array = np.asarray(value)
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
+    widest = {"f": np.float64, "i": np.int64, "u": np.int64}.get(array.dtype.kind)
+    return array if widest is None else array.astype(widest)

@@ -47,11 +47,23 @@ class Equation(NamedTuple):
 
 @dataclass
 class IndexForm:
-    """What an element computes, and the error signals of its inputs, by their positions."""
+    """What an element computes, and the error signals of its inputs, by their positions.
+
+    Attributes
+    ----------
+    forward : Equation or None
+        The first output.
+    signals : dict of int to Equation
+    outputs : dict of int to Equation
+        Other outputs, where they are told.
+    chosen : Equation or None
+        The first output once more, read where the element says that it was found: winners.
+    """
 
     forward: Equation | None
     signals: dict[int, Equation] = field(default_factory=dict)
-    outputs: dict[int, Equation] = field(default_factory=dict)  # beside the first, where told
+    outputs: dict[int, Equation] = field(default_factory=dict)
+    chosen: Equation | None = None
 
     def output(self, position: int) -> Equation | None:
         """Return how one of the outputs is computed, if it is told."""

@@ -67,8 +67,17 @@ def maximum(place: Place) -> IndexForm:
     over = tuple((axis.tap, axis.kernel) for axis in axes)
     right = Largest(over, place.inputs[0].padded(n, c, *(a.read(a.tap) for a in axes)))
     form = IndexForm(Equation((n, c, *outs), right))
+    winners, (_, _, height, width) = place.outputs[1], place.inputs[0].data.shape
+    winner, columns = winners[(n, c, *outs)], axes[1].kernel
+    if place.settings["places"]:
+        seen: list[Any] = [
+            axis.read(tap if axis.kernel > 1 else 0)
+            for axis, tap in zip(axes, (winner // columns, winner % columns), strict=True)
+        ]
+    else:
+        seen = [winner // width if height > 1 else 0, winner % width if width > 1 else 0]
+    form.chosen = Equation((n, c, *outs), place.inputs[0].padded(n, c, *seen))
     if place.signals[0] is not None:
-        winners, width = place.outputs[1], place.inputs[0].data.shape[3]
         if place.settings["places"]:  # row of the window times its width, plus column
             won = taps[0] * axes[1].kernel + taps[1]
         else:  # row of the image times its width, plus column

@@ -1,5 +1,6 @@
 """Index forms of elements that choose numbers by size or by bounds."""
 
+import math
 from typing import NamedTuple
 
 from tinygrad_cnn.explain.derivation.expression import (
@@ -58,12 +59,20 @@ def extreme(place: Place) -> IndexForm:
     """Write out y = max x along axes, and δ(y) at the winner."""
     axes = _axes(place)
     form = _extreme(place, axes)
+    winner: Expression = place.outputs[1][axes.rest]
+    below, seen = math.prod(size for _, size in axes.over), dict[Symbol, Expression]()
+    for position, (letter, size) in enumerate(axes.over):
+        below //= size
+        place_of = winner // below
+        seen[letter] = place_of % size if position and size > 1 else place_of
+    index = tuple(seen.get(letter, letter) for letter in axes.given)
+    form.chosen = Equation(axes.rest, place.inputs[0][index])
     if place.signals[0] is not None:
         won: Expression = expression(0)
         for letter, size in axes.over:
             won = won * size + letter
-        winner = equals(place.outputs[1][axes.read], won)
-        form.signals[0] = Equation(axes.given, place.signal()[axes.read] * winner)
+        here = equals(place.outputs[1][axes.read], won)
+        form.signals[0] = Equation(axes.given, place.signal()[axes.read] * here)
     return form
 
 

@@ -96,7 +96,7 @@ def broken(
     text: str,
     width: int,
     breaks: tuple[str, ...] = (" + ", " - ", "·"),
-    deepest: int | None = None,
+    deepest: int = BRACES - 1,
 ) -> list[str]:
     """Return a long formula in parts, each but the first beginning with what joins it.
 
@@ -113,7 +113,7 @@ def broken(
     places = [
         (depth, breaks.index(mark), at)
         for depth, at, mark in _places(text, breaks)
-        if at >= width // 3 and (deepest is None or depth <= deepest)
+        if at >= width // 3 and depth <= deepest
     ]
     near = [place for place in places if place[2] <= width]
     if near:
