@@ -15,7 +15,13 @@ EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
         "The chain rule from the loss to a parameter or error signal.",
     ),
     "diff": (f"{_FOLDER}.diff:diff", "What two runs written as .json differ in."),
+    "field": (f"{_FOLDER}.field:field", "What one number sees; whose errors reach one weight."),
+    "maps": (f"{_FOLDER}.maps:maps", "Feature maps and filters."),
     "paths": (f"{_FOLDER}.paths:paths", "The paths that the error signal came by."),
+    "saliency": (
+        f"{_FOLDER}.saliency:saliency",
+        "Which pixels, or which region, a class score depends on.",
+    ),
     "story": (
         f"{_FOLDER}.story:story",
         "Every element in execution order, forward and backward.",

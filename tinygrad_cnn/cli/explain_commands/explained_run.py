@@ -33,8 +33,19 @@ class ExplainedRun(NamedTuple):
     """A network with freshly drawn weights, and a pass that can be made again and again."""
 
     network: Any
-    once: Callable[[], Any]  # forward and backward; returns the loss
+    images: Any  # a Tensor
+    objective: Callable[[Any], Any]  # the loss of what the network returns
     told: str  # what it is, in half a sentence
+
+    def forward(self) -> Any:
+        """Return the loss, not yet walked back from."""
+        return self.objective(self.network(self.images))
+
+    def once(self) -> Any:
+        """Run forward and backward, and return the loss."""
+        loss = self.forward()
+        loss.backward()
+        return loss
 
 
 def prepare(model: str, *, seed: int, batch_size: int, twin: bool, **asked: Any) -> ExplainedRun:
@@ -65,15 +76,14 @@ def prepare(model: str, *, seed: int, batch_size: int, twin: bool, **asked: Any)
     images = Tensor(in_channels(test.images[:batch_size], shape[0], model, name))
     labels = test.labels[:batch_size]
 
-    def once() -> Tensor:
-        loss: Tensor = row.loss(network(images), labels)
-        loss.backward()
-        return loss
+    def objective(outputs: Any) -> Any:
+        return row.loss(outputs, labels)
 
     told = f"{model} (its tiny twin)" if twin else model
     return ExplainedRun(
         network,
-        once,
+        images,
+        objective,
         f"{told}, {network.count_parameters():,} parameters drawn with seed {seed}, on "
         f"{len(labels)} test images of {name}",
     )
