@@ -29,9 +29,9 @@ def field(
 ) -> int:
     """Show a receptive field of MODEL, or its dual, an error field.
 
-    With --element: the pixels that one number of it depends on, by geometry and as measured. With
-    --parameter: all the places whose errors reach one weight, or one pixel of the image, and their
-    shares of its gradient.
+    With --element: the pixels that one number of it depends on, by geometry and as measured, in
+    evaluation mode: in training, batch norm reads the whole batch. With --parameter: the places
+    whose errors reach one weight, or one pixel of the image, and their shares of its gradient.
 
     MODEL is a network with freshly drawn weights, or the directory of a run that trained one.
 
@@ -48,6 +48,8 @@ def field(
     run = prepare_or_open(**asked)
     run.images.name = "image"
     run.images.requires_grad_()
+    if element is not None:
+        run.network.eval()
     with explanations.record():
         loss = run.forward()
     found: ReceptiveField | ErrorField

@@ -82,7 +82,8 @@ def error_field_sheet(field: ErrorField) -> Sheet:
 
 def _stage(each: Reached, gradient: float | None) -> Panel:
     mask = each.mask
-    images = min(len(mask), _IMAGES) if mask.ndim == 4 else 1
+    reached = [n for n in range(len(mask)) if mask[n].any()]  # of a pixel, often its own image
+    images = reached[:_IMAGES]
     if each.contributions is None:
         values, scale = mask.astype(np.float64), Scale("sequential", 0.0, 1.0)
         notes = [f"{each.seen.numbers:,} of {mask.size:,} numbers"]
@@ -90,9 +91,9 @@ def _stage(each: Reached, gradient: float | None) -> Panel:
         values = each.contributions
         part = f"{100 * each.total / gradient:.4g} % of ∂L" if gradient else "∂L is 0"
         notes = [part, f"{100 * each.kept:.3g} % left when added up"]
-    if values.ndim == 4:
-        maps = [values[n].sum(0) for n in range(images)]
-        boxes = [mask[n].any(0) for n in range(images)]
+    if values.ndim == 4 and images:
+        maps = [values[n].sum(0) for n in images]
+        boxes = [mask[n].any(0) for n in images]
     else:
         maps, boxes = [_as_rows(values)], [_as_rows(mask)]
     if each.contributions is not None:
@@ -107,8 +108,8 @@ def _stage(each: Reached, gradient: float | None) -> Panel:
         frames += [
             Box(b.top, b.left + left, b.height, b.width) for b in _around(allowed) if b.height
         ]
-    if len(mask) > images and mask.ndim == 4:
-        notes.append(f"{images} of {len(mask)} images")
+    if mask.ndim == 4 and len(mask) > len(images):
+        notes.append(f"images {', '.join(map(str, images))} of {len(mask)}")
     measured = None if each.contributions is None else scale
     return Panel(each.seen.name, sheet, measured, notes, zoom, frames)
 
