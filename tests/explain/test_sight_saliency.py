@@ -120,6 +120,34 @@ def test_guided_backpropagation_drops_what_is_below_0_at_each_relu() -> None:
     assert "guided backpropagation: at most" in found.text()
 
 
+class Fused(nn.Module):
+    """A convolution with its ReLU in one element, or in two; what comes of it is read twice."""
+
+    def __init__(self, fused: bool) -> None:
+        super().__init__()
+        tg.manual_seed(5)
+        self.fused = fused
+        self.first, self.second = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 1)
+        self.head = nn.Linear(4 * 7 * 6, 3)
+
+    def forward(self, x: Any) -> Any:
+        weights = self.first.weight, self.first.bias
+        if self.fused:
+            a = tg.functional.conv2d(x, *weights, activation="relu")
+        else:
+            a = tg.functional.relu(tg.functional.conv2d(x, *weights))
+        return self.head((a + self.second(a)).reshape(1, -1))
+
+
+def test_guided_backpropagation_sees_a_relu_in_another_element() -> None:
+    together, apart = (
+        saliency(Fused(fused).double(), IMAGE, 0, guided=True) for fused in (True, False)
+    )
+    plain = saliency(Fused(False).double(), IMAGE, 0)
+    np.testing.assert_allclose(together.gradient, apart.gradient, rtol=1e-10, atol=1e-14)
+    assert np.abs(together.gradient - plain.gradient).max() > 1e-3
+
+
 def test_the_network_stays_as_it_is() -> None:
     model = network()
     model.train()

@@ -40,7 +40,6 @@ def field(
     """
     from tinygrad_cnn import explain as explanations
     from tinygrad_cnn.errors import OptionError
-    from tinygrad_cnn.explain.sight import ErrorField, ReceptiveField
 
     if (element is None) == (parameter is None):
         raise OptionError("explain field: it takes --element or --parameter, one of the two")
@@ -52,10 +51,12 @@ def field(
         run.network.eval()
     with explanations.record():
         loss = run.forward()
-    found: ReceptiveField | ErrorField
     if element is not None:
-        found = explanations.receptive_field(loss, element, place).check()
+        seen = explanations.receptive_field(loss, element, place).check()
+        looked_at = run.images.numpy()[seen.batch]
+        said = say_or_write(run.told, lambda: seen.sheet(looked_at), file, str(seen))
     else:
-        found = explanations.error_field(loss, parameter or "", place or ()).check()
-    click.echo(say_or_write(run.told, found.sheet, file, str(found)))
+        errors = explanations.error_field(loss, parameter or "", place or ()).check()
+        said = say_or_write(run.told, errors.sheet, file, str(errors))
+    click.echo(said)
     return 0

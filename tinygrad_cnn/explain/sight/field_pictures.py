@@ -14,6 +14,7 @@ __all__ = ["error_field_sheet", "receptive_field_sheet"]
 
 _SIDE = 300  # pixels of a panel, about
 _IMAGES = 4  # of a batch
+_STAGES = 48  # of a deep network
 
 
 def receptive_field_sheet(
@@ -66,7 +67,9 @@ def error_field_sheet(field: ErrorField) -> Sheet:
 
     Contributions are added up over channels; of a batch the first images are drawn.
     """
-    panels = [_stage(each, field.gradient) for each in field.reached if each.mask.ndim > 1]
+    stages = [each for each in field.reached if each.mask.ndim > 1]
+    chosen = np.linspace(0, len(stages) - 1, min(len(stages), _STAGES)).round().astype(int)
+    panels = [_stage(stages[place], field.gradient) for place in chosen]
     title = f"error field of {field.name}"
     notes = []
     if field.gradient is not None:
@@ -75,6 +78,8 @@ def error_field_sheet(field: ErrorField) -> Sheet:
             "contributions δ(y)·∂y/∂w of each place, added up over channels; red adds to the "
             "gradient, blue takes away; framed: what geometry allows"
         )
+    if len(stages) > len(panels):
+        notes.append(f"{len(panels)} of {len(stages)} elements are drawn, evenly to the loss")
     if field.not_measured:
         notes.append(f"not measured: {field.not_measured}; yellow: what geometry allows")
     return Sheet(title, panels, notes)

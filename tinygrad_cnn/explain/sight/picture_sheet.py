@@ -310,7 +310,7 @@ def maps_panel(
         scale = Scale.of(kind, [maps])
     chosen = maps[:shown]
     side = maps.shape[2]
-    columns = min(len(chosen), max(1, round(width / max(side * 3, 34))), 16)
+    columns = min(len(chosen), max(1, round(width / max(side * 2, 34))), 16)
     if len(chosen) > columns:  # rows of the same length
         columns = -(-len(chosen) // -(-len(chosen) // columns))
     zoom = max(1, min(24, (width // columns - 3) // side))
