@@ -53,7 +53,7 @@ moved = np.abs(filters.weights["C1.weight"] - before).max()
 print(f"\n{filters}\nlargest change of a weight of C1 by training: {moved:.2f}")
 draw(filters.sheet(), "filters")
 
-chosen = int(np.flatnonzero((test.labels == 3) & (answers == 3))[0])
+chosen = int(np.flatnonzero((test.labels == 3) & (answers == 3))[0])  # a 3
 image = test.images[chosen]
 with tg.explain.record(keep="arrays") as recording, tg.no_grad():
     model(tg.Tensor(image[None]))
@@ -70,13 +70,13 @@ print(region)
 draw(region.sheet(), "grad_cam")
 
 
-# A map is a claim about the network; covering what it says is the test of it.
-def score_without(pixels: np.ndarray) -> float:
-    """Return the score of the answer with some pixels at the ground's value."""
-    covered = image.copy()
-    covered[:, pixels] = image.min()
+# A map is a claim about the network; changing the pixels that it names is the test of it.
+def score_with(pixels: np.ndarray, value: float) -> float:
+    """Return the score of class 3 with some pixels at another value."""
+    changed = image.copy()
+    changed[:, pixels] = value
     with tg.no_grad():
-        return float(model(tg.Tensor(covered[None])).numpy()[0, saliency.label])
+        return float(model(tg.Tensor(changed[None])).numpy()[0, 3])
 
 
 count = 50
@@ -88,13 +88,25 @@ others = []
 for _ in range(20):
     drawn = np.zeros(image[0].size, bool)
     drawn[generator.choice(np.flatnonzero(ink), count, replace=False)] = True
-    others.append(score_without(drawn.reshape(ink.shape)))
-covered = score_without(strongest.reshape(ink.shape))
-print(f"score of class {saliency.label}: {saliency.score:.2f}; with {count} pixels of ink covered:")
+    others.append(score_with(drawn.reshape(ink.shape), image.min()))
+covered = score_with(strongest.reshape(ink.shape), image.min())
+print(f"score of class 3: {saliency.score:.2f}; with {count} pixels of ink covered:")
 print(f"  those of the largest gradient × input  {covered:6.2f}")
-print(f"  drawn at random, mean of 20            {np.mean(others):6.2f}\n")
+print(f"  drawn at random, mean of 20            {np.mean(others):6.2f}")
 if not covered < np.mean(others) < saliency.score:
     raise SystemExit("the pixels of the map do not matter more than others")
+
+shape = region.over_image() > 0.3 * region.map.max()
+filled = score_with(shape, image.max())
+elsewhere = [
+    score_with(np.roll(shape, tuple(generator.integers(32, size=2)), (0, 1)), image.max())
+    for _ in range(20)
+]
+print("Grad-CAM points at the empty ground beside the 3. With ink there:")
+print(f"  in its {shape.sum()} pixels                      {filled:6.2f}")
+print(f"  the same shape elsewhere, mean of 20   {np.mean(elsewhere):6.2f}\n")
+if filled > np.mean(elsewhere):
+    raise SystemExit("the region of the map does not matter more than others")
 
 # -- how much of the image one number sees --------------------------------------------------------
 seen = tg.Tensor(test.images[:4], requires_grad=True, name="image")

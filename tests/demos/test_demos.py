@@ -123,6 +123,14 @@ CLAIMS = {
         "the same filters after saving and loading: True",
         "Accuracy on 99 other pictures: ",
     ),
+    "26_what_a_network_looks_at.py": (
+        "C1.weight: 6 filters 1x5x5",
+        "those of the largest gradient × input",
+        "the same shape elsewhere, mean of 20",
+        "S4[0,0,2,2]  depends on 16x16 = 256 pixels",
+        "errors reach C1.weight[0,0,2,2] from: ∂L/∂C1.weight[0,0,2,2] = ",
+        "come from the one image that the network is not sure of",
+    ),
 }
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.element import ELEMENTS
 from tinygrad_cnn.explain.recording import settings_of, structure_behind
-from tinygrad_cnn.explain.sight.dependence import dependence
+from tinygrad_cnn.explain.sight.dependence import dependence, row_of
 
 from .derivation_cases import ROWS as RUNS
 from .derivation_cases import Row
@@ -74,3 +75,16 @@ FILLED = [
 def test_error_signals_fill_it_where_all_numbers_are_positive(name: str) -> None:
     for found, declared in found_and_declared(RUNS[name], positive=True):
         assert np.array_equal(found, declared)
+
+
+def test_every_element_that_runs_forward_has_a_row() -> None:
+    without = {
+        name
+        for name, kind in ELEMENTS.items()
+        if kind.__module__.startswith("tinygrad_cnn.elements.")
+        and row_of(name) is None
+        and "_grad" not in name
+        and not name.endswith("_gather")
+    }
+    # What moves numbers back in a recorded walk, and a function that is not looked into.
+    assert without == {"checkpoint", "place", "channel_sum", "max_unpool2d"}

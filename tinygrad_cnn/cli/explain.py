@@ -40,6 +40,10 @@ EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
         f"{_FOLDER}.faults:faults",
         "The mistakes that can be switched on.",
     ),
+    "field": (
+        f"{_FOLDER}.field:field",
+        "What one number sees; whose errors reach one weight.",
+    ),
     "gradcheck": (
         f"{_FOLDER}.gradcheck:gradcheck",
         "Gradients against differences, and why they disagree.",
@@ -52,6 +56,10 @@ EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
         f"{_FOLDER}.lengths:lengths",
         "Error signals by the number of residual branches they passed.",
     ),
+    "maps": (
+        f"{_FOLDER}.maps:maps",
+        "Feature maps and filters.",
+    ),
     "orders": (
         f"{_FOLDER}.orders:orders",
         "The graph walked back in four orders.",
@@ -59,6 +67,10 @@ EXPLAIN_COMMANDS: dict[str, tuple[str, str]] = {
     "paths": (
         f"{_FOLDER}.paths:paths",
         "The paths that the error signal came by.",
+    ),
+    "saliency": (
+        f"{_FOLDER}.saliency:saliency",
+        "Which pixels, or which region, a class score depends on.",
     ),
     "step": (
         f"{_FOLDER}.step:step",

@@ -9,7 +9,7 @@ one weight to all whose errors reach it.
 from tinygrad_cnn.explain.sight import dependence_rows  # noqa: F401  # enters its rows
 from tinygrad_cnn.explain.sight.error_field import ErrorField, error_field
 from tinygrad_cnn.explain.sight.maps import FeatureMaps, Filters, feature_maps, filters
-from tinygrad_cnn.explain.sight.picture_sheet import Panel, Sheet
+from tinygrad_cnn.explain.sight.picture_sheet import Panel, Sheet, require_picture_file
 from tinygrad_cnn.explain.sight.receptive_field import ReceptiveField, receptive_field
 from tinygrad_cnn.explain.sight.saliency import GradCAM, Saliency, grad_cam, saliency
 
@@ -27,5 +27,6 @@ __all__ = [
     "filters",
     "grad_cam",
     "receptive_field",
+    "require_picture_file",
     "saliency",
 ]

@@ -161,14 +161,17 @@ def dependence(
     >>> geometry.back(first).astype(int).tolist()
     [[[[1, 1, 0, 0, 0, 0, 0]]]]
     """
-    row = ROWS.get(step.name)
-    kind = ELEMENTS.get(step.name)
-    if row is None and kind is not None:
-        if issubclass(kind, UnaryElement | BinaryElement | ActivationElement):
-            row = value_by_value
-        elif issubclass(kind, PoolElement):
-            row = windowed
-    return (row or of_everything)(Read(step, settings, input, output))
+    return (row_of(step.name) or of_everything)(Read(step, settings, input, output))
+
+
+def row_of(name: str) -> Row | None:
+    """Return the row of an element: its own, or that of its family."""
+    kind = ELEMENTS.get(name)
+    if name in ROWS or kind is None:
+        return ROWS.get(name)
+    if issubclass(kind, UnaryElement | BinaryElement | ActivationElement):
+        return value_by_value
+    return windowed if issubclass(kind, PoolElement) else None
 
 
 def of_everything(read: Read) -> Product:

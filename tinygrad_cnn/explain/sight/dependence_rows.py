@@ -76,6 +76,7 @@ def local_response_norm(read: Read) -> Product:
 @of_element(
     "cross_entropy",
     "nll_loss",
+    "binary_cross_entropy_with_logits",
     "multi_margin_loss",
     "rbf_loss",
     "hinge_loss",

@@ -14,6 +14,7 @@ __all__ = ["error_field_sheet", "receptive_field_sheet"]
 
 _SIDE = 300  # pixels of a panel, about
 _IMAGES = 4  # of a batch
+_STAGES = 48  # of a deep network
 
 
 def receptive_field_sheet(
@@ -66,7 +67,9 @@ def error_field_sheet(field: ErrorField) -> Sheet:
 
     Contributions are added up over channels; of a batch the first images are drawn.
     """
-    panels = [_stage(each, field.gradient) for each in field.reached if each.mask.ndim > 1]
+    stages = [each for each in field.reached if each.mask.ndim > 1]
+    chosen = np.linspace(0, len(stages) - 1, min(len(stages), _STAGES)).round().astype(int)
+    panels = [_stage(stages[place], field.gradient) for place in chosen]
     title = f"error field of {field.name}"
     notes = []
     if field.gradient is not None:
@@ -75,6 +78,8 @@ def error_field_sheet(field: ErrorField) -> Sheet:
             "contributions δ(y)·∂y/∂w of each place, added up over channels; red adds to the "
             "gradient, blue takes away; framed: what geometry allows"
         )
+    if len(stages) > len(panels):
+        notes.append(f"{len(panels)} of {len(stages)} elements are drawn, evenly to the loss")
     if field.not_measured:
         notes.append(f"not measured: {field.not_measured}; yellow: what geometry allows")
     return Sheet(title, panels, notes)
@@ -82,7 +87,8 @@ def error_field_sheet(field: ErrorField) -> Sheet:
 
 def _stage(each: Reached, gradient: float | None) -> Panel:
     mask = each.mask
-    images = min(len(mask), _IMAGES) if mask.ndim == 4 else 1
+    reached = [n for n in range(len(mask)) if mask[n].any()]  # of a pixel, often its own image
+    images = reached[:_IMAGES]
     if each.contributions is None:
         values, scale = mask.astype(np.float64), Scale("sequential", 0.0, 1.0)
         notes = [f"{each.seen.numbers:,} of {mask.size:,} numbers"]
@@ -90,9 +96,9 @@ def _stage(each: Reached, gradient: float | None) -> Panel:
         values = each.contributions
         part = f"{100 * each.total / gradient:.4g} % of ∂L" if gradient else "∂L is 0"
         notes = [part, f"{100 * each.kept:.3g} % left when added up"]
-    if values.ndim == 4:
-        maps = [values[n].sum(0) for n in range(images)]
-        boxes = [mask[n].any(0) for n in range(images)]
+    if values.ndim == 4 and images:
+        maps = [values[n].sum(0) for n in images]
+        boxes = [mask[n].any(0) for n in images]
     else:
         maps, boxes = [_as_rows(values)], [_as_rows(mask)]
     if each.contributions is not None:
@@ -107,8 +113,8 @@ def _stage(each: Reached, gradient: float | None) -> Panel:
         frames += [
             Box(b.top, b.left + left, b.height, b.width) for b in _around(allowed) if b.height
         ]
-    if len(mask) > images and mask.ndim == 4:
-        notes.append(f"{images} of {len(mask)} images")
+    if mask.ndim == 4 and len(mask) > len(images):
+        notes.append(f"images {', '.join(map(str, images))} of {len(mask)}")
     measured = None if each.contributions is None else scale
     return Panel(each.seen.name, sheet, measured, notes, zoom, frames)
 

@@ -19,7 +19,7 @@ from tinygrad_cnn.atomic import write_atomically
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.array_picture import Scale, data_uri, tiled
 
-__all__ = ["Box", "Panel", "Sheet", "maps_panel"]
+__all__ = ["Box", "Panel", "Sheet", "maps_panel", "require_picture_file"]
 
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[Any]
@@ -261,11 +261,7 @@ class Sheet:
         OptionError
             If it has another ending.
         """
-        file = Path(path)
-        if file.suffix not in (".html", ".svg", ".png"):
-            raise OptionError(
-                f"picture sheet: a file ends in .html, .svg or .png; got {str(path)!r}"
-            )
+        file = require_picture_file(path)
         content = self.png() if file.suffix == ".png" else getattr(self, file.suffix[1:])().encode()
         write_atomically(file, content, operation="picture sheet")
 
@@ -274,6 +270,14 @@ class Sheet:
 
     def _repr_html_(self) -> str:
         return f'<div style="overflow-x: auto">{self.svg()}</div>'
+
+
+def require_picture_file(path: str | Path) -> Path:
+    """Return the path of a file that a sheet can be written to, or refuse its ending."""
+    file = Path(path)
+    if file.suffix not in (".html", ".svg", ".png"):
+        raise OptionError(f"picture sheet: a file ends in .html, .svg or .png; got {str(path)!r}")
+    return file
 
 
 def maps_panel(
@@ -306,7 +310,7 @@ def maps_panel(
         scale = Scale.of(kind, [maps])
     chosen = maps[:shown]
     side = maps.shape[2]
-    columns = min(len(chosen), max(1, round(width / max(side * 3, 34))), 16)
+    columns = min(len(chosen), max(1, round(width / max(side * 2, 34))), 16)
     if len(chosen) > columns:  # rows of the same length
         columns = -(-len(chosen) // -(-len(chosen) // columns))
     zoom = max(1, min(24, (width // columns - 3) // side))

@@ -228,7 +228,9 @@ def receptive_field(
     -----
     The field is measured by a walk back from that number alone, ``δ(y) = 1`` there and 0
     elsewhere, if the image requires a gradient and the graph was not freed; the geometry needs
-    neither. Row r and tap u of a window read pixel ``r s + u d - p``.
+    neither. Row r and tap u of a window read pixel ``r s + u d - p``. Batch norm in training
+    reads its channel in the whole batch, and so does all that comes behind it; windows alone
+    show in evaluation mode.
 
     References
     ----------

@@ -1,6 +1,6 @@
 """The values of a run by name, and walks back over its graph as long as it is there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class RunValues(NamedValues):
         UnknownNameError
             If there is none of that name; the message lists those there are.
         """
-        return self._found(of, self.made)
+        return self._found(of, list(self.made))
 
     def read(self, of: str | Variable) -> Kept:
         """Return a value that the run began with: an image, a parameter.
@@ -79,10 +79,10 @@ class RunValues(NamedValues):
         UnknownNameError
             If there is none of that name; the message lists those there are.
         """
-        return self._found(of, [key for key in self.values if key not in self.made])
+        numbers = [key for key, kept in self.values.items() if np.dtype(kept.dtype).kind == "f"]
+        return self._found(of, [key for key in numbers if key not in self.made])
 
-    def _found(self, of: str | Variable, among: Iterable[int]) -> Kept:
-        keys = list(among)
+    def _found(self, of: str | Variable, keys: list[int]) -> Kept:
         if isinstance(of, Variable):
             for key in keys:
                 if self.node_or_none(key) is of.node:
@@ -95,7 +95,8 @@ class RunValues(NamedValues):
             if made is not None and not made[1] and of in (made[0].label, made[0].scope):
                 return self.values[key]
         wanted = (of.name or type(of).__name__) if isinstance(of, Variable) else of
-        raise unknown_name(self.operation, wanted, [self.names[key] for key in keys])
+        first = [key for key in keys if key not in self.made or not self.made[key][1]]
+        raise unknown_name(self.operation, wanted, [self.names[key] for key in first])
 
     def image(self) -> Kept:
         """Return what the run began with: the first value that is read, and is no parameter."""
