@@ -125,7 +125,9 @@ class FaultComparison:
         parts = [
             '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 940 320" width="940" '
             f'height="320" role="img" aria-label="{escape(self.fault.name)}: {escape(self.says)}">',
-            *_panel(60, f"loss, averaged over {SMOOTH} steps{cut}", "step", steps, top, f"{top:.2g}"),
+            *_panel(
+                60, f"loss, averaged over {SMOOTH} steps{cut}", "step", steps, top, f"{top:.2g}"
+            ),
             *_panel(530, "share of test images right", "epoch", epochs, 1.0, "100 %"),
         ]
         for label, curve in (("right", self.right), ("wrong", self.wrong)):
