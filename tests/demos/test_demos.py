@@ -85,6 +85,14 @@ CLAIMS = {
         "the parts add up to what backward() left",
         "r7 = features.transition1.norm.batch_norm",
     ),
+    "20_break_the_chain_rule.py": (
+        "5 of 7 learn with a wrong gradient",
+        "diagnosis: no fault found in 9 elements",
+        "diagnosis: fan_in_overwritten, first at δ of y of max_pool2d",
+        "an element of one's own: relu_mask_of_signal, first at relu",
+        "another program's gradients: weight_gradient_transposed, first at ∇v",
+        "0 false alarms",
+    ),
     "21_your_own_kernel.py": (
         "conv2d_forward: winograd, direct, ",
         "BROKEN     fills all of its result",

@@ -156,7 +156,9 @@ def _sum_finding(check: FanInCheck) -> Finding:
 
 def _candidates(walked: Sequence[Visit], wrong: set[int], first: float) -> list[Candidate]:
     """Compare, for each fault, what it would have sent with what was sent, everywhere."""
-    known = [visit for visit in walked if is_known(visit)]
+    # A mistake stands in a class: what other classes do rightly says nothing of it.
+    classes = {type(visit.element) for visit in walked if visit.element.order in wrong}
+    known = [visit for visit in walked if is_known(visit) and type(visit.element) in classes]
     right = {visit.element.order: expected(visit) for visit in known}
     names = dict.fromkeys(
         name for visit in known if visit.element.order in wrong for name in faults_of(visit)

@@ -24,6 +24,7 @@ from tinygrad_cnn.tensor import Tensor
 __all__ = ["diagnose_gradients"]
 
 ROUNDINGS = 100.0  # of the sum of absolute values
+FINE = 1e-10  # between the precisions of the two types
 TOLERANCE = {False: 1e-5, True: 1e-3}
 UNKNOWABLE = ("dropout_mask_redrawn",)  # what another program drew is not known
 
@@ -36,7 +37,7 @@ def diagnose_gradients(seen: Watch, gradients: Mapping[str, Any]) -> Diagnosis:
         bool((each == each.astype(np.float32)).all()) for each in given.values()
     )
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
-    noise = {node: ROUNDINGS * eps * total for node, total in added.items()}
+    noise = _noise(added, eps)
     order = {node: place for place, node in enumerate(_backward_order(seen))}
     wrong = [
         node
@@ -53,7 +54,7 @@ def diagnose_gradients(seen: Watch, gradients: Mapping[str, Any]) -> Diagnosis:
         )
         for node in wrong
     )  # fmt: skip
-    candidates = _candidates(seen, given, right, noise, single) if wrong else []
+    candidates = _candidates(seen, given, right, eps) if wrong else []
     return Diagnosis(f"{len(given)} given gradients", findings, tuple(candidates))
 
 
@@ -75,6 +76,10 @@ def _as_given(seen: Watch, gradients: Mapping[str, Any]) -> dict[Node, Array]:
     return given
 
 
+def _noise(added: Mapping[Node, float], eps: float) -> dict[Node, float]:
+    return {node: ROUNDINGS * eps * total for node, total in added.items()}
+
+
 def _backward_order(seen: Watch) -> list[Node]:
     """Return the leaves in the order in which a walk back comes to them."""
     nodes = (
@@ -88,8 +93,7 @@ def _candidates(
     seen: Watch,
     given: Mapping[Node, Array],
     right: Mapping[Node, Array],
-    noise: Mapping[Node, float],
-    single: bool,
+    eps: float,
 ) -> list[Candidate]:
     touching = dict.fromkeys(
         name for visit in seen.walked() if is_known(visit) for name in faults_of(visit)
@@ -98,9 +102,10 @@ def _candidates(
     for name in (*touching, "fan_in_overwritten"):
         if name in UNKNOWABLE:
             continue
-        would, _ = simulate(seen, name)
+        would, added = simulate(seen, name)
+        noise = _noise(added, eps)  # a fault may make error signals, and their rounding, larger
         away = [residual(would[node], right[node], noise[node]) for node in given]
-        if max(away) <= TOLERANCE[single]:
+        if max(away) <= TOLERANCE[eps > FINE]:
             continue  # it would not show
         scores = [agreement(each, would[node], noise[node]) for node, each in given.items()]
         off = max(residual(each, would[node], noise[node]) for node, each in given.items())
@@ -115,9 +120,7 @@ def _candidates(
 # -- the simulated walk --------------------------------------------------------------
 
 
-def simulate(
-    seen: Watch, fault: str | None = None
-) -> tuple[dict[Node, Array], dict[Node, float]]:
+def simulate(seen: Watch, fault: str | None = None) -> tuple[dict[Node, Array], dict[Node, float]]:
     """Walk back over recorded values, with a fault at every element that it touches.
 
     Returns
