@@ -11,7 +11,7 @@
 No step knows which fault is switched on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from tinygrad_cnn.explain.faults.expected import Sent, expected, faults_of, is_k
 from tinygrad_cnn.explain.faults.other_program import diagnose_gradients
 from tinygrad_cnn.explain.faults.patterns import agreement, patterns, residual
 from tinygrad_cnn.explain.faults.sums import FanInCheck, check_sums
-from tinygrad_cnn.explain.faults.watching import Visit, watch
+from tinygrad_cnn.explain.faults.watching import Leaf, Visit, Watch, watch
 
 __all__ = ["diagnose"]
 
@@ -65,6 +65,7 @@ def diagnose(
     Notes
     -----
     Numbers in single precision are judged to three digits. Elements at a kink or tie are left out.
+    Gradients of the parameters are afterwards what they were before.
 
     Examples
     --------
@@ -82,8 +83,15 @@ def diagnose(
     'kernel_not_turned, first at conv2d'
     """
     seen = watch(program)
-    if gradients is not None:
-        return diagnose_gradients(seen, gradients)
+    try:
+        if gradients is not None:
+            return diagnose_gradients(seen, gradients)
+        return _diagnosed(seen, seed)
+    finally:
+        seen.restore()
+
+
+def _diagnosed(seen: Watch, seed: int) -> Diagnosis:
     walked = seen.walked()
     judged = [(visit, measure(visit, seed)) for visit in walked]
     sums = check_sums(seen)
@@ -113,8 +121,8 @@ def diagnose(
     )
 
 
-def _notes(leaves: Any) -> tuple[str, ...]:
-    earlier = sum(before is not None for _, before in leaves)
+def _notes(leaves: Iterable[Leaf]) -> tuple[str, ...]:
+    earlier = sum(leaf.gradient is not None for leaf in leaves)
     if not earlier:
         return ()
     return (
@@ -148,7 +156,9 @@ def _sum_finding(check: FanInCheck) -> Finding:
 
 def _candidates(walked: Sequence[Visit], wrong: set[int], first: float) -> list[Candidate]:
     """Compare, for each fault, what it would have sent with what was sent, everywhere."""
-    known = [visit for visit in walked if is_known(visit)]
+    # A mistake stands in a class: what other classes do rightly says nothing of it.
+    classes = {type(visit.element) for visit in walked if visit.element.order in wrong}
+    known = [visit for visit in walked if is_known(visit) and type(visit.element) in classes]
     right = {visit.element.order: expected(visit) for visit in known}
     names = dict.fromkeys(
         name for visit in known if visit.element.order in wrong for name in faults_of(visit)
@@ -156,18 +166,20 @@ def _candidates(walked: Sequence[Visit], wrong: set[int], first: float) -> list[
     found = []
     for name in names:
         scores, at_first = [], 0.0
-        left, left_right = 0.0, 0.0
+        left, left_right, explains = 0.0, 0.0, False
         for visit in known:
             if name not in faults_of(visit):
                 continue
             order, would = visit.element.order, expected(visit, name)
-            if order not in wrong and not _differs(would, right[order], visit.single):
+            differs = _differs(would, right[order], visit.single)
+            explains = explains or (differs and order in wrong)
+            if order not in wrong and not differs:
                 continue  # here the fault would change nothing
             scores.append(_agreement(visit, would))
             if order == first:
                 at_first = scores[-1]
                 left, left_right = _residual(visit, would), _residual(visit, right[order])
-        if not scores:
+        if not explains:
             continue
         # It has to explain the first place; that it explains the others too tells twins apart.
         score = 0.5 * at_first + 0.5 * sum(scores) / len(scores)

@@ -200,19 +200,19 @@ def _tried(one: Fault, start: int) -> tuple[Diagnosis | None, Diagnosis | None]:
             continue
         with fault(one.name):
             with_it = diagnose(net)
-        net.zero_grad()
         return with_it, diagnose(net)
     return None, None
 
 
 def _shows(one: Fault, net: RandomNet) -> bool:
     """Tell whether a fault changes any number by more than rounding."""
-    before = watch(net).walked()
+    right = watch(net)
     with fault(one.name):
-        after = watch(net).walked()
-    net.zero_grad()
-    pairs = zip(_signals(before), _signals(after), strict=True)
-    return any(residual(wrong, right) > 0.01 for right, wrong in pairs)
+        wrong = watch(net)
+    wrong.restore()
+    right.restore()
+    pairs = zip(_signals(right.walked()), _signals(wrong.walked()), strict=True)
+    return any(residual(sent, due) > 0.01 for due, sent in pairs)
 
 
 def _signals(walked: Sequence[Visit]) -> list[Array]:

@@ -23,6 +23,8 @@ from tinygrad_cnn.tensor import Tensor
 
 __all__ = ["diagnose_gradients"]
 
+ROUNDINGS = 100.0  # of the sum of absolute values
+FINE = 1e-10  # between the precisions of the two types
 TOLERANCE = {False: 1e-5, True: 1e-3}
 UNKNOWABLE = ("dropout_mask_redrawn",)  # what another program drew is not known
 
@@ -30,13 +32,17 @@ UNKNOWABLE = ("dropout_mask_redrawn",)  # what another program drew is not known
 def diagnose_gradients(seen: Watch, gradients: Mapping[str, Any]) -> Diagnosis:
     """Judge gradients, by the names of the parameters, and name the mistake that gives them."""
     given = _as_given(seen, gradients)
-    right = simulate(seen)
+    right, added = simulate(seen)
     single = any(visit.single for visit in seen.visits) or any(
-        np.asarray(each).dtype.itemsize < 8 for each in gradients.values()
+        bool((each == each.astype(np.float32)).all()) for each in given.values()
     )
+    eps = float(np.finfo(np.float32 if single else np.float64).eps)
+    noise = _noise(added, eps)
     order = {node: place for place, node in enumerate(_backward_order(seen))}
     wrong = [
-        node for node, each in given.items() if residual(each, right[node]) > TOLERANCE[single]
+        node
+        for node, each in given.items()
+        if residual(each, right[node], noise[node]) > TOLERANCE[single]
     ]
     wrong.sort(key=lambda node: order[node])
     findings = tuple(
@@ -48,7 +54,7 @@ def diagnose_gradients(seen: Watch, gradients: Mapping[str, Any]) -> Diagnosis:
         )
         for node in wrong
     )  # fmt: skip
-    candidates = _candidates(seen, given, right, single) if wrong else []
+    candidates = _candidates(seen, given, right, eps) if wrong else []
     return Diagnosis(f"{len(given)} given gradients", findings, tuple(candidates))
 
 
@@ -70,6 +76,10 @@ def _as_given(seen: Watch, gradients: Mapping[str, Any]) -> dict[Node, Array]:
     return given
 
 
+def _noise(added: Mapping[Node, float], eps: float) -> dict[Node, float]:
+    return {node: ROUNDINGS * eps * total for node, total in added.items()}
+
+
 def _backward_order(seen: Watch) -> list[Node]:
     """Return the leaves in the order in which a walk back comes to them."""
     nodes = (
@@ -80,7 +90,10 @@ def _backward_order(seen: Watch) -> list[Node]:
 
 
 def _candidates(
-    seen: Watch, given: Mapping[Node, Array], right: Mapping[Node, Array], single: bool
+    seen: Watch,
+    given: Mapping[Node, Array],
+    right: Mapping[Node, Array],
+    eps: float,
 ) -> list[Candidate]:
     touching = dict.fromkeys(
         name for visit in seen.walked() if is_known(visit) for name in faults_of(visit)
@@ -89,12 +102,14 @@ def _candidates(
     for name in (*touching, "fan_in_overwritten"):
         if name in UNKNOWABLE:
             continue
-        would = simulate(seen, name)
-        if all(residual(would[node], right[node]) <= TOLERANCE[single] for node in given):
+        would, added = simulate(seen, name)
+        noise = _noise(added, eps)  # a fault may make error signals, and their rounding, larger
+        away = [residual(would[node], right[node], noise[node]) for node in given]
+        if max(away) <= TOLERANCE[eps > FINE]:
             continue  # it would not show
-        scores = [agreement(each, would[node]) for node, each in given.items()]
-        off = max(residual(each, would[node]) for node, each in given.items())
-        off_right = max(residual(each, right[node]) for node, each in given.items())
+        scores = [agreement(each, would[node], noise[node]) for node, each in given.items()]
+        off = max(residual(each, would[node], noise[node]) for node, each in given.items())
+        off_right = max(residual(each, right[node], noise[node]) for node, each in given.items())
         evidence = (
             f"{FAULTS[name].wrong}  leaves {off:.1e} unexplained, the right rules {off_right:.1e}"
         )
@@ -105,14 +120,17 @@ def _candidates(
 # -- the simulated walk --------------------------------------------------------------
 
 
-def simulate(seen: Watch, fault: str | None = None) -> dict[Node, Array]:
+def simulate(seen: Watch, fault: str | None = None) -> tuple[dict[Node, Array], dict[Node, float]]:
     """Walk back over recorded values, with a fault at every element that it touches.
 
     Returns
     -------
     dict of Node to ndarray
         The gradients of the leaves.
+    dict of Node to float
+        The absolute error signals that were added up for them: what rounding is in proportion to.
     """
+    added = dict.fromkeys(seen.leaves, 0.0)
     signals: dict[Node, Array] = {}
     walked = seen.walked()
     for visit in walked:
@@ -128,10 +146,12 @@ def simulate(seen: Watch, fault: str | None = None) -> dict[Node, Array]:
         for position, node in enumerate(visit.read):
             if position not in sent:
                 continue
+            if node in added:
+                added[node] += sum(float(np.abs(s).sum()) for s in outgoing if s is not None)
             present = signals.get(node)
             kept = present is None or fault == "fan_in_overwritten"
             signals[node] = sent[position] if kept else present + sent[position]
-    return {node: signals.get(node, np.zeros(node.shape)) for node in seen.leaves}
+    return {node: signals.get(node, np.zeros(node.shape)) for node in seen.leaves}, added
 
 
 def _by_the_engine(visit: Visit) -> dict[int, Array]:

@@ -15,8 +15,8 @@ def _norm(array: Array) -> float:
     return float(np.sqrt(np.square(array).sum()))
 
 
-def residual(sent: Array, wanted: Array) -> float:
-    """Return ‖sent - wanted‖ in units of the larger of the two; 0 where both are 0.
+def residual(sent: Array, wanted: Array, noise: float = 0.0) -> float:
+    """Return ‖sent - wanted‖, beyond noise, in units of the larger of the two; 0 where both are 0.
 
     Examples
     --------
@@ -26,7 +26,8 @@ def residual(sent: Array, wanted: Array) -> float:
     if not np.isfinite(sent).all():
         return 1.0
     largest = max(_norm(sent), _norm(wanted))
-    return 0.0 if largest == 0 else min(2.0, _norm(sent - wanted) / largest)
+    apart = max(0.0, _norm(sent - wanted) - noise)
+    return min(2.0, apart / largest) if largest else 0.0
 
 
 def agreement(sent: Array, wanted: Array, noise: float = 0.0) -> float:

@@ -100,11 +100,6 @@ class RandomNet:
             x = layer(x)
         return x
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-        for leaf in (self._images, *self.parameters):
-            leaf.grad = None
-
     # -- layers --------------------------------------------------------------------------
 
     def _add(self, word: str, layer: Layer) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygrad_cnn.explain.faults.patterns import agreement, residual
-from tinygrad_cnn.explain.faults.watching import Array, Visit, Watch, doubles
+from tinygrad_cnn.explain.faults.watching import Array, Visit, Watch
 from tinygrad_cnn.graph import Node
 
 __all__ = ["FanInCheck", "check_sums"]
@@ -54,9 +54,10 @@ def check_sums(seen: Watch) -> list[FanInCheck]:
             if signal is not None and node in arrived:
                 name = node.name or f"{visit.element.rule.outputs[position]} of {visit.place}"
                 found.append(_check(name, visit.element.order + 0.5, arrived[node], signal, 0.0))
-    for node, (variable, before) in seen.leaves.items():
-        if variable._grad is not None and node in arrived:
-            left = doubles(variable._grad._value) - (0.0 if before is None else before)
+    for node, leaf in seen.leaves.items():
+        now, before = leaf.now(), leaf.before()
+        if now is not None and node in arrived:
+            left = now if before is None else now - before
             cancelled = 0.0 if before is None else float(np.sqrt(np.square(before).sum()))
             name = node.name or f"a leaf of shape {node.shape}"
             found.append(_check(name, 0.0, arrived[node], left, cancelled))

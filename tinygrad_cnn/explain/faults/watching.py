@@ -78,13 +78,39 @@ class Visit:
         return replace(self, outgoing=outgoing)
 
 
+@dataclass(frozen=True)
+class Leaf:
+    """A leaf that wants a gradient, and the one it had before."""
+
+    variable: Variable
+    gradient: Variable | None
+    passes: int
+
+    @classmethod
+    def of(cls, variable: Variable) -> "Leaf":
+        """Keep what is there now; a walk puts a sum in its place and does not change it."""
+        return cls(variable, variable._grad, variable.grad_passes)
+
+    def before(self) -> Array | None:
+        """Return the gradient of before as numbers."""
+        return None if self.gradient is None else doubles(self.gradient._value)
+
+    def now(self) -> Array | None:
+        """Return the gradient that is there now."""
+        return None if self.variable._grad is None else doubles(self.variable._grad._value)
+
+    def restore(self) -> None:
+        """Put the gradient of before back."""
+        self.variable._grad, self.variable.grad_passes = self.gradient, self.passes
+
+
 @dataclass
 class Watch:
     """What :func:`watch` saw: visits in execution order, and gradients that were left."""
 
     visits: list[Visit] = field(default_factory=list)
     result: Variable | None = None
-    leaves: dict[Node, tuple[Variable, Array | None]] = field(default_factory=dict)
+    leaves: dict[Node, Leaf] = field(default_factory=dict)
     _by_order: dict[int, Visit] = field(default_factory=dict)
 
     def on_forward(
@@ -110,8 +136,7 @@ class Watch:
         self._by_order[element.order] = visit
         for variable, node in zip(inputs, element.inputs, strict=True):
             if node.is_leaf and node.requires_grad and node not in self.leaves:
-                before = None if variable._grad is None else doubles(variable._grad._value)
-                self.leaves[node] = variable, before
+                self.leaves[node] = Leaf.of(variable)
 
     def on_backward(
         self,
@@ -124,6 +149,11 @@ class Watch:
         visit = self._by_order.get(element.order)
         if visit is not None:
             visit.outgoing, visit.incoming = _values(outgoing), _values(incoming)
+
+    def restore(self) -> None:
+        """Leave no gradients behind."""
+        for leaf in self.leaves.values():
+            leaf.restore()
 
     def walked(self) -> list[Visit]:
         """Return the visits that error signals came through, in backward order."""
