@@ -85,6 +85,14 @@ CLAIMS = {
         "the parts add up to what backward() left",
         "r7 = features.transition1.norm.batch_norm",
     ),
+    "19_step_through_backward.py": (
+        "δ(h) has 1 of 3: ‖c‖ 1 from #3 add; still to come from #2 multiply, #2 multiply",
+        "13 elements, 10 gradients: the bits of backward()",
+        "before #5 2.conv.conv2d: δ(2.conv.conv2d) set to 0",
+        "error signals that differ: 5 of 13",
+        "of the convolution's own weights in 17%",
+        "without the edit again the bits of backward(): True",
+    ),
     "21_your_own_kernel.py": (
         "conv2d_forward: winograd, direct, ",
         "BROKEN     fills all of its result",

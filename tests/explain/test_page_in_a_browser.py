@@ -71,7 +71,7 @@ def read_in_browser(browser: str, path: Path) -> str:
 
 
 def after(
-    browser: str, graph: GraphDump, deeds: list[str], folder: Path, told: str = HEADING
+    browser: str, shown: GraphDump | str, deeds: list[str], folder: Path, told: str = HEADING
 ) -> list[Any]:
     """Return what the page tells after each deed; ``wait(t)`` lets t milliseconds pass."""
     text = " ".join(f"deed(() => {{ {deed} }});" for deed in deeds)
@@ -81,7 +81,8 @@ def after(
         script = f"setTimeout(() => {{ {rest} {script or 'report();'} }}, {pause});"
     script = f"{waits[0]} {script or 'report();'}"
     path = folder / "page.html"
-    watched = page(graph).replace("</body></html>", WATCH % (told, script))
+    text = shown if isinstance(shown, str) else page(shown)
+    watched = text.replace("</body></html>", WATCH % (told, script))
     path.write_text(watched.replace("<head>", f"<head>{POLICY}"), encoding="utf-8")
     dom = read_in_browser(browser, path)
     found: list[Any] = json.loads(unescape(dom.split("<pre>")[1].split("</pre>")[0]))
@@ -220,3 +221,13 @@ def test_the_page_asks_nothing_of_the_network(browser: str, tmp_path: Path) -> N
     )
     assert told[0] == [[], 0]
     assert told[-1][0] == ["https://example.org/"]  # the policy does refuse
+
+
+def test_an_edited_walk_shows_both_norms(browser: str, tmp_path: Path) -> None:
+    _, stepper = walked(residual_chain)
+    text = stepper.to("relu").scale(0.5).run().page()
+    cells = '[...details.querySelectorAll("table")[1].rows].map((row) => row.cells[%d].textContent)'
+    (columns,) = after(browser, text, ["choose(7, true)"], tmp_path, f"[{cells % 2}, {cells % 3}]")
+    assert [column[0] for column in columns] == ["norm", "unedited"]
+    norm, unedited = (float(column[1]) for column in columns)
+    assert norm == pytest.approx(0.5 * unedited, rel=1e-3)
