@@ -6,6 +6,7 @@ edits, those of ``backward()``.
 """
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ from tinygrad_cnn.explain.stepper.pause import Pause, Waiting, look, waiting
 from tinygrad_cnn.explain.stepper.paused_walk import PausedWalk, Visit
 from tinygrad_cnn.explain.stepper.places import Place, Places
 from tinygrad_cnn.explain.stepper.script import Script
+from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.variable import Variable
 
 
@@ -97,8 +99,9 @@ class Stepper:
         where = self.element or "the end"
         return f"{where}, {self.position} of {len(self)} elements done"
 
-    def _repr_markdown_(self) -> str:
-        return self.look()._repr_markdown_()
+    def _repr_html_(self) -> str:
+        picture = svg(as_document(self._walk, self._places))
+        return f'<div style="overflow-x: auto">{picture}</div><pre>{escape(str(self.look()))}</pre>'
 
     # -- going on --------------------------------------------------------------------
 
