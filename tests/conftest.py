@@ -1,6 +1,7 @@
 """What every test shares: one Numba thread, a seeded generator, and who runs when."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 FULL = "--full"
-KINDS = ("data", "parity", "compile", "full")  # markers whose tests are counted at the end
+KINDS = ("data", "parity", "compile", "browser", "full")  # markers that are counted at the end
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+NO_BROWSER = "browser: not run; there is no chromium (Debian's package has this name)"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +52,8 @@ class Tally:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         counts = (f"{kind} {self.ran[kind]} ran, {self.skipped[kind]} skipped" for kind in KINDS)
         terminalreporter.write_line(f"kinds of tests: {'; '.join(counts)}")
+        if self.skipped["browser"] and not self.ran["browser"]:
+            terminalreporter.write_line(NO_BROWSER)
         for kind in self.missing():
             terminalreporter.write_line(f"required, but skipped or absent: {kind}", red=True)
 
@@ -64,6 +69,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         reasons["full"] = f"long; runs with {FULL} only"
     if not os.environ.get("TINYGRAD_CNN_DATA"):
         reasons["data"] = "TINYGRAD_CNN_DATA names no folder of data sets"
+    if BROWSER is None:
+        reasons["browser"] = NO_BROWSER
     for item in items:
         kinds = [kind for kind in KINDS if item.get_closest_marker(kind)]
         item.user_properties.append(("kinds", kinds))
@@ -91,6 +98,13 @@ def one_numba_thread() -> Iterator[None]:
 def parity_needs_torch(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("parity"):
         pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """Name the program that tests marked `browser` run pages in."""
+    assert BROWSER is not None  # they are skipped where there is none
+    return BROWSER
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,15 @@ def test_at_the_end_of_the_input_it_says_where_it_is(
     assert script("zero;run\n\n")[1].endswith(f"{told} with 1 edit\n")
 
 
+def test_a_walk_is_written_as_a_page(
+    script: Callable[[str], tuple[int, str, str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "walk.html"
+    assert f"written to {file}\n" in script(f"goto layer3.0; scale 2; next; page {file}")[1]
+    text = file.read_text(encoding="utf-8")
+    assert "<p>Edited before #28 layer3.0.relu2.relu: δ(layer3.0.relu2.relu) times 2</p>" in text
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -116,6 +126,8 @@ def test_at_the_end_of_the_input_it_says_where_it_is(
         ("set a,b 1", "an index is whole numbers with commas, such as 0,1,2,2; got 'a,b'"),
         ("scale", "it is written 'scale [INDEX] F'; got no factor"),
         ("next; δ 0,10", "an index picks a part of δ, whose shape is (1, 10); got '0,10'"),
+        ("page walk.txt", "it is written 'page FILE', and the file ends in .html; got 'walk.txt'"),
+        ("page", "the file ends in .html; got 'nothing'"),
         ("undo", "undo: there is an edit to take back; got none"),
         ("undo one", "undo: it takes a whole number; got 'one'"),
     ],

@@ -145,6 +145,16 @@ def test_a_pause_says_what_arrived_and_who_is_still_to_send() -> None:
     assert "all 7 elements are done" in str(stepper.run().look())
 
 
+def test_in_a_notebook_a_stepper_is_a_picture_and_what_is_to_be_seen() -> None:
+    _, stepper = stepping(diamond)
+    html = stepper.next(4)._repr_html_()
+    assert "<svg" in html
+    assert "<pre>before #3 multiply" in html
+    assert "‖δ‖" in html
+    assert stepper.look()._repr_markdown_().startswith("```text\nbefore #3 multiply")
+    assert "nothing was edited" in stepper.compare()._repr_markdown_()
+
+
 def test_values_are_known_from_a_recording_or_from_what_was_saved() -> None:
     x = leaf("x", 3)
     with record():

@@ -1,5 +1,6 @@
 """Edits of the stepper: against hooks, remembered, undone, whatever way is taken."""
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,16 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.explain import Stepper
+from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.explain import Stepper, dump, page, record, step
 
 from .stepped_graphs import (
     GRAPHS,
+    Build,
     Leaves,
     bits,
     by_backward,
     diamond,
     leaf,
     residual_chain,
+    seed_of,
     stepping,
 )
 
@@ -105,6 +109,44 @@ def test_an_edit_while_later_ones_are_remembered() -> None:
 def _power() -> tuple[Leaves, Any]:
     x = tg.Scalar(4.0, requires_grad=True)
     return {"x": x}, x.log().exp() * 1.0
+
+
+@pytest.mark.parametrize("build", GRAPHS.values(), ids=GRAPHS)
+def test_the_document_of_a_walk_tells_what_a_recording_of_backward_does(build: Build) -> None:
+    tg.manual_seed(5)
+    with record():
+        _, result = build()
+        result.backward(seed_of(result), retain_graph=True)
+    recorded = dump(result).to_json()
+    for other in (recorded, found := _document(result)):
+        for element in other["elements"]:
+            (element["backward"] or {}).pop("seconds", None)
+        for value in other["values"]:
+            del value["passes"], value["signal"]
+    assert found == recorded
+
+
+def _document(result: Any) -> dict[str, Any]:
+    with step(result, seed_of(result)) as stepper:
+        text = stepper.run().page()
+    document = text.split('id="graph">')[1].split("</script>")[0]
+    found: dict[str, Any] = json.loads(document)
+    return found
+
+
+def test_the_page_of_an_edited_walk_carries_both() -> None:
+    _, stepper = stepping(residual_chain)
+    plain = stepper.to("relu").page("a walk")
+    assert 'id="unedited"' not in plain
+    edited = stepper.scale(0.5).next().page()
+    assert "<p>Edited before #8 relu: δ(relu#8) times 0.5</p>" in edited
+    signals = []
+    for name in ("graph", "unedited"):
+        document = json.loads(edited.split(f'id="{name}">')[1].split("</script>")[0])
+        signals.append(document["elements"][7]["outgoing"][0]["figures"]["norm"])
+    assert signals[0] == 0.5 * signals[1]
+    with pytest.raises(OptionError, match="got 7 elements for 11"):
+        page(dump(residual_chain()[1]), before=dump(diamond()[1]))
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,11 +3,13 @@
 import cmd
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
 import click
 import numpy as np
 
+from tinygrad_cnn.atomic import write_atomically
 from tinygrad_cnn.errors import OptionError, TinygradCnnError, unknown_name
 from tinygrad_cnn.explain import Stepper
 
@@ -29,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "edits": ("", "list what was changed"),
     "undo": ("[K]", "take the last edit back, or number K"),
     "difference": ("", "what differs from the walk without edits"),
+    "page": ("FILE", "write this walk as a page, NAME.html, with what it was unedited"),
     "elements": ("", "list all elements, in the order of the walk"),
     "help": ("", "this list"),
     "quit": ("", "end; gradients are there only after the last element"),
@@ -146,6 +149,7 @@ class StepConsole(cmd.Cmd):
             "edits": self._edits,
             "undo": lambda words: self.stepper.undo(_whole("undo", words[0]) if words else None),
             "difference": lambda words: click.echo(str(self.stepper.compare())),
+            "page": self._page,
             "elements": self._elements,
             "help": self._help,
             "quit": self._quit,
@@ -207,6 +211,15 @@ class StepConsole(cmd.Cmd):
             click.echo(f"{number}  {edit}")
         if not self.stepper.edits:
             click.echo("nothing was edited")
+
+    def _page(self, words: list[str]) -> None:
+        if not words or not words[0].endswith(".html"):
+            raise OptionError(
+                "explain step: it is written 'page FILE', and the file ends in .html; got "
+                f"{words[0] if words else 'nothing'!r}"
+            )
+        write_atomically(Path(words[0]), self.stepper.page().encode(), operation="explain step")
+        click.echo(f"written to {words[0]}")
 
     def _elements(self, words: list[str]) -> None:
         for position, element in enumerate(self.stepper.elements):

@@ -3,6 +3,8 @@
 "use strict";
 
 const graph = JSON.parse(document.getElementById("graph").textContent);
+const unedited = document.getElementById("unedited"); // the walk before something was changed in it
+const before = unedited && JSON.parse(unedited.textContent);
 const details = document.getElementById("details");
 const places = [...document.querySelectorAll("svg .element")]
   .sort((a, b) => a.dataset.element - b.dataset.element);
@@ -114,14 +116,23 @@ function show() {
     if (rule.backward[symbol])
       details.append(make("code", `${sign} = ${fill(rule.backward[symbol], rule)}`, "formula"));
   const signals = [];
+  const former = before && before.elements[element.number - 1];
+  const told = (signal, earlier) => {
+    const all = figures(signal.figures);
+    if (before) all.splice(1, 0, number(earlier && earlier.figures && earlier.figures.norm));
+    return all;
+  };
   (element.outgoing || []).forEach((signal, k) => {
-    if (signal) signals.push([`δ(${rule.outputs[k]})`, "arrives", ...figures(signal.figures)]);
+    if (signal) signals.push([`δ(${rule.outputs[k]})`, "arrives",
+      ...told(signal, former && former.outgoing && former.outgoing[k])]);
   });
   (element.incoming || []).forEach((signal, k) => {
     const sign = signed(symbolOf(rule, k), graph.values[element.inputs[k]]);
-    if (signal) signals.push([sign, "leaves", ...figures(signal.figures)]);
+    if (signal) signals.push([sign, "leaves",
+      ...told(signal, former && former.incoming && former.incoming[k])]);
   });
-  if (signals.length) details.append(table(["", "", "norm", "min", "max", "zeros"], signals));
+  const titles = ["", "", "norm", ...(before ? ["unedited"] : []), "min", "max", "zeros"];
+  if (signals.length) details.append(table(titles, signals));
   else details.append(make("p", "No error signal came by.", "quiet"));
   if (element.convention) details.append(make("p", element.convention, "quiet"));
   details.append(make("h3", "cost"));

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.folding import fold, representatives
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import Step
@@ -42,7 +43,13 @@ SCRUBBER = (
 )
 
 
-def page(result: Variable | GraphDump, folded: bool = True) -> str:
+def page(
+    result: Variable | GraphDump,
+    folded: bool = True,
+    *,
+    before: GraphDump | None = None,
+    remarks: Sequence[str] = (),
+) -> str:
     """Write a page about how a value was computed and what came back.
 
     A click on an element shows its rules, the figures of its values and error signals, cost,
@@ -56,6 +63,11 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
         Usually a loss.
     folded : bool
         Whether of repeated blocks one is drawn, with ×N.
+    before : GraphDump, optional
+        The same run before something was changed in its walk backward: norms of its error
+        signals stand beside those of `result`.
+    remarks : sequence of str
+        Lines below the heading.
 
     Returns
     -------
@@ -68,6 +80,8 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
         If it is no value of a graph.
     GraphError
         If no element computed the value.
+    OptionError
+        If `before` has other elements.
 
     Examples
     --------
@@ -78,8 +92,11 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
     """
     graph = graph_of("page", result)
     title = escape(graph.title or "composite function")
-    # In a script element nothing is escaped; so that no text ends it, < is written otherwise.
-    document = json.dumps(graph.to_json(), ensure_ascii=False, separators=(",", ":"))
+    if before is not None and len(before.steps) != len(graph.steps):
+        raise OptionError(
+            f"page: before= is the same run before a change; got {len(before.steps)} elements for "
+            f"{len(graph.steps)}"
+        )
     picture = svg(graph, folded)
     # On paper, one page holds it, or it runs over several.
     low = " low" if float(picture.split('height="')[1].split('"')[0]) < LOW else ""
@@ -93,6 +110,7 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
         "<body>",
         f"<header><h1>{title}</h1>",
         f'<p class="quiet">{escape(headline(graph))}</p>',
+        *(f"<p>{escape(remark)}</p>" for remark in remarks),
         '<p class="quiet hint">Choose an element, or go through the run with the keys ← and →, '
         "Home and End; the space bar plays it.</p></header>",
         f'<main><div><div class="picture{low}">\n{picture}</div>',
@@ -103,12 +121,19 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
         '<section class="elements"><h2>Elements</h2><div class="wide">',
         *_table(graph, folded),
         "</div></section>",
-        f'<script type="application/json" id="graph">{document.replace("<", chr(92) + "u003c")}',
-        "</script>",
+        _document("graph", graph),
+        *([] if before is None else [_document("unedited", before)]),
         f"<script>\n{_texts(SCRIPTS)}</script>",
         "</body></html>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _document(name: str, graph: GraphDump) -> str:
+    text = json.dumps(graph.to_json(), ensure_ascii=False, separators=(",", ":"))
+    # In a script element nothing is escaped; so that no text ends it, < is written otherwise.
+    text = text.replace("<", chr(92) + "u003c")
+    return f'<script type="application/json" id="{name}">{text}\n</script>'
 
 
 def _texts(paths: Iterable[Path]) -> str:

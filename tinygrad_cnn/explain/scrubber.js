@@ -214,7 +214,7 @@ if (moments.length > 1) {
     const deed = DEEDS[event.key];
     const modified = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
     const paging = event.key.startsWith("Page") && event.target !== slider; // it scrolls the page
-    const pressing = event.key === " " && event.target.closest("button");
+    const pressing = event.key === " " && event.target instanceof HTMLButtonElement;
     if (!deed || modified || paging || pressing || event.defaultPrevented) return;
     event.preventDefault();
     if (event.key !== " ") play(false);

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import OptionError, UnknownNameError
-from tinygrad_cnn.explain.graph_dump import graph_of
+from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import structure_behind
 from tinygrad_cnn.graph import Node
 from tinygrad_cnn.variable import Variable
@@ -20,19 +20,25 @@ class Places:
 
     Attributes
     ----------
+    graph : GraphDump
+        All that the result was computed by, also what no error signal passes.
     order : tuple of FunctionElement
         In the order of the walk.
     steps : list of Step
         In the same order.
     numbers : list of int
-        Their numbers: those of the story, where what was recorded is all there is.
+        Their numbers: those of the story, where all of it was recorded.
     """
 
     def __init__(self, result: Variable, order: Sequence[FunctionElement]) -> None:
-        known = {step.order: step for step in graph_of("step", result).steps}
+        self.graph = graph_of("step", result)
+        known = {step.order: step for step in self.graph.steps}
         if any(element.order not in known for element in order):  # it ran before the recording
-            known = {step.order: step for step in structure_behind(result.node)} | known
-        numbers = {place: number for number, place in enumerate(sorted(known), 1)}
+            steps = structure_behind(result.node)
+            made = {kept.key: kept for step in steps for kept in step.outputs}
+            self.graph = GraphDump(steps, made[id(result.node)], recorded=False)
+            known = {step.order: step for step in steps}
+        numbers = {step.order: number for number, step in enumerate(self.graph.steps, 1)}
         self.order = tuple(order)
         self.steps = [known[element.order] for element in order]
         self.numbers = [numbers[element.order] for element in order]

@@ -6,6 +6,7 @@ edits, those of ``backward()``.
 """
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from tinygrad_cnn import hooks
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import GraphError, OptionError
+from tinygrad_cnn.explain.page import page
+from tinygrad_cnn.explain.stepper.as_document import as_document
 from tinygrad_cnn.explain.stepper.comparison import Comparison, compare
 from tinygrad_cnn.explain.stepper.edits import Edit, Index
 from tinygrad_cnn.explain.stepper.landing import Landing
@@ -21,6 +24,7 @@ from tinygrad_cnn.explain.stepper.pause import Pause, Waiting, look, waiting
 from tinygrad_cnn.explain.stepper.paused_walk import PausedWalk, Visit
 from tinygrad_cnn.explain.stepper.places import Place, Places
 from tinygrad_cnn.explain.stepper.script import Script
+from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.variable import Variable
 
 
@@ -95,8 +99,9 @@ class Stepper:
         where = self.element or "the end"
         return f"{where}, {self.position} of {len(self)} elements done"
 
-    def _repr_markdown_(self) -> str:
-        return self.look()._repr_markdown_()
+    def _repr_html_(self) -> str:
+        picture = svg(as_document(self._walk, self._places))
+        return f'<div style="overflow-x: auto">{picture}</div><pre>{escape(str(self.look()))}</pre>'
 
     # -- going on --------------------------------------------------------------------
 
@@ -285,13 +290,23 @@ class Stepper:
     def compare(self) -> Comparison:
         """Set the walk beside the one without edits: which error signals and gradients differ."""
         self._require_open("compare")
-        if self._unedited is None:
-            with hooks.unobserved():
-                self._unedited = self._new_walk()
-                while not self._unedited.at_end:
-                    self._unedited.advance()
-                self._unedited.finish()
-        return compare(self._walk, self._unedited, self._places, list(map(str, self.edits)))
+        edits = list(map(str, self.edits))
+        return compare(self._walk, self._without_edits(), self._places, edits)
+
+    def page(self, title: str = "") -> str:
+        """Write the walk, as far as it got, as a page; beside δ stands that without edits.
+
+        Returns
+        -------
+        str
+            An HTML document that needs no other file, as of :func:`~tinygrad_cnn.explain.page`.
+        """
+        self._require_open("page")
+        document = as_document(self._walk, self._places, title)
+        if not self.edits:
+            return page(document)
+        before = as_document(self._without_edits(), self._places)
+        return page(document, before=before, remarks=[f"Edited {edit}" for edit in self.edits])
 
     # -- the end ---------------------------------------------------------------------
 
@@ -321,6 +336,15 @@ class Stepper:
 
     def _new_walk(self) -> PausedWalk:
         return PausedWalk(self._roots, list(self._elements))
+
+    def _without_edits(self) -> PausedWalk:
+        if self._unedited is None:
+            with hooks.unobserved():
+                self._unedited = self._new_walk()
+                while not self._unedited.at_end:
+                    self._unedited.advance()
+                self._unedited.finish()
+        return self._unedited
 
     def _advance(self) -> None:
         self._walk.advance()
