@@ -203,6 +203,8 @@ def test_depth_follows_the_longest_path_past_a_gate() -> None:
     assert found["conv2.conv2d"].depth == 3  # behind the rectifier
     assert found["se.multiply"].depth == 4  # the gate is a branch
     assert found["add"].depth == 5
+    assert [found[label].layer for label in ("relu", "conv2.conv2d", "add")] == [1, 2, 2]
+    assert found["output.affine"].layer == 3
     off = {label for label, plate in found.items() if not plate.on_longest_path}
     assert "se.sigmoid" in off
     assert {"se.multiply", "add", "relu"}.isdisjoint(off)
