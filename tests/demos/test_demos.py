@@ -85,6 +85,13 @@ CLAIMS = {
         "the parts add up to what backward() left",
         "r7 = features.transition1.norm.batch_norm",
     ),
+    "18_error_signal_atlas.py": (
+        "   4      2      4  C3.conv2d      16x16x10x10    0.0129 ",
+        "The strongest map of C3 is δ of its channel ",
+        "  plain-56   ‖δ‖ first layer / last layer ",
+        "median 0.159",
+        "18_error_signal_atlas_sigmoid_relu.html",
+    ),
     "21_your_own_kernel.py": (
         "conv2d_forward: winograd, direct, ",
         "BROKEN     fills all of its result",
