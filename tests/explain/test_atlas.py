@@ -6,7 +6,9 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from tinygrad_cnn import nn
 from tinygrad_cnn.errors import GraphError, OptionError, TinygradCnnError, UnknownNameError
 from tinygrad_cnn.explain.atlas import atlas, compare, follow, measure_updates, record_excerpts
 from tinygrad_cnn.explain.atlas.atlas import Atlas
+from tinygrad_cnn.explain.atlas.blocks import blocks_of, caption_of, parents_of
 from tinygrad_cnn.explain.atlas.excerpts import coarser
 from tinygrad_cnn.explain.atlas.plates import Plate
 from tinygrad_cnn.explain.atlas.png import grey_png
@@ -322,6 +325,69 @@ def test_the_text_has_a_line_for_each_element() -> None:
                 line[:2] == [run.title, "0"] and plate.label in line and str(plate.depth) in line
                 for line in lines
             )
+
+
+def test_curves_lie_where_the_figures_are() -> None:
+    found = atlas({"only": recorded()}, lr=0.1)
+    moment = found.runs[0].moments[0]
+    picture = ElementTree.fromstring(found.svg())
+    name = "{http://www.w3.org/2000/svg}"
+    panels = [g for g in picture.iter(f"{name}g") if g.get("class") == "panel"]
+    assert len(panels) == 4  # ‖δ‖, updates, idle units, gates
+    marks = {
+        mark.find(f"{name}title").text.split(":")[0]: numbers(mark.get("d"))[:2]
+        for mark in panels[0].iter(f"{name}path")
+        if mark.find(f"{name}title") is not None
+    }
+    assert list(marks) == [f"{plate.number} {plate.label}" for plate in moment.plates]
+    places = np.array(list(marks.values()))
+    norms = np.log10([plate.signal.norm for plate in moment.plates])
+    layers = np.array([float(plate.layer) for plate in moment.plates])
+    for drawn, figures in ((places[:, 0], layers), (places[:, 1], norms)):
+        slope, shift = np.polyfit(figures, drawn, 1)
+        np.testing.assert_allclose(slope * figures + shift, drawn, atol=4.0)  # markers have a size
+    lines = panels[0].find(f".//{name}polyline").get("points").split()
+    through = [plate for plate in moment.plates if plate.is_linear and plate.on_longest_path]
+    assert [plate.label for plate in through] == ["conv1.conv2d", "conv2.conv2d", "output.affine"]
+    assert len(lines) == len(through)
+
+
+def numbers(path: str) -> list[float]:
+    return [float(number) for number in re.findall(r"-?[0-9.]+", path)]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "blocks", "captions"),
+    [
+        (["C1", "", "S2"], [("", 3)], ["C1", "relu", "S2"]),
+        (
+            ["conv1", "layer1.0.conv1", "layer1.0", "layer1.1.conv1", "fc"],
+            [("", 1), ("layer1.0", 2), ("layer1.1", 1), ("", 1)],
+            ["conv1", "conv1", "relu", "conv1", "fc"],
+        ),
+        (
+            ["features.0", "features.1", "classifier.0"],
+            [("features", 2), ("classifier", 1)],
+            ["0 relu", "1 relu", "0 relu"],
+        ),
+        (
+            ["layer1.0.gate", "layer1.0.gate.fc1", "layer1.0.gate"],
+            [("layer1.0", 3)],
+            ["relu", "gate.fc1", "relu"],
+        ),
+    ],
+)
+def test_elements_of_a_block_stand_together(
+    scopes: list[str], blocks: list[tuple[str, int]], captions: list[str]
+) -> None:
+    some = plates(atlas(recorded()))["relu"]
+    made = [replace(some, scope=scope) for scope in scopes]
+    found = list(blocks_of(made))
+    assert [(path, len(places)) for path, places in found] == blocks
+    assert [place for _, places in found for place in places] == list(range(len(made)))
+    parents = parents_of(made)
+    told = [caption_of(made[place], path, parents) for path, places in found for place in places]
+    assert told == captions
 
 
 def test_notebooks_and_files_show_it(tmp_path: Any) -> None:
