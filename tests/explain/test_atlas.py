@@ -322,7 +322,8 @@ def test_the_text_has_a_line_for_each_element() -> None:
     for run in found.runs:
         for plate in run.moments[0].plates:
             assert any(
-                line[:2] == [run.title, "0"] and plate.label in line and str(plate.depth) in line
+                line[:6]
+                == [run.title, *map(str, (0, plate.number, plate.layer, plate.depth)), plate.label]
                 for line in lines
             )
 
@@ -343,13 +344,28 @@ def test_curves_lie_where_the_figures_are() -> None:
     places = np.array(list(marks.values()))
     norms = np.log10([plate.signal.norm for plate in moment.plates])
     layers = np.array([float(plate.layer) for plate in moment.plates])
-    for drawn, figures in ((places[:, 0], layers), (places[:, 1], norms)):
-        slope, shift = np.polyfit(figures, drawn, 1)
-        np.testing.assert_allclose(slope * figures + shift, drawn, atol=4.0)  # markers have a size
+    slope, shift = np.polyfit(layers, places[:, 0], 1)
+    assert slope > 0
+    np.testing.assert_allclose(
+        slope * layers + shift, places[:, 0], atol=4.0
+    )  # markers have a size
+    ticks = {
+        int(text.text.removeprefix("10").translate(DIGITS)): float(text.get("y")) - 4
+        for text in panels[0].iter(f"{name}text")
+        if text.get("class") == "tick"
+    }
+    powers = sorted(ticks)
+    assert len(powers) > 1
+    assert [ticks[power] for power in powers] == sorted(ticks.values(), reverse=True)
+    expected = np.interp(norms, powers, [ticks[power] for power in powers])
+    np.testing.assert_allclose(places[:, 1], expected, atol=4.0)
     lines = panels[0].find(f".//{name}polyline").get("points").split()
     through = [plate for plate in moment.plates if plate.is_linear and plate.on_longest_path]
     assert [plate.label for plate in through] == ["conv1.conv2d", "conv2.conv2d", "output.affine"]
     assert len(lines) == len(through)
+
+
+DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def numbers(path: str) -> list[float]:
@@ -397,6 +413,23 @@ def test_notebooks_and_files_show_it(tmp_path: Any) -> None:
         found.save(tmp_path / f"atlas{ending}")
         assert (tmp_path / f"atlas{ending}").read_text(encoding="utf-8").startswith(begins)
     assert found._repr_svg_() == (tmp_path / "atlas.svg").read_text(encoding="utf-8")
+
+
+def test_a_graph_of_numbers_has_figures_and_no_maps() -> None:
+    x = tg.Scalar(0.5, requires_grad=True, name="x")
+    with tg.explain.record(keep="arrays"):
+        y = (x * 3.0).sigmoid()
+        y.backward()
+    found = atlas(y)
+    assert [plate.excerpt.maps for plate in plates(found).values()] == [None, None]
+    assert found.runs[0].moments[0].loss == y.item()
+    assert "multiply" in found.html()
+
+
+def test_a_document_without_arrays_is_refused() -> None:
+    read_back = tg.explain.GraphDump.from_json(tg.explain.dump(recorded()).to_json())
+    with pytest.raises(GraphError, match="a recording of figures alone"):
+        atlas(read_back)
 
 
 def test_a_signal_that_is_zero_or_infinite_is_drawn_too() -> None:

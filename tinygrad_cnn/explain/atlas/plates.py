@@ -134,7 +134,7 @@ def _plate(number: int, step: Step, place: "_Place", found: Excerpt) -> Plate:
 
 def _require_arrays(steps: Sequence[Step]) -> None:
     signals = [signal for each in steps for signal in each.outgoing or () if signal is not None]
-    if all(signal.value is None for signal in signals if signal.shape):
+    if any(signal.value is None for signal in signals):
         raise GraphError(
             "atlas: maps are drawn of error signals themselves; got a recording of figures alone. "
             'Record with tg.explain.record(keep="arrays")'
