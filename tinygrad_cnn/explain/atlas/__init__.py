@@ -8,12 +8,16 @@ units let nothing pass, and how far a step moves each parameter.
 from tinygrad_cnn.explain.atlas.atlas import Atlas, atlas
 from tinygrad_cnn.explain.atlas.comparison import compare, follow
 from tinygrad_cnn.explain.atlas.excerpts import record_excerpts
+from tinygrad_cnn.explain.atlas.plates import Moment, Plate, Run
 from tinygrad_cnn.explain.atlas.presets import PRESETS
 from tinygrad_cnn.explain.atlas.updates import Update, measure_updates
 
 __all__ = [
     "PRESETS",
     "Atlas",
+    "Moment",
+    "Plate",
+    "Run",
     "Update",
     "atlas",
     "compare",

@@ -37,7 +37,8 @@ def caption_of(plate: Plate, block: str, parents: set[str]) -> str:
     """Return what an element is called within its block: by its layer, where that has a name."""
     if not plate.scope or plate.scope in parents:
         return plate.element
-    return plate.scope.removeprefix(f"{block}.")
+    name = plate.scope.removeprefix(f"{block}.")
+    return f"{name} {plate.element}" if name.isdigit() else name
 
 
 def _parent(scope: str) -> str:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_cnn.explain.atlas.plates import Moment, Plate
 from tinygrad_cnn.explain.atlas.text import headline, moment_text
 from tinygrad_cnn.explain.story import number_text
-from tinygrad_cnn.explain.svg import FAMILIES
 
 if TYPE_CHECKING:
     from tinygrad_cnn.explain.atlas.atlas import Atlas
@@ -47,14 +46,22 @@ class Kind:
     name: str
     title: str
     across: str
-    points: Callable[[Moment], list[Point]]
+    points: Callable[[Moment, bool], list[Point]]  # the flag: lines run through activations
     logarithmic: bool
     whole: tuple[float, float] | None = None  # the scale, where it does not depend on figures
 
 
-def is_linear(plate: Plate) -> bool:
-    """Whether an element is a convolution or an affine map: curves run through these."""
-    return plate.has_weights and any(word in plate.element for word in FAMILIES["linear"])
+def is_activation(plate: Plate) -> bool:
+    """Whether an element is a rectifier or a squashing function."""
+    return plate.excerpt.idle is not None
+
+
+def _is_linear(plate: Plate) -> bool:
+    return plate.is_linear
+
+
+def _is_any(plate: Plate) -> bool:
+    return True
 
 
 def curves_svg(found: "Atlas", headed: bool = True) -> str:
@@ -72,7 +79,10 @@ def curves_svg(found: "Atlas", headed: bool = True) -> str:
         An SVG document.
     """
     moments = len(found.runs[0].moments)
-    kinds = [kind for kind in KINDS if any(kind.points(m) for r in found.runs for m in r.moments)]
+    smooth = _normalises(found)
+    every = [moment for run in found.runs for moment in run.moments]
+    kinds = [kind for kind in KINDS if any(kind.points(moment, smooth) for moment in every)]
+    layers = max((p.x for moment in every for p in _signal_points(moment, smooth)), default=1.0)
     beside = moments == 1  # one moment: kinds side by side, as columns
     columns = len(kinds) if beside else moments
     width = (WIDTH - LEFT + (LEFT - GAP if beside else 0.0)) / max(columns, 2)
@@ -80,7 +90,7 @@ def curves_svg(found: "Atlas", headed: bool = True) -> str:
     top = TOP
     for row, kind in enumerate(kinds):
         height = HEIGHTS["signal"] if beside else HEIGHTS[kind.name]
-        scale = _scale(found, kind)
+        scale = _scale(kind, [p for moment in every for p in kind.points(moment, smooth)], layers)
         for column in range(moments):
             place = row if beside else column
             panel = _Panel(
@@ -93,7 +103,7 @@ def curves_svg(found: "Atlas", headed: bool = True) -> str:
             )
             title = "" if row and not beside else moment_text(found.runs[0].moments[column])
             body += panel.drawn(
-                [run.moments[column] for run in found.runs],
+                [kind.points(run.moments[column], smooth) for run in found.runs],
                 kind.title if beside else title,
                 labelled=beside or column == 0,
                 moment=column,
@@ -115,21 +125,33 @@ def curves_svg(found: "Atlas", headed: bool = True) -> str:
             f"<style>\n{STYLE.read_text(encoding='utf-8')}</style>",
             f'<rect class="paper" width="{WIDTH:.0f}" height="{bottom:.0f}"/>',
             f'<text class="heading" x="{LEFT:.0f}" y="22">{escape(headline(found))}</text>',
-            *_legend([run.title for run in found.runs]),
+            *_legend([run.title for run in found.runs], smooth),
             *body,
             "</svg>",
         ]
     )
 
 
+def _normalises(found: "Atlas") -> bool:
+    """Whether a network normalises batches.
+
+    That takes out the scale of each convolution, and so δ in front of it is as arbitrary as the
+    scale: lines run through activations then.
+    """
+    return any("norm" in plate.element for run in found.runs for plate in run.moments[0].plates)
+
+
 # -- what is shown -----------------------------------------------------------------------
 
 
-def _signal_points(moment: Moment) -> list[Point]:
-    through = is_linear if any(map(is_linear, moment.plates)) else lambda plate: True
+def _signal_points(moment: Moment, smooth: bool) -> list[Point]:
+    through = is_activation if smooth else _is_linear
+    if not any(map(through, moment.plates)):
+        through = _is_any
+    layered = _has_layers(moment)
     return [
         Point(
-            plate.depth,
+            _across(plate, layered),
             plate.signal.norm,
             plate.on_longest_path and through(plate),
             f"{plate.number} {plate.label}: ‖δ‖ {number_text(plate.signal.norm)}",
@@ -139,24 +161,29 @@ def _signal_points(moment: Moment) -> list[Point]:
     ]
 
 
-def _update_points(moment: Moment) -> list[Point]:
+def _update_points(moment: Moment, smooth: bool) -> list[Point]:
+    layers = {plate.scope: plate.layer for plate in moment.plates}
+    scopes = [update.name.rpartition(".")[0] for update in moment.updates]
+    branches = {plate.scope for plate in moment.plates if not plate.on_longest_path}
+    known = all(layers.get(scope) for scope in scopes)  # else parameters are counted
     return [
         Point(
-            place,
+            layers[scope] if known else place,
             update.ratio,
-            update.dimensions > 1,
+            update.dimensions > 1 and scope not in branches,
             f"{update.name}: ‖Δw‖ {number_text(update.step)} / ‖w‖ {number_text(update.weight)} = "
             f"{number_text(update.ratio)}",
         )
-        for place, update in enumerate(moment.updates, 1)
+        for place, (scope, update) in enumerate(zip(scopes, moment.updates, strict=True), 1)
         if update.ratio == update.ratio
     ]
 
 
-def _idle_points(moment: Moment) -> list[Point]:
+def _idle_points(moment: Moment, smooth: bool) -> list[Point]:
+    layered = _has_layers(moment)
     return [
         Point(
-            plate.depth,
+            _across(plate, layered),
             100 * plate.excerpt.idle.share,
             plate.on_longest_path,
             f"{plate.number} {plate.label}: {100 * plate.excerpt.idle.share:.3g} % "
@@ -167,35 +194,42 @@ def _idle_points(moment: Moment) -> list[Point]:
     ]
 
 
-def _gate_points(moment: Moment) -> list[Point]:
+def _gate_points(moment: Moment, smooth: bool) -> list[Point]:
     points = []
     for plate in moment.plates:
         gates = plate.excerpt.gates
         if gates is not None:
-            means = gates.mean(0)
+            means, x = gates.mean(0), _across(plate, True)
             hint = f"{plate.number} {plate.label}: mean {float(means.mean()):.3f}"
-            points.append(Point(plate.depth, float(means.mean()), True, hint))
+            points.append(Point(x, float(means.mean()), True, hint))
             points += [
-                Point(plate.depth, float(edge), False, f"{plate.label}: {word} {float(edge):.3f}")
+                Point(x, float(edge), False, f"{plate.label}: {word} {float(edge):.3f}")
                 for word, edge in (("least", means.min()), ("largest", means.max()))
             ]
     return points
 
 
+def _has_layers(moment: Moment) -> bool:
+    return any(plate.layer for plate in moment.plates)
+
+
+def _across(plate: Plate, layered: bool) -> float:
+    """Return the place of an element across a panel: without layers, elements are counted."""
+    return float(plate.layer if layered else plate.depth)
+
+
 KINDS = (
-    Kind("signal", "‖δ‖ of the output", "depth, from the input", _signal_points, True),
-    Kind(
-        "update", "update / weight, ‖Δw‖ / ‖w‖", "parameter, from the input", _update_points, True
-    ),
+    Kind("signal", "‖δ‖ of the output", "layer, from the input", _signal_points, True),
+    Kind("update", "update / weight, ‖Δw‖ / ‖w‖", "layer of the weight", _update_points, True),
     Kind(
         "idle",
-        "dead or saturated units, %",
-        "depth, from the input",
+        "dead or saturated, %",
+        "layer, from the input",
         _idle_points,
         False,
         (0.0, 100.0),
     ),
-    Kind("gate", "gates", "depth, from the input", _gate_points, False, (0.0, 1.0)),
+    Kind("gate", "gates", "layer, from the input", _gate_points, False, (0.0, 1.0)),
 )
 
 
@@ -208,9 +242,8 @@ class _Scale(NamedTuple):
     high: float
 
 
-def _scale(found: "Atlas", kind: Kind) -> _Scale:
-    points = [p for run in found.runs for moment in run.moments for p in kind.points(moment)]
-    most = max(point.x for point in points)
+def _scale(kind: Kind, points: Sequence[Point], layers: float) -> _Scale:
+    most = max(layers, *(point.x for point in points))
     if kind.whole is not None:
         return _Scale(most, *kind.whole)
     logarithms = [math.log10(p.y) for p in points if 0 < p.y < math.inf]
@@ -230,7 +263,7 @@ class _Panel:
     height: float
 
     def drawn(
-        self, moments: Sequence[Moment], title: str, *, labelled: bool, moment: int
+        self, curves: Sequence[Sequence[Point]], title: str, *, labelled: bool, moment: int
     ) -> list[str]:
         """Return one panel: its frame, its grid and a curve for each network."""
         left, bottom = self.x, self.y + self.height
@@ -254,8 +287,8 @@ class _Panel:
         if self.kind.name == "update" and self.scale.low <= -3 <= self.scale.high:
             y = self._y_of(math.log10(USUAL_RATIO))
             lines.append(f'<path class="usual" d="M{left:.1f} {y:.1f}h{self.width:.1f}"/>')
-        for number, each in enumerate(moments):
-            lines += self._curve(self.kind.points(each), number)
+        for number, points in enumerate(curves):
+            lines += self._curve(points, number)
         lines.append("</g>")
         return lines
 
@@ -331,7 +364,7 @@ def _round_numbers(most: float) -> list[int]:
     return [1, int(most)]
 
 
-def _legend(titles: Sequence[str]) -> list[str]:
+def _legend(titles: Sequence[str], smooth: bool) -> list[str]:
     lines, x = [], LEFT
     for number, title in enumerate(titles):
         lines.append(
@@ -340,4 +373,9 @@ def _legend(titles: Sequence[str]) -> list[str]:
             f'<text class="legend" x="{x + 38:.0f}" y="48">{escape(title)}</text>'
         )
         x += 62 + 7.4 * len(title)
+    through = "activations" if smooth else "convolutions and affine maps"
+    lines.append(
+        f'<text class="quiet" x="{x:.0f}" y="48">lines: {through}, weights of two axes and more; '
+        "faint points: all others</text>"
+    )
     return lines

@@ -19,7 +19,8 @@ function largestOf(plate, moment) {
 }
 
 function number(value) {
-  return Number(value.toPrecision(3)).toString();
+  const small = value !== 0 && Math.abs(value) < 1e-3;
+  return small ? value.toExponential(2) : Number(value.toPrecision(3)).toString();
 }
 
 function share(place, count) {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_cnn.explain.atlas.blocks import blocks_of, caption_of, parents_of
-from tinygrad_cnn.explain.atlas.curves import curves_svg, is_linear
+from tinygrad_cnn.explain.atlas.curves import curves_svg
 from tinygrad_cnn.explain.atlas.plates import Plate, Run
 from tinygrad_cnn.explain.atlas.png import data_uri
 from tinygrad_cnn.explain.atlas.text import headline, idle_text, moment_text, ratio_text
@@ -36,7 +36,18 @@ LIGHT = ("#08306b", "#2a78bd", "#9ecae8", "#fbfbfa", "#f9b982", "#d9601a", "#7a2
 DARK = ("#b5dcff", "#4da3ea", "#1c5288", "#0d1015", "#8a3d0c", "#ef8a34", "#ffdcb0")
 GATES_LIGHT = ("#f4f6f9", "#9fd0c3", "#2f9483", "#00473d")
 GATES_DARK = ("#0d1015", "#155e54", "#3bb3a0", "#d5fff5")
-SIGNAL_TITLES = ("#", "depth", "element", "shape", "‖δ‖", "min", "max", "zeros", "idle units")
+SIGNAL_TITLES = (
+    "#",
+    "layer",
+    "depth",
+    "element",
+    "shape",
+    "‖δ‖",
+    "min",
+    "max",
+    "zeros",
+    "idle units",
+)
 UPDATE_TITLES = ("parameter", "‖w‖", "‖∇w‖", "‖Δw‖", "‖Δw‖ / ‖w‖")
 WORDS = ("element", "shape", "parameter")
 
@@ -141,7 +152,10 @@ def _norm_text(plate: Plate) -> str:
 
 def _hint(plate: Plate) -> str:
     shape = "x".join(map(str, plate.shape)) or "scalar"
-    lines = [f"{plate.number} {plate.label}, depth {plate.depth}", f"output {shape}"]
+    lines = [
+        f"{plate.number} {plate.label}, layer {plate.layer}, depth {plate.depth}",
+        f"output {shape}",
+    ]
     if plate.signal is not None:
         norm, least, largest = map(number_text, plate.signal[:3])
         lines += [
@@ -158,8 +172,10 @@ def _maps(number: int, run: Run, sheets: Sequence[Sheet | None]) -> Iterator[str
     plates = run.moments[0].plates
     yield f'<section class="run" data-run="{number}"><h2>{escape(run.title)}</h2>'
     parents = parents_of(plates)
-    for block, places in blocks_of(plates):
-        yield f'<div class="block">{f"<h3>{escape(block)}</h3>" if block else ""}<div>'
+    blocks = list(blocks_of(plates))
+    for block, places in blocks:
+        heading = f"<h3>{escape(block) or '&nbsp;'}</h3>" if len(blocks) > 1 else ""
+        yield f'<div class="block">{heading}<div>'
         for place in places:
             yield _card(
                 place, plates[place], sheets[place], caption_of(plates[place], block, parents)
@@ -169,7 +185,7 @@ def _maps(number: int, run: Run, sheets: Sequence[Sheet | None]) -> Iterator[str
 
 
 def _card(place: int, plate: Plate, sheet: Sheet | None, caption: str) -> str:
-    kind = "linear" if is_linear(plate) else "other" if plate.excerpt.idle is None else "activation"
+    kind = "linear" if plate.is_linear else "other" if plate.excerpt.idle is None else "activation"
     shape = "vector" if plate.excerpt.vector else "image" if sheet is not None else "none"
     picture = '<div class="map"></div>'
     if sheet is not None:
@@ -325,4 +341,5 @@ def _signal_cells(plate: Plate) -> Sequence[str]:
         norm, least, largest = map(number_text, plate.signal[:3])
         figures = (norm, least, largest, f"{100 * plate.signal.zeros:.3g} %")
     shape = "x".join(map(str, plate.shape)) or "scalar"
-    return str(plate.number), str(plate.depth), plate.label, shape, *figures, idle_text(plate)
+    places = map(str, (plate.number, plate.layer, plate.depth))
+    return *places, plate.label, shape, *figures, idle_text(plate)

@@ -2,17 +2,20 @@
 
 A *run* is one network, a *moment* its state after so many steps of training, a *plate* one element
 at one moment: a map of its error signal and figures. Plates stand in execution order; the *depth*
-of an element is its position on the longest path from the input, so that two networks line up.
+of an element is its position on the longest path from the input, and its *layer* the number of
+convolutions and affine maps on that path, by which two networks line up.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tinygrad_cnn.errors import GraphError, OptionError, unknown_name
 from tinygrad_cnn.explain.atlas.excerpts import Excerpt, Excerpts, Selection, batch_of, excerpt
 from tinygrad_cnn.explain.atlas.updates import Update
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import Kept, Statistics, Step, recording_of
+from tinygrad_cnn.explain.svg import FAMILIES
 from tinygrad_cnn.variable import Variable
 
 __all__ = ["Moment", "Plate", "Run", "moment_of"]
@@ -28,10 +31,16 @@ class Plate:
     scope: str
     shape: tuple[int, ...]
     depth: int
+    layer: int
     on_longest_path: bool
     has_weights: bool
     signal: Statistics | None
     excerpt: Excerpt
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether this is a convolution or an affine map, with weights."""
+        return self.has_weights and _is_linear(self.element)
 
 
 @dataclass(frozen=True)
@@ -94,10 +103,12 @@ def moment_of(
         selection.require_image(batch)
         _require_channels(graph.steps, selection)
         excerpts = [excerpt(each, selection, batch) for each in graph.steps]
-    depths, trunk = _depths(graph.steps)
+    places = _places(graph.steps)
     plates = [
-        _plate(number, each, depths[number - 1], (number - 1) in trunk, found)
-        for number, (each, found) in enumerate(zip(graph.steps, excerpts, strict=True), 1)
+        _plate(number, each, place, found)
+        for number, (each, place, found) in enumerate(
+            zip(graph.steps, places, excerpts, strict=True), 1
+        )
     ]
     value = graph.result.value
     if value is None or graph.result.shape == ():
@@ -106,7 +117,7 @@ def moment_of(
     return Moment(step, float(value), batch, _among(plates, layers), measured)
 
 
-def _plate(number: int, step: Step, depth: int, trunk: bool, found: Excerpt) -> Plate:
+def _plate(number: int, step: Step, place: "_Place", found: Excerpt) -> Plate:
     arrived = next((signal for signal in step.outgoing or () if signal is not None), None)
     return Plate(
         number,
@@ -114,8 +125,7 @@ def _plate(number: int, step: Step, depth: int, trunk: bool, found: Excerpt) -> 
         step.name,
         step.scope,
         step.outputs[0].shape if step.outputs else (),
-        depth,
-        trunk,
+        *place,
         any(kept.is_parameter for kept in step.inputs),
         None if arrived is None else arrived.statistics,
         found,
@@ -124,7 +134,7 @@ def _plate(number: int, step: Step, depth: int, trunk: bool, found: Excerpt) -> 
 
 def _require_arrays(steps: Sequence[Step]) -> None:
     signals = [signal for each in steps for signal in each.outgoing or () if signal is not None]
-    if all(signal.value is None for signal in signals if signal.shape):
+    if any(signal.value is None for signal in signals):
         raise GraphError(
             "atlas: maps are drawn of error signals themselves; got a recording of figures alone. "
             'Record with tg.explain.record(keep="arrays")'
@@ -154,29 +164,40 @@ def _among(plates: Sequence[Plate], layers: Sequence[str]) -> tuple[Plate, ...]:
     return tuple(chosen[number] for number in sorted(chosen)) if layers else tuple(plates)
 
 
-def _depths(steps: Sequence[Step]) -> tuple[list[int], set[int]]:
-    """Return how many elements the longest path to each has, and those on the longest of all.
+class _Place(NamedTuple):
+    depth: int
+    layer: int
+    on_longest_path: bool
+
+
+def _places(steps: Sequence[Step]) -> list[_Place]:
+    """Return how many elements, and layers, the longest path to each has.
 
     A path goes through the input that has the shape of the output, where one has: what is
     multiplied by a gate, and not the gate, which is a branch.
     """
     made_by: dict[int, int] = {}
-    depths: list[int] = []
+    found: list[_Place] = []
     before: list[int | None] = []
     for place, step in enumerate(steps):
         made = [kept for kept in step.inputs if kept.key in made_by]
         alike = [kept for kept in made if step.outputs and kept.shape == step.outputs[0].shape]
         makers = [made_by[kept.key] for kept in alike or made]
-        deepest = max(makers, key=lambda maker: depths[maker], default=None)
+        deepest = max(makers, key=lambda maker: found[maker].depth, default=None)
+        depth, layer, _ = _Place(0, 0, False) if deepest is None else found[deepest]
+        linear = _is_linear(step.name) and any(kept.is_parameter for kept in step.inputs)
         before.append(deepest)
-        depths.append(1 if deepest is None else depths[deepest] + 1)
+        found.append(_Place(depth + 1, layer + linear, False))
         made_by.update((kept.key, place) for kept in step.outputs)
-    longest: set[int] = set()
-    place_or_none: int | None = len(steps) - 1
-    while place_or_none is not None:
-        longest.add(place_or_none)
-        place_or_none = before[place_or_none]
-    return depths, longest
+    longest: int | None = len(steps) - 1
+    while longest is not None:
+        found[longest] = found[longest]._replace(on_longest_path=True)
+        longest = before[longest]
+    return found
+
+
+def _is_linear(element: str) -> bool:
+    return any(word in element for word in FAMILIES["linear"])
 
 
 def _gradients(graph: GraphDump, lr: float | None) -> tuple[Update, ...]:

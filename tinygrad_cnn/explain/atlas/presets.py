@@ -100,7 +100,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "batch-norm": Preset(
         "CIFAR plain-20 with and without batch normalisation",
-        "Normalisation keeps the scale of each layer's output, and with it that of δ.",
+        "Normalisation sets the scale of each layer's output, and so that of δ: untrained, δ grows "
+        "on its way back with it, and fades without it.",
         (
             Side("with BN", "plain20", narrow=_CIFAR),
             Side("without BN", "plain20", narrow=_CIFAR, normalised=False),
@@ -115,6 +116,7 @@ PRESETS: dict[str, Preset] = {
             Side("ResNet-50", "resnet50", narrow=_NARROW),
             Side("SE-ResNet-50", "se_resnet50", narrow={**_NARROW, "reduction": 4}),
         ),
+        image_size=64,
     ),
 }
 
