@@ -280,12 +280,24 @@ def test_a_graph_that_is_gone_is_refused() -> None:
         receptive_field(document, "conv2d")
     with record(keep="arrays"):
         x = tg.Tensor(np.ones((1, 1, 4, 4)), requires_grad=True, name="x")
-        loss = F.max_pool2d(x, 2).sum()
+        loss = F.max_pool2d(F.relu(x), 2).sum()
     document = dump(loss)
     del loss
     field = receptive_field(document, "max_pool2d")
     assert field.mask.sum() == 4
     assert field.not_measured == "the graph is gone; keep the loss, and ask before it is let go"
+
+
+def test_scalars_have_fields_too() -> None:
+    w = tg.Scalar(0.5, requires_grad=True, name="w")
+    with record():
+        loss = (w * 2.0).sigmoid() * w
+    field = error_field(loss, "w")
+    slope = 2.0 * np.exp(-1.0) / (1.0 + np.exp(-1.0)) ** 2
+    assert field["sigmoid"].total == pytest.approx(0.5 * slope, rel=1e-12)
+    assert field.gradient == pytest.approx(0.5 * slope + 1.0 / (1.0 + np.exp(-1.0)), rel=1e-12)
+    assert receptive_field(loss, "sigmoid", ()).text().startswith("sigmoid depends on")
+    assert "<svg" in field._repr_html_()
 
 
 def nothing() -> Any:

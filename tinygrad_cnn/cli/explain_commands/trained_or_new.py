@@ -35,10 +35,11 @@ def prepare_or_open(model: str, **asked: Any) -> ExplainedRun:
     OptionError
         If an option makes no sense here.
     """
-    if not Path(model).exists():
+    from tinygrad_cnn import models
+
+    if model in models.names() or not Path(model).exists():
         return prepare(model, **asked)
 
-    from tinygrad_cnn import models
     from tinygrad_cnn.errors import OptionError
     from tinygrad_cnn.tensor import Tensor
     from tinygrad_cnn.train.answers import open_run

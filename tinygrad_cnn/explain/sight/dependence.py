@@ -101,7 +101,21 @@ class Moved(NamedTuple):
         return np.where(self.places >= 0, mask.reshape(-1)[self.places], False)
 
 
-Dependence = Product | Moved
+class Turned(NamedTuple):
+    """The dependence of an element that undoes another one: both directions exchanged."""
+
+    of: Moved
+
+    def back(self, mask: Mask) -> Mask:
+        """Return the inputs that some outputs read."""
+        return self.of.ahead(mask)
+
+    def ahead(self, mask: Mask) -> Mask:
+        """Return the outputs that read some inputs."""
+        return self.of.back(mask)
+
+
+Dependence = Product | Moved | Turned
 
 
 @dataclass

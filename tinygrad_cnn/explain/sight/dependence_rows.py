@@ -10,6 +10,7 @@ from tinygrad_cnn.explain.sight.dependence import (
     Moved,
     Product,
     Read,
+    Turned,
     of_element,
     of_everything,
     value_by_value,
@@ -116,6 +117,30 @@ def picked(read: Read) -> Dependence:
         return of_everything(read)
     inner, outer = read.shapes
     return Moved(inner, outer, np.arange(math.prod(inner)).reshape(inner)[read.settings["key"]])
+
+
+@of_element("place")
+def put(read: Read) -> Dependence:
+    """Say where a key puts each number; what it picks, turned around."""
+    if "key" not in read.settings:
+        return of_everything(read)
+    inner, outer = read.shapes
+    picks = np.arange(math.prod(outer)).reshape(outer)[read.settings["key"]]
+    return Turned(Moved(outer, inner, picks))
+
+
+@of_element("windows")
+def laid_out(read: Read) -> Moved:
+    """Say which pixel stands below each tap of a window; of padding, none."""
+    inner, outer = read.shapes
+    w = read.settings["window"]
+    row = np.arange(outer[2])[:, None] * w.sh + np.arange(w.kh) * w.dh - w.ph  # (OH, KH)
+    column = np.arange(outer[3])[:, None] * w.sw + np.arange(w.kw) * w.dw - w.pw
+    row, column = row[:, None, :, None], column[None, :, None, :]  # (OH, OW, KH, KW)
+    inside = (row >= 0) & (row < inner[2]) & (column >= 0) & (column < inner[3])
+    image = np.arange(math.prod(inner[:2])).reshape(*inner[:2], 1, 1, 1, 1)
+    places = np.where(inside, (image * inner[2] + row) * inner[3] + column, -1)
+    return Moved(inner, outer, places.reshape(outer))
 
 
 @of_element("concatenate")

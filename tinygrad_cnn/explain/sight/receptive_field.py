@@ -228,7 +228,8 @@ def receptive_field(
     -----
     The field is measured by a walk back from that number alone, ``δ(y) = 1`` there and 0
     elsewhere, if the image requires a gradient and the graph was not freed; the geometry needs
-    neither. Row r and tap u of a window read pixel ``r s + u d - p``. Batch norm in training
+    neither. Row r and tap u of a window read pixel ``r s + u d - p``; away from the border, fields
+    are of the size that :func:`tinygrad_cnn.summary` tells. Batch norm in training
     reads its channel in the whole batch, and so does all that comes behind it; windows alone
     show in evaluation mode.
 
@@ -265,7 +266,7 @@ def receptive_field(
     masks, stages = _led_back(values, kept, seed, looked_at)
     gradient, reason = _gradient(values, kept, seed, looked_at)
     return ReceptiveField(
-        f"{name}[{','.join(map(str, place))}]",
+        f"{name}[{','.join(map(str, place))}]" if place else name,
         values.names[looked_at.key],
         place[0] if kept.shape[:1] == looked_at.shape[:1] and place else 0,
         masks,

@@ -54,6 +54,7 @@ class RunValues(NamedValues):
                 f"got {type(run).__name__}"
             )
         super().__init__(graph_of(operation, run))
+        self._keeps_settings = any(step.settings for step in self.graph.steps)
         last = self.graph.result
         if last.name is None and last.shape:  # scores or maps, and no loss
             step = self.made[last.key][0]
@@ -112,7 +113,7 @@ class RunValues(NamedValues):
         return dependence(step, self._settings(step), input, output)
 
     def _settings(self, step: Step) -> Mapping[str, Any]:
-        if step.settings:
+        if self._keeps_settings:  # those of an element that has none are kept too
             return step.settings
         for output in step.outputs:
             node = self.node_or_none(output.key)
