@@ -132,6 +132,12 @@ for (const card of cards) {
   });
 }
 by("enlarged").addEventListener("click", () => by("enlarged").close());
+for (const panel of document.querySelectorAll(".panel"))
+  panel.addEventListener("click", () => {
+    if (!by("moment")) return;
+    by("moment").value = panel.dataset.moment;
+    show();
+  });
 for (const id of ["moment", "channel", "scale", "gain", "kind"])
   if (by(id)) by(id).addEventListener("input", show);
 show();
