@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.errors import GraphError, OptionError, TinygradCnnError, UnknownNameError
-from tinygrad_cnn.explain.atlas import atlas, compare, follow, measure_updates, record_excerpts
+from tinygrad_cnn.explain.atlas import (
+    atlas,
+    compare_networks,
+    follow_training,
+    measure_updates,
+    record_excerpts,
+)
 from tinygrad_cnn.explain.atlas.excerpts import coarser
 from tinygrad_cnn.explain.atlas.png import grey_png
 from tinygrad_cnn.explain.atlas.tiles import signed_greys
@@ -197,7 +203,7 @@ def test_of_a_parameter_with_two_readers_the_whole_gradient_is_told() -> None:
 
 def test_a_network_is_followed_over_the_steps_that_it_is_trained() -> None:
     network, alone = Gated(), Gated()
-    run = follow(
+    run = follow_training(
         network, tg.optim.SGD(network.parameters(), lr=0.1), [(IMAGES, LABELS)],
         (IMAGES, LABELS), (0, 2), channels=1,
     )  # fmt: skip
@@ -216,7 +222,7 @@ def test_a_network_is_followed_over_the_steps_that_it_is_trained() -> None:
 
 def test_a_preset_shows_its_networks_at_the_same_steps() -> None:
     told: list[tuple[str, int, int]] = []
-    found = compare(
+    found = compare_networks(
         "lenet5-sigmoid-relu", steps=2, batch_size=4,
         progress=lambda text, done, total: told.append((text, done, total)),
     )  # fmt: skip
@@ -268,8 +274,8 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[TinygradCnnError], str]] = {
     "other moments": (
         lambda: atlas({"a": {0: recorded()}, "b": {1: recorded()}}), OptionError, "same steps; got",
     ),
-    "preset": (lambda: compare("vgg"), UnknownNameError, "lenet5-sigmoid-relu, .* got 'vgg'"),
-    "steps": (lambda: compare("batch-norm", steps=-1), OptionError, "steps is .* got -1"),
+    "preset": (lambda: compare_networks("vgg"), UnknownNameError, "lenet5-sigmoid-relu, .* 'vgg'"),
+    "steps": (lambda: compare_networks("batch-norm", steps=-1), OptionError, "steps is .* got -1"),
     "ending": (lambda: atlas(recorded()).save("x.pdf"), OptionError, ".html, .svg or .txt; got"),
     "no parameters": (lambda: measure_updates([], lambda: None), OptionError, "got none"),
 }  # fmt: skip

@@ -13,14 +13,15 @@ Everything that is printed or drawn renders from one document, :class:`GraphDump
 :func:`compare_orders` shows why they are walked in topological order.
 :func:`toolbox_replay` sets the lectures' reference code beside the chain rule and this library;
 :func:`explain_gradcheck` says why a gradient and its differences disagree.
-:func:`atlas` shows δ of every element of a network, :func:`compare` of several side by side.
+:func:`atlas` shows δ of every element of a network, :func:`compare_networks` of several beside
+each other, :func:`follow_training` over its steps.
 """
 
 from tinygrad_cnn.explain.atlas import (
     Atlas,
     atlas,
-    compare,
-    follow,
+    compare_networks,
+    follow_training,
     measure_updates,
     record_excerpts,
 )
@@ -52,7 +53,7 @@ __all__ = [
     "Statistics",
     "Zoom",
     "atlas",
-    "compare",
+    "compare_networks",
     "compare_orders",
     "contribution_matrices",
     "count_paths",
@@ -63,7 +64,7 @@ __all__ = [
     "dump",
     "explain_gradcheck",
     "fan_ins",
-    "follow",
+    "follow_training",
     "latex",
     "markdown",
     "measure_updates",

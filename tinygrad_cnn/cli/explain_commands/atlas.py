@@ -77,7 +77,7 @@ def _compared(
     chosen = known(preset)  # refused before anything is shown
     count = len(chosen.sides) * (1 + (steps if steps is not None else 0 if full else chosen.steps))
     with Display().steps(preset, count) as advance:
-        return explanations.compare(
+        return explanations.compare_networks(
             preset, steps=steps, full=full, batch_size=asked["batch_size"], seed=asked["seed"],
             data_name=asked["data"] or "digits", data_dir=asked["data_dir"],
             progress=lambda text, done, total: advance(done, text), **shown,

@@ -327,7 +327,7 @@ class _Panel:
         lines = [f'<g class="run run{number % 4}">']
         if joined:
             lines.append(f'<polyline points="{joined}"/>')
-        small = self.scale.most > 60
+        small = self.width < 8 * self.scale.most
         for point in finite:
             size = (1.8 if small else 3.4) if point.joined else (1.2 if small else 2.2)
             faint = "" if point.joined else ' class="faint"'

@@ -54,6 +54,7 @@ function show() {
       (kind === 2 && !node.classList.contains("activation"));
   for (const block of document.querySelectorAll(".block"))
     block.hidden = !block.querySelector("figure:not([hidden])");
+  document.querySelector("main").classList.toggle("filtered", kind > 0);
   const common = scales(moment);
   for (const { node, run, plate, map } of cards) {
     node.title = plate.hints[moment];
