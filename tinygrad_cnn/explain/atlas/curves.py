@@ -376,6 +376,6 @@ def _legend(titles: Sequence[str], smooth: bool) -> list[str]:
     through = "activations" if smooth else "convolutions and affine maps"
     lines.append(
         f'<text class="quiet" x="{x:.0f}" y="48">lines: {through}, weights of two axes and more; '
-        "faint points: all others</text>"
+        "faint points: all others; dashed: 10⁻³, a rule of thumb for updates</text>"
     )
     return lines
