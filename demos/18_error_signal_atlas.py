@@ -57,7 +57,7 @@ def end_to_end(run: Run, moment: int = 0) -> float:
 
 
 # -- sigmoid against ReLU, over training ---------------------------------------------------------
-atlas = tg.explain.compare("lenet5-sigmoid-relu", steps=60)
+atlas = tg.explain.compare_networks("lenet5-sigmoid-relu", steps=60)
 write(atlas, "sigmoid_relu")
 print(f"\n{atlas.title}\n\nstep   ‖δ‖ first layer / last layer")
 print("       " + "".join(f"{run.title:>10s}" for run in atlas.runs))
@@ -68,7 +68,7 @@ if not sigmoid < 0.05 < relu:
     raise SystemExit("four sigmoids passed on more than a twentieth of δ, or rectifiers less")
 
 # -- 56 layers with and without shortcuts, at initialisation ---------------------------------------
-atlas = tg.explain.compare("plain56-resnet56", steps=0)
+atlas = tg.explain.compare_networks("plain56-resnet56", steps=0)
 write(atlas, "depth")
 print(f"\n{atlas.title}, before training\n")
 for run in atlas.runs:
@@ -86,7 +86,7 @@ dead, runs = [], []
 for rate in (0.02, 0.2):
     tg.manual_seed(0)
     network = tg.models.build("lenet5", activation="relu")
-    run = tg.explain.follow(
+    run = tg.explain.follow_training(
         network,
         tg.optim.SGD(network.parameters(), lr=rate),
         tg.data.DataLoader(train, 16, shuffle=True),

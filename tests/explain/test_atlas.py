@@ -1,14 +1,8 @@
 """The atlas of error signals: maps, depth, idle units and updates, found in another way."""
 
 import base64
-import json
-import re
-import struct
-import zlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,74 +11,20 @@ from hypothesis import strategies as st
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
-from tinygrad_cnn import nn
 from tinygrad_cnn.errors import GraphError, OptionError, TinygradCnnError, UnknownNameError
-from tinygrad_cnn.explain.atlas import atlas, compare, follow, measure_updates, record_excerpts
-from tinygrad_cnn.explain.atlas.atlas import Atlas
-from tinygrad_cnn.explain.atlas.blocks import blocks_of, caption_of, parents_of
+from tinygrad_cnn.explain.atlas import (
+    atlas,
+    compare_networks,
+    follow_training,
+    measure_updates,
+    record_excerpts,
+)
 from tinygrad_cnn.explain.atlas.excerpts import coarser
-from tinygrad_cnn.explain.atlas.plates import Plate
 from tinygrad_cnn.explain.atlas.png import grey_png
 from tinygrad_cnn.explain.atlas.tiles import signed_greys
 from tinygrad_cnn.explain.atlas.units import idle_units
 
-IMAGES = np.random.default_rng(0).normal(size=(4, 1, 8, 8)).astype(np.float32)
-LABELS = np.array([0, 2, 1, 2])
-
-
-class Gated(nn.Module):
-    """A residual block with a gate, and everything else that an atlas tells apart."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        tg.manual_seed(3)
-        self.conv1 = nn.Conv2d(1, 4, 3, padding=1)
-        self.conv2 = nn.Conv2d(4, 4, 3, padding=1)
-        self.se = nn.SqueezeExcitation(4, 2)
-        self.pool = nn.MaxPool2d(2)
-        self.output = nn.Linear(64, 3)
-
-    def forward(self, x: Any) -> Any:
-        x = F.relu(self.conv1(x))
-        x = self.pool(self.se(self.conv2(x)) + x)
-        return self.output(F.flatten(x, 1))
-
-
-def loss_of(network: nn.Module) -> tg.Tensor:
-    return F.cross_entropy(network(tg.Tensor(IMAGES)), LABELS)
-
-
-def recorded(keep: str = "arrays", walked: bool = True) -> tg.Tensor:
-    with tg.explain.record(keep=keep):
-        loss = loss_of(Gated())
-        if walked:
-            loss.backward()
-    return loss
-
-
-def plates(found: Atlas) -> dict[str, Plate]:
-    return {plate.label: plate for plate in found.runs[0].moments[0].plates}
-
-
-def decoded(png: bytes) -> np.ndarray:
-    """Read a grey PNG of eight bits by the specification, checksums included."""
-    assert png[:8] == b"\x89PNG\r\n\x1a\n"
-    place, content, size = 8, b"", (0, 0)
-    while place < len(png):
-        (length,) = struct.unpack(">I", png[place : place + 4])
-        name, body = png[place + 4 : place + 8], png[place + 8 : place + 8 + length]
-        (checksum,) = struct.unpack(">I", png[place + 8 + length : place + 12 + length])
-        assert checksum == zlib.crc32(name + body)
-        if name == b"IHDR":
-            width, height, *kind = struct.unpack(">IIBBBBB", body)
-            assert kind == [8, 0, 0, 0, 0]
-            size = (height, width)
-        content += body if name == b"IDAT" else b""
-        place += 12 + length
-    rows = np.frombuffer(zlib.decompress(content), np.uint8).reshape(size[0], size[1] + 1)
-    assert not rows[:, 0].any()
-    return rows[:, 1:]
-
+from .atlas_runs import IMAGES, LABELS, Gated, decoded, loss_of, plates, recorded
 
 # -- maps --------------------------------------------------------------------------------
 
@@ -223,6 +163,9 @@ def test_gates_are_what_the_sigmoid_gives() -> None:
     gates = plates(atlas(loss))["se.sigmoid"].excerpt.gates
     np.testing.assert_allclose(gates, expected[:, :, 0, 0], rtol=1e-6)
     assert "gates of" in atlas(loss).text()
+    strip = atlas(loss, image=2).html().split('class="map open"')[1]
+    png = base64.b64decode(strip.split("data:image/png;base64,")[1].split(")")[0])
+    np.testing.assert_array_equal(decoded(png), np.rint(255 * gates[2:3]))
 
 
 def test_updates_of_plain_descent_are_those_of_the_optimiser() -> None:
@@ -260,7 +203,7 @@ def test_of_a_parameter_with_two_readers_the_whole_gradient_is_told() -> None:
 
 def test_a_network_is_followed_over_the_steps_that_it_is_trained() -> None:
     network, alone = Gated(), Gated()
-    run = follow(
+    run = follow_training(
         network, tg.optim.SGD(network.parameters(), lr=0.1), [(IMAGES, LABELS)],
         (IMAGES, LABELS), (0, 2), channels=1,
     )  # fmt: skip
@@ -279,7 +222,7 @@ def test_a_network_is_followed_over_the_steps_that_it_is_trained() -> None:
 
 def test_a_preset_shows_its_networks_at_the_same_steps() -> None:
     told: list[tuple[str, int, int]] = []
-    found = compare(
+    found = compare_networks(
         "lenet5-sigmoid-relu", steps=2, batch_size=4,
         progress=lambda text, done, total: told.append((text, done, total)),
     )  # fmt: skip
@@ -294,152 +237,14 @@ def test_a_preset_shows_its_networks_at_the_same_steps() -> None:
             assert title in form
 
 
-# -- what is written ----------------------------------------------------------------------
+# -- refusals ---------------------------------------------------------------------------
 
 
-def test_the_page_holds_the_maps_and_asks_for_nothing() -> None:
-    found = atlas({"first": recorded(), "<second> & other": recorded()}, image=1)
-    page = found.html()
-    assert "<second>" not in page
-    assert not re.findall(r'(?:src|href)="(?!#)|url\((?!data:image/png;base64,|#)', page)
-    document = json.loads(page.split('id="atlas">')[1].split("</script>")[0])
-    assert [run["title"] for run in document["runs"]] == ["first", "<second> & other"]
-    for plate, told in zip(
-        found.runs[0].moments[0].plates, document["runs"][0]["plates"], strict=True
-    ):
-        assert told["label"] == f"{plate.number} {plate.label}"
-    card = page.split('data-plate="0"')[1]
-    png = base64.b64decode(card.split("data:image/png;base64,")[1].split(")")[0])
-    maps = found.runs[0].moments[0].plates[0].excerpt.maps
-    expected = np.concatenate([signed_greys(tile)[0] for tile in maps], 1)
-    np.testing.assert_array_equal(decoded(png), expected)
-    assert page.count("<figure") == 2 * len(document["runs"][0]["plates"])
-
-
-def test_the_text_has_a_line_for_each_element() -> None:
-    found = atlas({"a": recorded(), "b": recorded()})
-    lines = [line.split() for line in str(found).splitlines()]
-    for run in found.runs:
-        for plate in run.moments[0].plates:
-            assert any(
-                line[:6]
-                == [run.title, *map(str, (0, plate.number, plate.layer, plate.depth)), plate.label]
-                for line in lines
-            )
-
-
-def test_curves_lie_where_the_figures_are() -> None:
-    found = atlas({"only": recorded()}, lr=0.1)
-    moment = found.runs[0].moments[0]
-    picture = ElementTree.fromstring(found.svg())
-    name = "{http://www.w3.org/2000/svg}"
-    panels = [g for g in picture.iter(f"{name}g") if g.get("class") == "panel"]
-    assert len(panels) == 4  # ‖δ‖, updates, idle units, gates
-    marks = {
-        mark.find(f"{name}title").text.split(":")[0]: numbers(mark.get("d"))[:2]
-        for mark in panels[0].iter(f"{name}path")
-        if mark.find(f"{name}title") is not None
-    }
-    assert list(marks) == [f"{plate.number} {plate.label}" for plate in moment.plates]
-    places = np.array(list(marks.values()))
-    norms = np.log10([plate.signal.norm for plate in moment.plates])
-    layers = np.array([float(plate.layer) for plate in moment.plates])
-    slope, shift = np.polyfit(layers, places[:, 0], 1)
-    assert slope > 0
-    np.testing.assert_allclose(
-        slope * layers + shift, places[:, 0], atol=4.0
-    )  # markers have a size
-    ticks = {
-        int(text.text.removeprefix("10").translate(DIGITS)): float(text.get("y")) - 4
-        for text in panels[0].iter(f"{name}text")
-        if text.get("class") == "tick"
-    }
-    powers = sorted(ticks)
-    assert len(powers) > 1
-    assert [ticks[power] for power in powers] == sorted(ticks.values(), reverse=True)
-    expected = np.interp(norms, powers, [ticks[power] for power in powers])
-    np.testing.assert_allclose(places[:, 1], expected, atol=4.0)
-    lines = panels[0].find(f".//{name}polyline").get("points").split()
-    through = [plate for plate in moment.plates if plate.is_linear and plate.on_longest_path]
-    assert [plate.label for plate in through] == ["conv1.conv2d", "conv2.conv2d", "output.affine"]
-    assert len(lines) == len(through)
-
-
-DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-
-
-def numbers(path: str) -> list[float]:
-    return [float(number) for number in re.findall(r"-?[0-9.]+", path)]
-
-
-@pytest.mark.parametrize(
-    ("scopes", "blocks", "captions"),
-    [
-        (["C1", "", "S2"], [("", 3)], ["C1", "relu", "S2"]),
-        (
-            ["conv1", "layer1.0.conv1", "layer1.0", "layer1.1.conv1", "fc"],
-            [("", 1), ("layer1.0", 2), ("layer1.1", 1), ("", 1)],
-            ["conv1", "conv1", "relu", "conv1", "fc"],
-        ),
-        (
-            ["features.0", "features.1", "classifier.0"],
-            [("features", 2), ("classifier", 1)],
-            ["0 relu", "1 relu", "0 relu"],
-        ),
-        (
-            ["layer1.0.gate", "layer1.0.gate.fc1", "layer1.0.gate"],
-            [("layer1.0", 3)],
-            ["relu", "gate.fc1", "relu"],
-        ),
-    ],
-)
-def test_elements_of_a_block_stand_together(
-    scopes: list[str], blocks: list[tuple[str, int]], captions: list[str]
-) -> None:
-    some = plates(atlas(recorded()))["relu"]
-    made = [replace(some, scope=scope) for scope in scopes]
-    found = list(blocks_of(made))
-    assert [(path, len(places)) for path, places in found] == blocks
-    assert [place for _, places in found for place in places] == list(range(len(made)))
-    parents = parents_of(made)
-    told = [caption_of(made[place], path, parents) for path, places in found for place in places]
-    assert told == captions
-
-
-def test_notebooks_and_files_show_it(tmp_path: Any) -> None:
-    found = atlas(recorded())
-    assert found._repr_html_().startswith("<iframe srcdoc=")
-    for ending, begins in ((".html", "<!doctype"), (".svg", "<svg"), (".txt", "Error-signal")):
-        found.save(tmp_path / f"atlas{ending}")
-        assert (tmp_path / f"atlas{ending}").read_text(encoding="utf-8").startswith(begins)
-    assert found._repr_svg_() == (tmp_path / "atlas.svg").read_text(encoding="utf-8")
-
-
-def test_a_graph_of_numbers_has_figures_and_no_maps() -> None:
-    x = tg.Scalar(0.5, requires_grad=True, name="x")
-    with tg.explain.record(keep="arrays"):
-        y = (x * 3.0).sigmoid()
-        y.backward()
-    found = atlas(y)
-    assert [plate.excerpt.maps for plate in plates(found).values()] == [None, None]
-    assert found.runs[0].moments[0].loss == y.item()
-    assert "multiply" in found.html()
-
-
-def test_a_document_without_arrays_is_refused() -> None:
-    read_back = tg.explain.GraphDump.from_json(tg.explain.dump(recorded()).to_json())
-    with pytest.raises(GraphError, match="a recording of figures alone"):
-        atlas(read_back)
-
-
-def test_a_signal_that_is_zero_or_infinite_is_drawn_too() -> None:
-    x = tg.Tensor([[1e30, 1.0], [0.0, 2.0]], requires_grad=True, dtype=np.float32)
-    with np.errstate(all="ignore"), tg.explain.record(keep="arrays"):
-        loss = ((x * x) * (x * x) * 0.0).sum()
+def kept_of_another_image() -> tg.Tensor:
+    with record_excerpts(image=2):
+        loss = loss_of(Gated())
         loss.backward()
-    found = atlas(loss)
-    for form in (found.html(), found.svg(), str(found)):
-        assert "multiply" in form
+    return loss
 
 
 REFUSALS: dict[str, tuple[Callable[[], Any], type[TinygradCnnError], str]] = {
@@ -459,14 +264,18 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[TinygradCnnError], str]] = {
     "layer": (
         lambda: atlas(recorded(), layers="conv3"), UnknownNameError, "conv1, .*Did you mean 'conv",
     ),
+    "other excerpts": (
+        lambda: atlas(kept_of_another_image()), OptionError,
+        "kept image 2 and 3 channels; got image 0 and 3 channels. Pass the same",
+    ),
     "rate": (lambda: atlas(recorded(), lr=-1.0), OptionError, "from 0 up; got -1.0"),
     "no runs": (lambda: atlas([]), OptionError, "at least one run; got none"),
     "no moments": (lambda: atlas({"a": {}}), OptionError, "got none of 'a'"),
     "other moments": (
         lambda: atlas({"a": {0: recorded()}, "b": {1: recorded()}}), OptionError, "same steps; got",
     ),
-    "preset": (lambda: compare("vgg"), UnknownNameError, "lenet5-sigmoid-relu, .* got 'vgg'"),
-    "steps": (lambda: compare("batch-norm", steps=-1), OptionError, "steps is .* got -1"),
+    "preset": (lambda: compare_networks("vgg"), UnknownNameError, "lenet5-sigmoid-relu, .* 'vgg'"),
+    "steps": (lambda: compare_networks("batch-norm", steps=-1), OptionError, "steps is .* got -1"),
     "ending": (lambda: atlas(recorded()).save("x.pdf"), OptionError, ".html, .svg or .txt; got"),
     "no parameters": (lambda: measure_updates([], lambda: None), OptionError, "got none"),
 }  # fmt: skip

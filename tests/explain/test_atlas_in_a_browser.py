@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tinygrad_cnn.explain.atlas import compare
+from tinygrad_cnn.explain.atlas import compare_networks
 
 from .test_page_in_a_browser import BROWSER, read_in_browser
 
@@ -59,7 +59,7 @@ document.body.replaceChildren(Object.assign(document.createElement("pre"),
 
 
 def test_a_reader_chooses_moments_channels_and_scales(tmp_path: Path) -> None:
-    found = compare("lenet5-sigmoid-relu", steps=2, batch_size=4)
+    found = compare_networks("lenet5-sigmoid-relu", steps=2, batch_size=4)
     watched = WATCH % list(DEEDS)
     path = tmp_path / "page.html"
     path.write_text(found.html().replace("</body></html>", watched), encoding="utf-8")

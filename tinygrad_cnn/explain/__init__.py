@@ -20,13 +20,18 @@ fields and error fields.
 :func:`diagnose` and :func:`diagnose_training` find the mistake, and :func:`hit_rate` how often.
 
 :func:`atlas` shows δ of every element of a network, :func:`compare` of several side by side.
+
+:func:`atlas` shows δ of every element of a network, :func:`compare_networks` of several beside
+each other, :func:`follow_training` over its steps.
 """
 
 from tinygrad_cnn.explain.atlas import (
     Atlas,
     atlas,
     compare,
+    compare_networks,
     follow,
+    follow_training,
     measure_updates,
     record_excerpts,
 )
@@ -135,6 +140,7 @@ __all__ = [
     "Zoom",
     "atlas",
     "compare",
+    "compare_networks",
     "compare_orders",
     "contribution_matrices",
     "count_paths",
@@ -154,6 +160,7 @@ __all__ = [
     "feature_maps",
     "filters",
     "follow",
+    "follow_training",
     "grad_cam",
     "gradcheck_network",
     "hit_rate",

@@ -1,5 +1,6 @@
 """``tinygrad-cnn explain atlas``: error signals of a whole network, or of several, on one page."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,16 @@ def atlas(
     "tinygrad-cnn explain atlas --preset plain56-resnet56 depth.html".
     """
     from tinygrad_cnn import explain as explanations
+    from tinygrad_cnn.train.progress import Display
 
     shown: dict[str, Any] = {"image": image, "channels": _places(channels)}
     if preset is None:
         model, path = _targets(model_and_file, "MODEL", "FILE")
         _refuse(("steps", steps), ("full", full or None), needs="--preset")
         run = prepare(model, **asked)
-        with explanations.record_excerpts(**shown):
+        # On a terminal a line counts the seconds; where nobody watches, nothing is shown.
+        display = Display(sys.stderr, quiet=not sys.stderr.isatty())
+        with display.waiting(run.told), explanations.record_excerpts(**shown):
             loss = run.once()
         found = explanations.atlas({model: loss}, **shown, lr=lr, title=run.told)
     else:
@@ -73,7 +77,7 @@ def _compared(
     chosen = known(preset)  # refused before anything is shown
     count = len(chosen.sides) * (1 + (steps if steps is not None else 0 if full else chosen.steps))
     with Display().steps(preset, count) as advance:
-        return explanations.compare(
+        return explanations.compare_networks(
             preset, steps=steps, full=full, batch_size=asked["batch_size"], seed=asked["seed"],
             data_name=asked["data"] or "digits", data_dir=asked["data_dir"],
             progress=lambda text, done, total: advance(done, text), **shown,

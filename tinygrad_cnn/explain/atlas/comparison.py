@@ -18,7 +18,7 @@ from tinygrad_cnn.functional import cross_entropy
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.tensor import Tensor
 
-__all__ = ["compare", "follow", "moments_up_to"]
+__all__ = ["compare_networks", "follow_training", "moments_up_to"]
 
 Array = npt.NDArray[Any]
 Progress = Callable[[str, int, int], None]
@@ -26,7 +26,7 @@ Loss = Callable[[Any, Any], Any]
 MOMENTUM = 0.9
 
 
-def follow(
+def follow_training(
     network: Module,
     optimiser: optim.Optimiser,
     batches: Iterable[tuple[Array, Array]],
@@ -99,7 +99,7 @@ def follow(
     return Run(title, tuple(found))
 
 
-def compare(
+def compare_networks(
     name: str,
     *,
     steps: int | None = None,
@@ -148,7 +148,7 @@ def compare(
 
     Examples
     --------
-    >>> found = compare("lenet5-sigmoid-relu", steps=0, batch_size=2)
+    >>> found = compare_networks("lenet5-sigmoid-relu", steps=0, batch_size=2)
     >>> [run.title for run in found.runs]
     ['sigmoid', 'ReLU']
     """
@@ -181,7 +181,7 @@ def compare(
             progress(text, place * (last + 1) + done, total)
 
         runs.append(
-            follow(
+            follow_training(
                 network, optimiser, batches, seen, moments_up_to(last), loss=row.loss,
                 title=side.title, image=image, channels=channels, progress=advance,
             )

@@ -327,7 +327,7 @@ class _Panel:
         lines = [f'<g class="run run{number % 4}">']
         if joined:
             lines.append(f'<polyline points="{joined}"/>')
-        small = self.scale.most > 60
+        small = self.width < 8 * self.scale.most
         for point in finite:
             size = (1.8 if small else 3.4) if point.joined else (1.2 if small else 2.2)
             faint = "" if point.joined else ' class="faint"'
@@ -376,6 +376,6 @@ def _legend(titles: Sequence[str], smooth: bool) -> list[str]:
     through = "activations" if smooth else "convolutions and affine maps"
     lines.append(
         f'<text class="quiet" x="{x:.0f}" y="48">lines: {through}, weights of two axes and more; '
-        "faint points: all others</text>"
+        "faint points: all others; dashed: 10⁻³, a rule of thumb for updates</text>"
     )
     return lines

@@ -56,6 +56,11 @@ class Selection:
             f"atlas: channels are a number of them, or a list of places from 0; got {channels!r}"
         )
 
+    def __str__(self) -> str:
+        if isinstance(self.channels, int):
+            return f"image {self.image} and {self.channels} channels"
+        return f"image {self.image} and channels {list(self.channels)}"
+
     def require_image(self, batch: int) -> None:
         """Refuse an image that is not in the batch."""
         if self.image >= batch:

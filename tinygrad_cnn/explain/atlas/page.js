@@ -54,6 +54,7 @@ function show() {
       (kind === 2 && !node.classList.contains("activation"));
   for (const block of document.querySelectorAll(".block"))
     block.hidden = !block.querySelector("figure:not([hidden])");
+  document.querySelector("main").classList.toggle("filtered", kind > 0);
   const common = scales(moment);
   for (const { node, run, plate, map } of cards) {
     node.title = plate.hints[moment];
@@ -132,6 +133,12 @@ for (const card of cards) {
   });
 }
 by("enlarged").addEventListener("click", () => by("enlarged").close());
+for (const panel of document.querySelectorAll(".panel"))
+  panel.addEventListener("click", () => {
+    if (!by("moment")) return;
+    by("moment").value = panel.dataset.moment;
+    show();
+  });
 for (const id of ["moment", "channel", "scale", "gain", "kind"])
   if (by(id)) by(id).addEventListener("input", show);
 show();

@@ -6,18 +6,17 @@ side. Without scripts the maps of the first moment are there, each by its own sc
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tinygrad_cnn.explain.atlas.blocks import blocks_of, caption_of, parents_of
 from tinygrad_cnn.explain.atlas.curves import curves_svg
+from tinygrad_cnn.explain.atlas.page_tables import figures_told, gates_shown
 from tinygrad_cnn.explain.atlas.plates import Plate, Run
 from tinygrad_cnn.explain.atlas.png import data_uri
-from tinygrad_cnn.explain.atlas.text import headline, idle_text, moment_text, ratio_text
+from tinygrad_cnn.explain.atlas.text import headline, idle_text, moment_text
 from tinygrad_cnn.explain.atlas.tiles import Sheet, sheet_of
 from tinygrad_cnn.explain.story import number_text
 
@@ -36,20 +35,6 @@ LIGHT = ("#08306b", "#2a78bd", "#9ecae8", "#fbfbfa", "#f9b982", "#d9601a", "#7a2
 DARK = ("#b5dcff", "#4da3ea", "#1c5288", "#0d1015", "#8a3d0c", "#ef8a34", "#ffdcb0")
 GATES_LIGHT = ("#f4f6f9", "#9fd0c3", "#2f9483", "#00473d")
 GATES_DARK = ("#0d1015", "#155e54", "#3bb3a0", "#d5fff5")
-SIGNAL_TITLES = (
-    "#",
-    "layer",
-    "depth",
-    "element",
-    "shape",
-    "‖δ‖",
-    "min",
-    "max",
-    "zeros",
-    "idle units",
-)
-UPDATE_TITLES = ("parameter", "‖w‖", "‖∇w‖", "‖Δw‖", "‖Δw‖ / ‖w‖")
-WORDS = ("element", "shape", "parameter")
 
 
 def atlas_page(found: "Atlas") -> str:
@@ -87,8 +72,8 @@ def atlas_page(found: "Atlas") -> str:
     for number, run in enumerate(found.runs):
         lines += _maps(number, run, sheets[number])
     lines.append("</main>")
-    lines += _gates(found.runs)
-    lines += _tables(found.runs)
+    lines += gates_shown(found)
+    lines += figures_told(found.runs)
     lines += [
         '<dialog id="enlarged"><div></div></dialog>',
         f'<script type="application/json" id="atlas">{data.replace("<", chr(92) + "u003c")}',
@@ -266,80 +251,3 @@ def _select(name: str, label: str, options: Sequence[str]) -> Iterator[str]:
     for number, option in enumerate(options):
         yield f'<option value="{number}">{escape(option)}</option>'
     yield "</select></label>"
-
-
-# -- figures -----------------------------------------------------------------------------
-
-
-def _gates(runs: Sequence[Run]) -> Iterator[str]:
-    if not any(p.excerpt.gates is not None for run in runs for p in run.moments[0].plates):
-        return
-    yield '<section class="figures"><h2>Gates</h2><p class="quiet">One column for each channel, of'
-    yield "the image shown above: 0 shuts a channel, 1 lets it pass. Figures are of all images."
-    yield '<span class="legend">0<span class="bar open"></span>1</span></p>'
-    yield '<div class="wide"><table><thead><tr><th>network</th><th>gates of</th><th>gates</th>'
-    yield '<th class="number">least</th><th class="number">mean</th><th class="number">largest</th>'
-    yield '<th class="number">spread between images</th></tr></thead><tbody>'
-    for run in runs:
-        for number, moment in enumerate(run.moments):
-            for plate in moment.plates:
-                gates = plate.excerpt.gates
-                if gates is None:
-                    continue
-                greys = np.rint(255 * np.clip(gates[:1], 0, 1)).astype(np.uint8)
-                shown = (gates.min(), gates.mean(), gates.max(), gates.std(0).mean())
-                yield (
-                    f"<tr{_at(number)}><td>{escape(run.title)}</td><td>{escape(plate.label)}</td>"
-                    f'<td><div class="well"><div class="map open" style="background-image:'
-                    f'url({data_uri(greys)})"></div></div></td>'
-                    + "".join(f'<td class="number">{float(v):.3f}</td>' for v in shown)
-                    + "</tr>"
-                )
-    yield "</tbody></table></div></section>"
-
-
-def _tables(runs: Sequence[Run]) -> Iterator[str]:
-    for run in runs:
-        signals = [
-            (number, _signal_cells(plate))
-            for number, moment in enumerate(run.moments)
-            for plate in moment.plates
-        ]
-        updates = [
-            (number, (each.name, *map(ratio_text, (*each[1:4], each.ratio))))
-            for number, moment in enumerate(run.moments)
-            for each in moment.updates
-        ]
-        for what, titles, rows in (
-            ("error signals", SIGNAL_TITLES, signals),
-            ("updates of parameters", UPDATE_TITLES, updates),
-        ):
-            if rows:
-                yield '<section class="figures"><details><summary>'
-                yield f"{escape(run.title)}: {what}</summary>"
-                yield from _table(titles, rows)
-                yield "</details></section>"
-
-
-def _table(titles: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]]) -> Iterator[str]:
-    numbers = ["" if title in WORDS else ' class="number"' for title in titles]
-    heads = (f"<th{kind}>{escape(t)}</th>" for kind, t in zip(numbers, titles, strict=True))
-    yield f'<div class="wide"><table><thead><tr>{"".join(heads)}</tr></thead><tbody>'
-    for moment, row in rows:
-        cells = (f"<td{kind}>{escape(c)}</td>" for kind, c in zip(numbers, row, strict=True))
-        yield f"<tr{_at(moment)}>{''.join(cells)}</tr>"
-    yield "</tbody></table></div>"
-
-
-def _at(moment: int) -> str:
-    return f' data-moment="{moment}"' + (" hidden" if moment else "")
-
-
-def _signal_cells(plate: Plate) -> Sequence[str]:
-    figures = ("no δ", "", "", "")
-    if plate.signal is not None:
-        norm, least, largest = map(number_text, plate.signal[:3])
-        figures = (norm, least, largest, f"{100 * plate.signal.zeros:.3g} %")
-    shape = "x".join(map(str, plate.shape)) or "scalar"
-    places = map(str, (plate.number, plate.layer, plate.depth))
-    return *places, plate.label, shape, *figures, idle_text(plate)

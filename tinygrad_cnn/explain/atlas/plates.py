@@ -96,6 +96,11 @@ def moment_of(
     recording = None if isinstance(result, GraphDump) else recording_of(result.node)
     if isinstance(recording, Excerpts):
         ready = recording.by_order
+        if recording.selection != selection:
+            raise OptionError(
+                f"atlas: the recording kept {recording.selection}; got {selection}. Pass the same "
+                "image and channels to record_excerpts and atlas"
+            )
         _require_channels(graph.steps, selection)
         excerpts = [ready[each.order] for each in graph.steps]
     else:

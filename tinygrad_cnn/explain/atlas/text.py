@@ -141,7 +141,17 @@ def _update_rows(found: "Atlas", complete: bool) -> Iterator[Sequence[str]]:
 
 
 def _gate_rows(found: "Atlas", complete: bool) -> Iterator[Sequence[str]]:
-    yield "run", "step", "gates of", "channels", "least", "mean", "largest", "spread between images"
+    yield (
+        "run",
+        "step",
+        "gates of",
+        "channels",
+        "least",
+        "mean",
+        "largest",
+        "spread between images",
+        "‖δ‖",
+    )
     for run in found.runs:
         for moment in _moments(run, complete):
             for plate in moment.plates:
@@ -149,7 +159,12 @@ def _gate_rows(found: "Atlas", complete: bool) -> Iterator[Sequence[str]]:
                 if gates is not None:
                     figures = (gates.min(), gates.mean(), gates.max(), gates.std(0).mean())
                     texts = (number_text(float(each)) for each in figures)
-                    yield run.title, str(moment.step), plate.label, str(gates.shape[1]), *texts
+                    named = run.title, str(moment.step), plate.label, str(gates.shape[1])
+                    yield *named, *texts, _norm(plate)
+
+
+def _norm(plate: Plate) -> str:
+    return "no δ" if plate.signal is None else number_text(plate.signal.norm)
 
 
 def _table(rows: Iterable[Sequence[str]]) -> str:
