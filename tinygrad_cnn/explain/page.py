@@ -32,10 +32,8 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Parameters
     ----------
-    result : Scalar, Tensor or GraphDump
-        Usually a loss.
-    folded : bool
-        Whether of repeated blocks one is drawn, with ×N.
+    result, folded
+        As of :func:`~tinygrad_cnn.explain.svg`.
 
     Returns
     -------
@@ -44,10 +42,8 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Raises
     ------
-    DTypeError
-        If it is no value of a graph.
-    GraphError
-        If no element computed the value.
+    DTypeError, GraphError
+        As :func:`~tinygrad_cnn.explain.svg` does.
 
     Examples
     --------
