@@ -18,7 +18,8 @@ def markdown(result: Variable | GraphDump, folded: bool = True) -> str:
     Parameters
     ----------
     result, folded
-        As of :func:`~tinygrad_cnn.explain.svg`. Figures of a repeated block are those of the first time.
+        As of :func:`~tinygrad_cnn.explain.svg`. Figures of a repeated block are those of the
+        first time.
 
     Returns
     -------
