@@ -32,8 +32,10 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Parameters
     ----------
-    result, folded
-        As of :func:`~tinygrad_cnn.explain.svg`.
+    result : Scalar, Tensor or GraphDump
+        Usually a loss.
+    folded : bool
+        Whether of repeated blocks one is drawn, with ×N.
 
     Returns
     -------
@@ -42,8 +44,10 @@ def page(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Raises
     ------
-    DTypeError, GraphError
-        As :func:`~tinygrad_cnn.explain.svg` does.
+    DTypeError
+        If it is no value of a graph.
+    GraphError
+        If no element computed the value.
 
     Examples
     --------
