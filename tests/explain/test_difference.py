@@ -208,6 +208,22 @@ def test_the_first_figure_beyond_rounding_is_named_though_it_counts_as_unmoved()
     assert difference(neuron(0.5), neuron(0.5 + 1e-7)).first_forward is None
 
 
+def test_of_many_figures_those_that_moved_most_are_named_first() -> None:
+    found = difference(network(), network(squash=nn.Tanh()), 1.05)
+    lines = found.brief().splitlines()
+    (line,) = (line for line in lines if line.startswith("moved most: "))
+    named = line.removeprefix("moved most: ").split("; ")
+    most = sorted(found.of("moved"), key=lambda change: -change.apart)[:3]
+    assert [each.rpartition(" x")[0] for each in named] == [
+        f"{change.number} {change.element} {change.what}" for change in most
+    ]
+    assert "figures moved by 5 % or more" in lines[0]
+    lines = difference(neuron(0.5), neuron(1.0), 1.9).brief().splitlines()
+    (rest,) = (line for line in lines if line.startswith("all other figures lie within a factor "))
+    assert 1.001 < float(rest.split()[8].rstrip(",")) < 1.9
+    assert "by a factor of 3 or more" in difference(network(), network(), 3.0).brief()
+
+
 def test_elements_of_layers_with_other_names_are_paired_by_what_they_are() -> None:
     def run(outer: str) -> GraphDump:
         tg.random.manual_seed(0)

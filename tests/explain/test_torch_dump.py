@@ -131,8 +131,9 @@ def test_a_changed_weight_is_where_they_part(name: str, parameter: str, element:
     found: Difference = difference(*both(name, parameter))
     first = found.first_forward
     assert first is not None
-    assert first[1:3] == (element, f"‖{parameter}‖")
-    assert f"forward, figures part at {first.number} {element}: ‖{parameter}‖ " in str(found)
+    called = parameter.rpartition(".")[2]
+    assert first[1:3] == (element, f"‖{called}‖")
+    assert f"forward, figures part at {first.number} {element}: ‖{called}‖ " in str(found)
     assert found.first_backward is not None
     assert found.first_backward.number > first.number  # δ of what follows it moves as well
 

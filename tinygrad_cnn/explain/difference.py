@@ -307,8 +307,10 @@ def _figures(old: tuple[GraphDump, Step], new: tuple[GraphDump, Step]) -> Iterab
 
 
 def _norms(graph: GraphDump, step: Step) -> Iterable[tuple[str, float]]:
+    # In its own layer a parameter is known by the end of its path: the layer may have another name.
+    layer = f"{step.scope}."
     parameters = [
-        (kept.name or step.rule.input_symbol(k), kept)
+        ((kept.name or step.rule.input_symbol(k)).removeprefix(layer), kept)
         for k, kept in enumerate(step.inputs)
         if kept.is_parameter
     ]

@@ -1,5 +1,6 @@
 """A difference of two runs as text: where they part, and a table with a block for each element."""
 
+import math
 from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["written"]
 
+MANY, MOST = 12, 3  # figures that moved: from so many on, so many are named at the top
 KINDS = (
     ("added", "+", "added"),
     ("removed", "-", "removed"),
@@ -32,8 +34,10 @@ def heading(found: "Difference") -> list[str]:
         lines = []
     counts = ", ".join(f"{len(found.of(kind))} {words}" for kind, _, words in KINDS)
     plural = "" if found.paired == 1 else "s"
-    least = 100 * (found.least_ratio - 1)
-    lines.append(f"{found.paired} element{plural} in both; {counts} by {least:.3g} % or more")
+    least = f"{100 * (found.least_ratio - 1):.3g} %"
+    if found.least_ratio >= 2:
+        least = f"a factor of {found.least_ratio:.3g}"
+    lines.append(f"{found.paired} element{plural} in both; {counts} by {least} or more")
     if (fact := found.first_fact) is not None:
         where = {"added": "the second alone has ", "removed": "the first alone has "}
         lines.append(
@@ -44,14 +48,22 @@ def heading(found: "Difference") -> list[str]:
         if first is not None:
             place = f"{first.number} {first.element}: {first.what} {_moved(first)}"
             lines.append(f"{way}, figures part at {place}")
+    moved = [change for change in found.of("moved") if change.apart < math.inf]
+    if len(moved) >= MANY:
+        most = sorted(moved, key=lambda change: -change.apart)[:MOST]
+        lines.append(f"moved most: {'; '.join(map(_ratio, most))}")
     if small := [change for change in found.figures if change.apart < found.least_ratio]:
         worst = max(small, key=lambda change: change.apart)
         whose = "all other figures" if found.of("moved") else "all figures"
-        lines.append(
-            f"{whose} agree to {worst.apart - 1:.1e}, the worst: {worst.number} {worst.element} "
-            f"{worst.what}"
-        )
+        within = f"agree to {worst.apart - 1:.1e}"
+        if worst.apart > 1.001:
+            within = f"lie within a factor of {worst.apart:.4g}"
+        lines.append(f"{whose} {within}, the worst: {worst.number} {worst.element} {worst.what}")
     return lines
+
+
+def _ratio(change: "Change") -> str:
+    return f"{change.number} {change.element} {change.what} x{number_text(change.ratio)}"
 
 
 def _moved(change: "Change") -> str:

@@ -19,10 +19,8 @@ def dot(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Parameters
     ----------
-    result : Scalar, Tensor or GraphDump
-        Usually a loss.
-    folded : bool
-        Whether of repeated blocks one is written, with ×N.
+    result, folded
+        As of :func:`~tinygrad_cnn.explain.svg`.
 
     Returns
     -------
@@ -31,10 +29,8 @@ def dot(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Raises
     ------
-    DTypeError
-        If it is no value of a graph.
-    GraphError
-        If no element computed the value.
+    DTypeError, GraphError
+        As :func:`~tinygrad_cnn.explain.svg` does.
 
     Examples
     --------

@@ -33,10 +33,8 @@ def latex(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Parameters
     ----------
-    result : Scalar, Tensor or GraphDump
-        Usually a loss.
-    folded : bool
-        Whether of repeated blocks the first one is written, and how often it comes.
+    result, folded
+        As of :func:`~tinygrad_cnn.explain.svg`.
 
     Returns
     -------
@@ -45,10 +43,8 @@ def latex(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Raises
     ------
-    DTypeError
-        If it is no value of a graph.
-    GraphError
-        If no element computed the value.
+    DTypeError, GraphError
+        As :func:`~tinygrad_cnn.explain.svg` does.
 
     Examples
     --------

@@ -18,11 +18,9 @@ def markdown(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Parameters
     ----------
-    result : Scalar, Tensor or GraphDump
-        Usually a loss.
-    folded : bool
-        Whether of repeated blocks the first one is written, and how often it comes. Its
-        figures are those of the first time.
+    result, folded
+        As of :func:`~tinygrad_cnn.explain.svg`. Figures of a repeated block are those of the
+        first time.
 
     Returns
     -------
@@ -31,10 +29,8 @@ def markdown(result: Variable | GraphDump, folded: bool = True) -> str:
 
     Raises
     ------
-    DTypeError
-        If it is no value of a graph.
-    GraphError
-        If no element computed the value.
+    DTypeError, GraphError
+        As :func:`~tinygrad_cnn.explain.svg` does.
 
     Examples
     --------

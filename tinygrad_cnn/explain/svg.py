@@ -73,7 +73,8 @@ def svg(result: Variable | GraphDump, folded: bool = True) -> str:
     x, y = (width - drawn.width) / 2, MARGIN + HEADING
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tinygrad-graph" role="img" '
-        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
+        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'style="--width: {width:.0f}">',
         f"<title>{escape(heading[0])}</title>",
         f"<style>\n{STYLE.read_text(encoding='utf-8')}</style>",
         f'<rect class="paper" width="{width:.0f}" height="{height:.0f}"/>',

@@ -18,7 +18,11 @@ _OPTIONS = (
     click.option("--seed", type=int, default=0, show_default=True, help="Of the weights."),
     click.option("--batch-size", type=int, default=16, show_default=True, help="Test images."),
     click.option("--twin", is_flag=True, help="The tiny twin of MODEL: quick, same topology."),
-)
+    click.option(
+        "--weights", metavar="FILE", default=None,
+        help="In place of drawn ones: a state dictionary, or the checkpoint of a run.",
+    ),
+)  # fmt: skip
 
 
 def explained_run_options(command: Command) -> Command:
@@ -52,7 +56,15 @@ class ExplainedRun(NamedTuple):
         return loss
 
 
-def prepare(model: str, *, seed: int, batch_size: int, twin: bool, **asked: Any) -> ExplainedRun:
+def prepare(
+    model: str,
+    *,
+    seed: int,
+    batch_size: int,
+    twin: bool,
+    weights: str | None = None,
+    **asked: Any,
+) -> ExplainedRun:
     """Build a network and read its images.
 
     Raises
@@ -74,6 +86,13 @@ def prepare(model: str, *, seed: int, batch_size: int, twin: bool, **asked: Any)
     row = models.find(model)
     random.manual_seed(seed)
     network = row.build_twin() if twin else row.build(**chosen)
+    drawn = f"drawn with seed {seed}"
+    if weights is not None:
+        arrays = models.read_weights(weights)
+        # In the checkpoint of a run they stand beside what the optimiser remembers.
+        own = {n.removeprefix("model."): a for n, a in arrays.items() if n.startswith("model.")}
+        network.load_state_dict(own or arrays)
+        drawn = f"read from {weights}"
     shape = row.twin_input if twin else row.input_shape
     name = asked["data"] or "digits"
     test = data.load(name, asked["data_dir"], image_size=shape[1], split=asked["split"]).test
@@ -88,8 +107,8 @@ def prepare(model: str, *, seed: int, batch_size: int, twin: bool, **asked: Any)
         network,
         images,
         objective,
-        f"{told}, {network.count_parameters():,} parameters drawn with seed {seed}, on "
-        f"{len(labels)} test images of {name}",
+        f"{told}, {network.count_parameters():,} parameters {drawn}, on {len(labels)} test images "
+        f"of {name}",
     )
 
 
