@@ -11,6 +11,7 @@ Long formulas continue on the next line, where brackets are least deep.
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tinygrad_cnn.explain.derivation.expression import Value, walk
 from tinygrad_cnn.explain.derivation.lines import Line
@@ -110,29 +111,42 @@ def broken(
     """
     if len(text) <= width:
         return [text]
-    places = [
-        (depth, breaks.index(mark), at)
-        for depth, at, mark in _places(text, breaks)
-        if at >= width // 3 and depth <= deepest
-    ]
-    near = [place for place in places if place[2] <= width]
-    if near:
-        least = min(place[:2] for place in near)
-        at = max(place[2] for place in near if place[:2] == least)
-    elif places:  # too long, but no longer than it has to be
-        at = min(place[2] for place in places)
-    else:
-        return [text]
-    rest = text[at:].lstrip()
-    return [text[:at].rstrip(), *broken(rest, width, breaks, deepest)]
+    places = [place for place in _places(text, breaks) if place.depth <= deepest]
+    parts, start, first = [], 0, 0
+    while len(text) - start > width:
+        while first < len(places) and places[first].at < start + width // 3:
+            first += 1
+        near: list[_Place] = []
+        for place in places[first:]:
+            if place.at > start + width and near:
+                break
+            near.append(place)
+            if place.at > start + width:  # too long, but no longer than it has to be
+                break
+        if not near:
+            break
+        best = min(near, key=lambda place: (place.depth, place.rank, -place.at))
+        parts.append(text[start : best.at].rstrip())
+        start = best.at + (text[best.at] == " ")
+    return [*parts, text[start:]]
 
 
-def _places(text: str, breaks: tuple[str, ...]) -> Iterator[tuple[int, int, str]]:
-    """Yield depth of brackets, place and mark of each spot where a line may be broken."""
+class _Place(NamedTuple):
+    """A spot where a line may be broken: how deep in brackets, at which mark."""
+
+    at: int
+    depth: int
+    rank: int
+
+
+def _places(text: str, breaks: tuple[str, ...]) -> Iterator[_Place]:
+    """Yield the spots where a line may be broken, from left to right."""
     depth = 0
+    firsts = {mark[0] for mark in breaks}
     for at, letter in enumerate(text):
         # Braces hold an index, the range of a sum, half of a fraction: never broken.
         depth += (letter in "([") - (letter in ")]") + BRACES * ((letter == "{") - (letter == "}"))
-        for mark in breaks:
-            if at and text.startswith(mark, at):
-                yield depth, at, mark
+        if at and letter in firsts:
+            for rank, mark in enumerate(breaks):
+                if text.startswith(mark, at):
+                    yield _Place(at, depth, rank)
