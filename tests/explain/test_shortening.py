@@ -1,5 +1,7 @@
 """Long formulas continue, long names begin with dots, and nothing is lost by either."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,14 +19,24 @@ TEXTS = st.lists(st.sampled_from(PIECES)).map("".join)
 def test_a_broken_formula_is_the_same_formula(text: str, width: int) -> None:
     parts = broken(text, width)
     assert "".join(parts).replace(" ", "") == text.replace(" ", "")
-    assert all(part.startswith(("+", "-", "·")) for part in parts[1:])
+    for before, part in itertools.pairwise(parts):
+        assert part.startswith(("+", "-", "·")) or before.endswith("}")
 
 
 @given(text=TEXTS)
-def test_braces_are_never_broken(text: str) -> None:
-    parts = broken(f"{text} + a_{{r - u + 1}}·b_{{q - v + 1}} + c", 12)
+def test_an_index_is_never_broken(text: str) -> None:
+    parts = broken(f"{text} + a_{{r - u + 1}}·b[q - v + 1] + c", 12)
     assert any("{r - u + 1}" in part for part in parts)
-    assert any("{q - v + 1}" in part for part in parts)
+    assert any("[q - v + 1]" in part for part in parts)
+
+
+def test_a_long_range_is_broken_between_its_conditions() -> None:
+    text = "Σ_{u<3, v<3 | (r - u + 1) mod 2 = 0, winners[n,r] = 3·u + v} δ(y)[n,c,i]"
+    assert broken(text, 40) == [
+        "Σ_{u<3, v<3 | (r - u + 1) mod 2 = 0,",
+        "winners[n,r] = 3·u + v} δ(y)[n,c,i]",
+    ]
+    assert broken(text, 70) == [text[: text.index("}") + 1], "δ(y)[n,c,i]"]
 
 
 def test_a_formula_breaks_at_its_outermost_sum() -> None:

@@ -129,7 +129,7 @@ class Notation:
         return f"⌊{self.write(formula.whole, PRODUCT)}/{formula.by}⌋", ATOM
 
     def _modulo(self, formula: Modulo) -> tuple[str, int]:
-        return f"{self.write(formula.whole, PRODUCT)} mod {formula.by}", PRODUCT
+        return f"{self.write(formula.whole, PRODUCT)} mod {formula.by}", SUM
 
     def _power(self, formula: Power) -> tuple[str, int]:
         base = self.write(formula.base, ATOM)
@@ -273,7 +273,7 @@ class LatexNotation(Notation):
         return rf"\lfloor {self.write(formula.whole, PRODUCT)} / {formula.by} \rfloor", ATOM
 
     def _modulo(self, formula: Modulo) -> tuple[str, int]:
-        return rf"{self.write(formula.whole, PRODUCT)} \bmod {formula.by}", PRODUCT
+        return rf"{self.write(formula.whole, PRODUCT)} \bmod {formula.by}", SUM
 
     def _power(self, formula: Power) -> tuple[str, int]:
         return rf"{{{self.write(formula.base, ATOM)}}}^{{{self.write(formula.exponent)}}}", POWER

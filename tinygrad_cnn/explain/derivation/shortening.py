@@ -18,7 +18,7 @@ from tinygrad_cnn.explain.derivation.lines import Line
 
 LEAST = 8  # letters that are worth leaving out
 WIDTH = 110  # of a line of text
-BRACES = 100  # how deep they are, measured in brackets
+WHOLE = 100  # how deep in brackets something is that is kept whole
 _PATH = re.compile(r"[\w.]*\w\.\w[\w.#]*")
 
 
@@ -97,7 +97,7 @@ def broken(
     text: str,
     width: int,
     breaks: tuple[str, ...] = (" + ", " - ", "·"),
-    deepest: int = BRACES - 1,
+    deepest: int = WHOLE - 1,
 ) -> list[str]:
     """Return a long formula in parts, each but the first beginning with what joins it.
 
@@ -141,12 +141,21 @@ class _Place(NamedTuple):
 
 def _places(text: str, breaks: tuple[str, ...]) -> Iterator[_Place]:
     """Yield the spots where a line may be broken, from left to right."""
-    depth = 0
-    firsts = {mark[0] for mark in breaks}
+    round_ones = square = braces = 0
+    firsts = {mark[0] for mark in breaks} | {"}", ",", " "}
     for at, letter in enumerate(text):
-        # Braces hold an index, the range of a sum, half of a fraction: never broken.
-        depth += (letter in "([") - (letter in ")]") + BRACES * ((letter == "{") - (letter == "}"))
-        if at and letter in firsts:
-            for rank, mark in enumerate(breaks):
-                if text.startswith(mark, at):
-                    yield _Place(at, depth, rank)
+        round_ones += (letter == "(") - (letter == ")")
+        square += (letter == "[") - (letter == "]")
+        braces += (letter == "{") - (letter == "}")
+        if not at or letter not in firsts:
+            continue
+        # An index, a condition and half of a fraction are never broken. The range of a sum may
+        # be, where nothing else is: between its conditions.
+        depth = round_ones + WHOLE * (square + braces)
+        for rank, mark in enumerate(breaks):
+            if text.startswith(mark, at):
+                yield _Place(at, depth, rank)
+        if text.startswith("} ", at):
+            yield _Place(at + 1, depth, len(breaks))
+        if braces == 1 and not square and text.startswith((", ", " | "), at):
+            yield _Place(at + 1, round_ones + WHOLE // 2, len(breaks))
