@@ -65,6 +65,9 @@ def test_each_form_holds_at_one_place(row: Row) -> None:
         assert last.result() == tensor.grad.numpy()[index]
         for text in (derivation.text(), derivation.markdown(), derivation.latex()):
             assert "Expression" not in text
+        for line in derivation.latex().splitlines():
+            assert line.count(r"\left") == line.count(r"\right")
+            assert line.count("{") == line.count("}")
 
 
 @settings(max_examples=60, deadline=None)
