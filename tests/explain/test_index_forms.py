@@ -1,6 +1,7 @@
 """Index forms are true: each is evaluated everywhere and compared with the kernels."""
 
 import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,9 @@ def test_each_form_holds_at_one_place(row: Row) -> None:
         assert last.result() == tensor.grad.numpy()[index]
         for text in (derivation.text(), derivation.markdown(), derivation.latex()):
             assert "Expression" not in text
+        for line in derivation.latex().splitlines():
+            assert len(re.findall(r"\\left[(|]", line)) == len(re.findall(r"\\right[)|]", line))
+            assert line.count("{") == line.count("}")
 
 
 @settings(max_examples=60, deadline=None)

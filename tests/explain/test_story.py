@@ -179,6 +179,50 @@ def test_a_value_that_enters_twice_receives_the_sum() -> None:
     assert "∇x = δ(p) · x + δ(p) · x = 1 · 3 + 1 · 3 = 6" in text
 
 
+def test_a_fan_in_says_who_sent_how_much() -> None:
+    x = tg.Tensor([3.0, 4.0], requires_grad=True, name="x")
+    with tg.explain.record():
+        loss = (x * 3.0 + x.relu() * -1.0).sum()
+        loss.backward()
+    text = tg.explain.story(loss)
+    line = next(line for line in text.splitlines() if "fan-in" in line)
+    # c = (3, 3) and (-1, -1): norms 3√2 and √2, shares 75 and 25 %, of which a half is left.
+    assert (
+        line.strip() == "fan-in  ‖δ(x)‖ 2.828, 50 % kept ← relu 1.414 (25 %), multiply 4.243 (75 %)"
+    )
+    rows = text.split("backward")[1].splitlines()
+    behind = rows[rows.index(line) - 1]
+    assert behind.split()[1] == "multiply", "it stands behind the element that sent last"
+
+
+def test_many_senders_are_added_up() -> None:
+    x = tg.Tensor([1.0], requires_grad=True, name="x")
+    with tg.explain.record():
+        total = x * 1.0
+        for k in range(2, 13):
+            total = total + x * float(k)
+        loss = total.sum()
+        loss.backward()
+    lines = [line for line in tg.explain.story(loss).splitlines() if "fan-in" in line]
+    assert "fan-in  ‖δ(x)‖ 78, 100 % kept ←" in lines[0]
+    assert "multiply 12 (15.4 %)" in " ".join(lines)
+    assert lines[-1].endswith("6 others (26.9 %)")
+    assert max(map(len, lines)) <= 110
+
+
+@pytest.mark.parametrize("name", ["densenet_bc100_12", "googlenet", "se_resnet50"])
+def test_fan_ins_of_deep_networks_fit_a_terminal(name: str) -> None:
+    row = tg.models.find(name)
+    images = np.random.default_rng(1).normal(size=(2, *row.twin_input))
+    network = row.build_twin()
+    with tg.explain.record():
+        loss = row.loss(network(tg.Tensor(images, dtype=np.float32)), np.array([0, 1]))
+        loss.backward()
+    lines = [line for line in tg.explain.story(loss).splitlines() if "fan-in" in line]
+    assert sum("←" in line for line in lines) == len(tg.explain.fan_ins(loss).rows) > 4
+    assert max(map(len, lines)) <= 115
+
+
 def test_a_backward_pass_that_is_a_graph_itself_can_be_told() -> None:
     x = tg.Scalar(3.0, requires_grad=True, name="x")
     with tg.explain.record():

@@ -98,6 +98,77 @@ def test_a_wrong_kernel_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     registry._answers.clear()
 
 
+def test_wrong_statistics_of_a_batch_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A normalised number depends on all others of its channel: tensors have to say so too."""
+    loss, _ = run(ROWS["batch norm"])
+    assert len(zoom(loss, "batch_norm", (1, 2, 0, 1)).check().partials) == 18 + 2
+    known = {kernel.variant: kernel for kernel in registry.variants("batch_norm_grad_sums")}
+    monkeypatch.setitem(registry._KERNELS, ("batch_norm_grad_sums", "cpu"), known)
+
+    @registry.implements("batch_norm_grad_sums", device="cpu", variant="wrong", rank=99)
+    def wrong(*arguments: Any) -> None:
+        known["reference"].function(*arguments)
+        arguments[-1][2] += 0.25  # Σ δ, which each of the channel loses its share of
+
+    with tg.kernels.use(batch_norm_grad_sums="wrong"):
+        expanded = zoom(loss, "batch_norm", (1, 2, 0, 1))
+    assert len(expanded.disagreements()) == 18 + 1  # all values, and the bias
+    registry._answers.clear()
+
+
+class Recurrent(tg.nn.Module):
+    """One matrix, read twice, and the second time of what it made itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = tg.nn.Linear(3, 3)
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        h = F.affine(x, self.step.weight, self.step.bias, activation="tanh")
+        return F.affine(h, self.step.weight, self.step.bias, activation="tanh")
+
+
+def test_a_weight_that_is_read_twice_has_the_sum_of_both() -> None:
+    tg.manual_seed(0)
+    network = Recurrent()
+    x = tg.Tensor([[0.5, -1.0, 2.0], [1.0, 0.0, -0.5]], requires_grad=True, name="x")
+    with record(keep="arrays"):
+        loss = network(x).sum()
+        loss.backward()
+    expanded = zoom(loss, "step.weight", (1, 2)).check()
+    assert expanded.label == "affine_tanh, affine_tanh"
+    assert expanded.recorded == network.step.weight.grad.numpy()[1, 2]
+    assert "δ(L)" not in {p.name for p in expanded.partials}
+    assert {"x[0,2]", "affine_tanh#1[0,2]", "step.weight[1,0]"} <= {
+        p.name for p in expanded.partials
+    }
+    assert len(zoom(loss, "step.bias", 1).check().partials) > 4
+
+
+def test_an_error_signal_is_the_sum_of_what_came() -> None:
+    x = tg.Tensor([0.5, -1.0], requires_grad=True, name="x")
+    with record(keep="arrays"):
+        h = x * 2.0
+        loss = (h.tanh() + h * h).sum()
+        loss.backward()
+    expanded = zoom(loss, "δ(multiply#1)", 1).check()
+    assert expanded.label == "tanh, multiply"
+    assert expanded.name == "δ(multiply#1)[1]"
+    assert expanded.scalar == pytest.approx(1 - np.tanh(-2.0) ** 2 - 4.0)
+    assert zoom(loss, "multiply#1", 1).check().scalar == -2.0
+
+
+def test_dropout_keeps_the_mask_that_was_drawn() -> None:
+    loss, (x,) = run(ROWS["dropout"])
+    gradient, slopes = x.grad.numpy(), set()
+    for index in np.ndindex(x.shape):
+        (by_value,) = zoom(loss, "dropout", index).check().partials
+        assert (by_value.scalar != 0) == (gradient[index] != 0)
+        slopes.add(by_value.scalar)
+        assert zoom(loss, "a", index).check().recorded == gradient[index]
+    assert slopes == {0.0, 2.0}
+
+
 def twice() -> tg.Tensor:
     x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
     with record(keep="arrays"):
@@ -106,8 +177,21 @@ def twice() -> tg.Tensor:
     return loss
 
 
-def rows(name: str) -> Any:
-    return run(ROWS[name])[0]
+def checkpointed() -> tg.Tensor:
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    with record(keep="arrays"):
+        loss = tg.checkpoint(lambda x: x.exp(), x).sum()
+        loss.backward()
+    return loss
+
+
+def large() -> tg.Tensor:
+    x = tg.Tensor(np.ones((3, 1, 100, 100), np.float32), name="x")
+    w = tg.Tensor(np.ones((1, 1, 3, 3), np.float32), requires_grad=True, name="w")
+    with record(keep="arrays"):
+        loss = F.conv2d(x, w).sum()
+        loss.backward()
+    return loss
 
 
 REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -120,6 +204,22 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: zoom(layer(), "w", (3, 0, 0, 0)),
         ShapeError,
         r"zoom: an index of w, shape \(3, 2, 3, 3\).*got \(3, 0, 0, 0\)",
+    ),
+    "a function run again": (
+        lambda: zoom(checkpointed(), "x", 0),
+        OptionError,
+        "got checkpoint, which has none: it runs a function again .* without tg.checkpoint",
+    ),
+    "too many terms": (
+        lambda: zoom(large(), "w", (0, 0, 1, 1)),
+        OptionError,
+        r"at most 20,000 terms; got 28,812 and more in one number of conv2d. Record a run of "
+        r"fewer or smaller images; derive\(\) checks",
+    ),
+    "the beginning of a walk": (
+        lambda: zoom(twice(), "δ(L)"),
+        GraphError,
+        "error signal that came from other elements is expanded; got that of L",
     ),
     "figures alone": (
         lambda: zoom(tg.explain.GraphDump.from_json(tg.explain.dump(twice()).to_json()), "x", 0),

@@ -17,7 +17,8 @@ __all__ = ["zoom"]
 def zoom(value: str, index: str | None, **asked: Any) -> int:
     """Expand one number of VALUE into a graph of scalars, and compare every partial derivative.
 
-    VALUE is a layer such as C3, of whose output the number is, or a parameter, of whose gradient.
+    VALUE is a layer such as C3, of whose output the number is; a parameter, of whose gradient; or
+    an error signal such as "δ(C3)".
 
     Example: "tinygrad-cnn explain zoom lenet5 C3 --index 0,2,4,5 --batch-size 1".
     """

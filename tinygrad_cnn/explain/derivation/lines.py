@@ -17,7 +17,9 @@ from tinygrad_cnn.explain.derivation.evaluation import (
     Work,
     axes_for,
     evaluate,
+    letters_of,
     present,
+    whole,
     works,
 )
 from tinygrad_cnn.explain.derivation.expression import (
@@ -206,10 +208,11 @@ class Line:
         """Return the error signals that stand on the right side, by key and place."""
         found: dict[tuple[int, Shape], None] = {}
         for part in walk(self.right) if self.right is not None else ():
-            if isinstance(part, Value) and part.array.key is not None:
-                numbers = [int(each.value) for each in part.index if isinstance(each, Number)]
-                if len(numbers) == len(part.index):
-                    found[part.array.key, tuple(numbers)] = None
+            if not isinstance(part, Value) or part.array.key is None or letters_of(part):
+                continue
+            place = tuple(int(whole(each, {})) for each in part.index)
+            if all(0 <= k < n for k, n in zip(place, part.array.data.shape, strict=True)):
+                found[part.array.key, place] = None
         return list(found)
 
 

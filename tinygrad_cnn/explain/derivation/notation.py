@@ -4,6 +4,7 @@ With ``base=1`` indices are counted from 1, axes of size one are left out and a 
 stands behind its name, as on a blackboard: ``δ1·x2 + δ2·x3 + δ3·x4``.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -128,7 +129,7 @@ class Notation:
         return f"⌊{self.write(formula.whole, PRODUCT)}/{formula.by}⌋", ATOM
 
     def _modulo(self, formula: Modulo) -> tuple[str, int]:
-        return f"{self.write(formula.whole, PRODUCT)} mod {formula.by}", PRODUCT
+        return f"{self.write(formula.whole, PRODUCT)} mod {formula.by}", SUM
 
     def _power(self, formula: Power) -> tuple[str, int]:
         base = self.write(formula.base, ATOM)
@@ -272,7 +273,7 @@ class LatexNotation(Notation):
         return rf"\lfloor {self.write(formula.whole, PRODUCT)} / {formula.by} \rfloor", ATOM
 
     def _modulo(self, formula: Modulo) -> tuple[str, int]:
-        return rf"{self.write(formula.whole, PRODUCT)} \bmod {formula.by}", PRODUCT
+        return rf"{self.write(formula.whole, PRODUCT)} \bmod {formula.by}", SUM
 
     def _power(self, formula: Power) -> tuple[str, int]:
         return rf"{{{self.write(formula.base, ATOM)}}}^{{{self.write(formula.exponent)}}}", POWER
@@ -311,23 +312,33 @@ class LatexNotation(Notation):
         shown = r",\,".join(map(self.index, self.shown(array, index)))
         behind = f"_{{{shown}}}" if shown else ""
         if array.parameter:
-            return rf"\frac{{\partial L}}{{\partial {_upright(array.of)}{behind}}}"
+            return rf"\frac{{\partial L}}{{\partial {upright(array.of)}{behind}}}"
         return f"{self.name(array)}{behind}"
 
     def name(self, array: Array) -> str:
         if array.key is not None and array.key == self.short:
             return r"\delta"
         name = shortened(array.of or array.name, self.beginning)
-        return rf"\delta({_upright(name)})" if array.of else _upright(name)
+        return rf"\delta({upright(name)})" if array.of else upright(name)
 
 
-def _upright(name: str) -> str:
-    """Return a name for LaTeX: a single letter is a variable, a word is a text."""
+_MARKS = {"_": r"\_", "#": r"\#", "…": r"{\dots}", "←": r" \leftarrow "}
+
+
+def upright(name: str) -> str:
+    r"""Return a name for LaTeX: a single letter is a variable, a word is a text.
+
+    Marks stand between texts, where LaTeX and the browsers' MathJax read them alike.
+
+    Examples
+    --------
+    >>> print(upright("x"), upright("C3.max_pool2d"))
+    x \text{C3.max}\_\text{pool2d}
+    """
     if len(name) == 1:
         return name
-    for letter, written in (("_", r"\_"), ("#", r"\#"), ("…", r"\dots "), ("←", " from ")):
-        name = name.replace(letter, written)
-    return rf"\text{{{name}}}"
+    pieces = re.split("([_#…←])", name)
+    return "".join(_MARKS.get(each, rf"\text{{{each}}}") for each in pieces if each)
 
 
 def _latex_number(value: float) -> str:

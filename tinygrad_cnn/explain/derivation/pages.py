@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tinygrad_cnn.explain.derivation.expression import Value, walk
 from tinygrad_cnn.explain.derivation.lines import Check, Line, together
-from tinygrad_cnn.explain.derivation.notation import LatexNotation, Notation, number
+from tinygrad_cnn.explain.derivation.notation import LatexNotation, Notation, number, upright
 from tinygrad_cnn.explain.derivation.shortening import WIDTH, beginning_of, broken, unpaired
 
 SHORT = 8  # terms of a sum that is written out in a collapsed derivation
@@ -142,7 +142,8 @@ def latex(page: Page) -> str:
     for line, _, beginning in page.rows():
         if line.index is None:
             count += 1
-            rows.append(rf"& \text{{{count}. {_plain(cut(line.label, beginning))}:}}")
+            label = upright(cut(line.label, beginning))
+            rows.append(rf"& \text{{{count}. }}{label}\text{{:}}")
         rows += _formula(page, line, beginning)
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
@@ -192,7 +193,3 @@ def cut(label: str, beginning: str) -> str:
     if not beginning or not label.startswith(beginning):
         return label
     return f"{beginning}…{label[len(beginning) :]}"
-
-
-def _plain(label: str) -> str:
-    return label.replace("_", r"\_").replace("#", r"\#").replace("…", r"\dots ")

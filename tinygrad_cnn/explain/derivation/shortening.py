@@ -11,13 +11,14 @@ Long formulas continue on the next line, where brackets are least deep.
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tinygrad_cnn.explain.derivation.expression import Value, walk
 from tinygrad_cnn.explain.derivation.lines import Line
 
 LEAST = 8  # letters that are worth leaving out
 WIDTH = 110  # of a line of text
-BRACES = 100  # how deep they are, measured in brackets
+WHOLE = 100  # how deep in brackets something is that is kept whole
 _PATH = re.compile(r"[\w.]*\w\.\w[\w.#]*")
 
 
@@ -96,7 +97,7 @@ def broken(
     text: str,
     width: int,
     breaks: tuple[str, ...] = (" + ", " - ", "·"),
-    deepest: int = BRACES - 1,
+    deepest: int = WHOLE - 1,
 ) -> list[str]:
     """Return a long formula in parts, each but the first beginning with what joins it.
 
@@ -110,29 +111,51 @@ def broken(
     """
     if len(text) <= width:
         return [text]
-    places = [
-        (depth, breaks.index(mark), at)
-        for depth, at, mark in _places(text, breaks)
-        if at >= width // 3 and depth <= deepest
-    ]
-    near = [place for place in places if place[2] <= width]
-    if near:
-        least = min(place[:2] for place in near)
-        at = max(place[2] for place in near if place[:2] == least)
-    elif places:  # too long, but no longer than it has to be
-        at = min(place[2] for place in places)
-    else:
-        return [text]
-    rest = text[at:].lstrip()
-    return [text[:at].rstrip(), *broken(rest, width, breaks, deepest)]
+    places = [place for place in _places(text, breaks) if place.depth <= deepest]
+    parts, start, first = [], 0, 0
+    while len(text) - start > width:
+        while first < len(places) and places[first].at < start + width // 3:
+            first += 1
+        near: list[_Place] = []
+        for place in places[first:]:
+            if place.at > start + width and near:
+                break
+            near.append(place)
+            if place.at > start + width:  # too long, but no longer than it has to be
+                break
+        if not near:
+            break
+        best = min(near, key=lambda place: (place.depth, place.rank, -place.at))
+        parts.append(text[start : best.at].rstrip())
+        start = best.at + (text[best.at] == " ")
+    return [*parts, text[start:]]
 
 
-def _places(text: str, breaks: tuple[str, ...]) -> Iterator[tuple[int, int, str]]:
-    """Yield depth of brackets, place and mark of each spot where a line may be broken."""
-    depth = 0
+class _Place(NamedTuple):
+    """A spot where a line may be broken: how deep in brackets, at which mark."""
+
+    at: int
+    depth: int
+    rank: int
+
+
+def _places(text: str, breaks: tuple[str, ...]) -> Iterator[_Place]:
+    """Yield the spots where a line may be broken, from left to right."""
+    round_ones = square = braces = 0
+    firsts = {mark[0] for mark in breaks} | {"}", ",", " "}
     for at, letter in enumerate(text):
-        # Braces hold an index, the range of a sum, half of a fraction: never broken.
-        depth += (letter in "([") - (letter in ")]") + BRACES * ((letter == "{") - (letter == "}"))
-        for mark in breaks:
-            if at and text.startswith(mark, at):
-                yield depth, at, mark
+        round_ones += (letter == "(") - (letter == ")")
+        square += (letter == "[") - (letter == "]")
+        braces += (letter == "{") - (letter == "}")
+        if not at or letter not in firsts:
+            continue
+        # An index, a condition and half of a fraction are never broken. The range of a sum may
+        # be, where nothing else is: between its conditions.
+        depth = round_ones + WHOLE * (square + braces)
+        for rank, mark in enumerate(breaks):
+            if text.startswith(mark, at):
+                yield _Place(at, depth, rank)
+        if text.startswith("} ", at):
+            yield _Place(at + 1, depth, len(breaks))
+        if braces == 1 and not square and text.startswith((", ", " | "), at):
+            yield _Place(at + 1, round_ones + WHOLE // 2, len(breaks))
