@@ -64,7 +64,7 @@ def test_a_script_walks_edits_and_goes_back(
         "# from the loss to a block\n"
         "n 2; goto layer3.0.add\n"
         "δ 0,1,2\nscale 0.5\nset 0,1,2,3 nan\nzero 0,0,0,0\n"
-        "edits\nrun\ndifference\nundo 2\nundo\nundo\ndiff\nreplay\nbreak layer1.0.add\n"
+        "edits\nrun\nundo 2\nundo\nundo\ndiff\nreplay\nbreak layer1.0.add\n"
         "back 30\nr\nelements\nhelp\ngoto 7\nshow\nq\nnext\n"
     )
     assert code == 0
@@ -77,6 +77,7 @@ def test_a_script_walks_edits_and_goes_back(
         "3  before #27 layer3.0.add.add: δ(layer3.0.add.add)[0,0,0,0] set to 0",
         "error signals that differ: 27 of 32",
         "gradients that differ: 21 of 23",
+        "1  before #27 layer3.0.add.add: δ(layer3.0.add.add) times 0.5\n2  before",
         "nothing was edited\nnothing was edited: gradients are those of backward()",
         "32 elements once more: the same bits",
         "run pauses before layer1.0.add\n",

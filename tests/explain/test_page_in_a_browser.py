@@ -60,11 +60,11 @@ function report() {
 
 
 def read_in_browser(browser: str, path: Path) -> str:
-    """Return the document after its scripts ran, and the seconds they waited for."""
+    """Return the document after its scripts ran; what they wait for passes at once."""
     command = [
-        browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=60000",
-        "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={path.parent}", "--dump-dom",
-        path.as_uri(),
+        browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--virtual-time-budget=60000", "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={path.parent}", "--dump-dom", path.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout

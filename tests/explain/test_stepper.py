@@ -167,6 +167,17 @@ def test_values_are_known_from_a_recording_or_from_what_was_saved() -> None:
     assert step(plain).to("exp").look().values[1].statistics is not None  # exp saves its output
 
 
+def test_a_name_means_the_next_such_element_or_else_the_nearest_behind() -> None:
+    _, stepper = stepping(residual_chain)
+    found = [stepper.to("conv2d").element for _ in range(4)]
+    assert found == ["#7 conv2d", "#4 conv2d", "#1 conv2d", "#1 conv2d"]
+    assert stepper.to("relu").element == "#2 relu"
+    assert stepper.to("#7").element == "#7 conv2d"
+    assert stepper.break_at("relu").run().element == "#5 relu"
+    assert stepper.run().element == "#2 relu"
+    assert not stepper.run().element
+
+
 def test_what_ran_before_a_recording_is_stepped_through_too() -> None:
     x = leaf("x", 3)
     before = x.exp()

@@ -149,6 +149,26 @@ def test_the_page_of_an_edited_walk_carries_both() -> None:
         page(dump(residual_chain()[1]), before=dump(diamond()[1]))
 
 
+def test_a_document_of_half_a_walk_knows_the_fan_ins_that_are_complete() -> None:
+    _, stepper = stepping(residual_chain)
+    documents = []
+    for place in ("#4", "#3"):
+        text = stepper.to(place).page()
+        documents.append(json.loads(text.split('id="graph">')[1].split("</script>")[0]))
+    complete = [[len(f["contributions"]) for f in document["fan_ins"]] for document in documents]
+    assert complete == [[2, 2], [2, 2, 2]]  # and not that of w, which one is still to send to
+    assert documents[0]["elements"][3]["outgoing"] is None
+    assert documents[1]["elements"][3]["outgoing"] is not None
+
+
+def test_what_is_nan_in_both_walks_does_not_differ() -> None:
+    x = tg.Tensor(np.array([np.nan, 1.0], np.float32), requires_grad=True, name="x")
+    y = leaf("y", 2)
+    comparison = step((x * x + y).sum()).to("multiply").set((1,), 1.0).run().compare()
+    assert sorted(row.name for row in comparison.gradients if row.same) == ["x", "y"]
+    assert "nan" not in str(comparison)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     moves=st.lists(st.tuples(st.sampled_from("nbtsuzr"), st.integers(0, 30)), max_size=25),

@@ -167,6 +167,8 @@ class StepConsole(cmd.Cmd):
 
     def _show(self, words: list[str]) -> None:
         click.echo(f"\n{self.stepper.look()}")
+        if self.stepper.at_end and self.stepper.edits:
+            click.echo(str(self.stepper.compare()))
 
     def _signal(self, words: list[str]) -> None:
         signal = self.stepper.signal()

@@ -127,14 +127,14 @@ function sent(element) {
 }
 
 // How much there is by now.
+const gradients = graph.values.map((value, k) => (value.role === "parameter" && readersOf.get(k)) || [])
+  .filter((readers) => readers.length);
+
 function census() {
-  const made = graph.elements.filter((element) => hasRun(element.number)).length;
-  const finished = walked.filter(hasSent).length;
-  const gradients = graph.values.filter((value, k) => value.role === "parameter"
-    && (readersOf.get(k) || []).length);
-  const complete = gradients.filter((value) =>
-    readersOf.get(graph.values.indexOf(value)).every(hasSent)).length;
-  return `values of ${made} of ${ran.length} elements · δ taken by ${finished} of `
+  const made = ran.filter(hasRun).length;
+  const taken = walked.filter(hasSent).length;
+  const complete = gradients.filter((readers) => readers.every(hasSent)).length;
+  return `values of ${made} of ${ran.length} elements · δ taken by ${taken} of `
     + `${walked.length} · gradients complete ${complete} of ${gradients.length}`;
 }
 

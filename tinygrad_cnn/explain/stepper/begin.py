@@ -65,7 +65,8 @@ def _walkable(result: Any) -> list[FunctionElement]:
         got = "a leaf" if result.requires_grad else "one that does not"
         raise GraphError(
             "step: it walks back from a computed value that depends on a leaf with "
-            f"requires_grad=True; got {got}, {result.name or 'unnamed'} of shape {result.shape}"
+            f"requires_grad=True; got {got}, {result.name or 'unnamed'} of shape {result.shape}. "
+            "Compute a loss from it, outside of no_grad()"
         )
     if is_stand_in(result._value):
         raise OptionError(
