@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.explain.faults.catalogue import FAULTS
-from tinygrad_cnn.explain.faults.diagnosis import Candidate, Diagnosis, Finding
+from tinygrad_cnn.explain.faults.diagnosis import Candidate, Diagnosis, Finding, counted
 from tinygrad_cnn.explain.faults.differences import Measured, measure
 from tinygrad_cnn.explain.faults.expected import Sent, expected, faults_of, is_known
 from tinygrad_cnn.explain.faults.other_program import diagnose_gradients
@@ -111,9 +111,10 @@ def _diagnosed(seen: Watch, seed: int) -> Diagnosis:
     candidates += _sum_candidates([each for each in sums if each.wrong], found)
     candidates.sort(key=lambda each: -each.score)
     fan_ins = sum(each.paths > 1 for each in sums)
+    leaves = sum(not each.order for each in sums)
     return Diagnosis(
-        f"{len(walked)} elements, {fan_ins} fan-ins and "
-        f"{sum(1 for each in sums if not each.order)} gradients",
+        f"{counted(len(walked), 'element')}, {counted(fan_ins, 'fan-in')} and "
+        f"{counted(leaves, 'gradient')}",
         tuple(finding for _, finding in found),
         tuple(candidates),
         tuple(visit.place for visit, measured in judged if measured is None),
@@ -126,7 +127,7 @@ def _notes(leaves: Iterable[Leaf]) -> tuple[str, ...]:
     if not earlier:
         return ()
     return (
-        f"{earlier} parameters had gradients before this run, which were added to: what an update "
+        f"{counted(earlier, 'parameter')} had gradients before this run, which were added to: what an update "
         "sees is judged by diagnose_training",
     )
 
@@ -183,7 +184,7 @@ def _candidates(walked: Sequence[Visit], wrong: set[int], first: float) -> list[
             continue
         # It has to explain the first place; that it explains the others too tells twins apart.
         score = 0.5 * at_first + 0.5 * sum(scores) / len(scores)
-        places = f"{len(scores)} place{'s' if len(scores) > 1 else ''}"
+        places = counted(len(scores), "place")
         evidence = (
             f"{FAULTS[name].wrong}  leaves {left:.1e} unexplained, the right rule {left_right:.1e}"
             f"; {places} compared"
@@ -223,7 +224,7 @@ def _sum_candidates(
     if found[0][1].kind != "sum":  # something broke before, walking back
         score *= 0.5
     evidence = (
-        f"at {len(wrong)} fan-ins δ is what came last, to {1 - score:.1e}, where "
+        f"at {counted(len(wrong), 'fan-in')} δ is what came last, to {1 - score:.1e}, where "
         f"{wrong[0].paths} paths are to add up"
     )
     return [Candidate("fan_in_overwritten", score, evidence)]

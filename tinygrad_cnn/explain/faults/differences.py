@@ -106,29 +106,27 @@ def _slope(
     for signal, high, low, here in zip(visit.outgoing, up, down, middle, strict=False):
         if signal is None or here.dtype.kind != "f":
             continue
-        kept = signal * _counted(visit, here)
         moves = (high - low) / (2 * step)
-        slope += float((kept * moves).sum())
+        slope += float((signal * moves).sum())
         # At a kink the sides differ: any sub-gradient between them is right.
         gap = np.abs(high - 2 * here + low)
         kinked = gap > 0.01 * np.maximum(np.abs(high - here), np.abs(here - low))
         noise = 16 * fine * np.abs(here)
         kinked &= gap > noise
-        allowance += float((np.abs(kept) * gap * kinked).sum()) / (2 * step)
-        allowance += ROUNDINGS * eps * float(np.abs(kept * moves).sum())
-        allowance += float((np.abs(kept) * noise).sum()) / (2 * step)
+        allowance += float((np.abs(signal) * gap * kinked).sum()) / (2 * step)
+        allowance += ROUNDINGS * eps * float(np.abs(signal * moves).sum())
+        allowance += float((np.abs(signal) * noise).sum()) / (2 * step)
     return slope, allowance
 
 
-def _counted(visit: Visit, here: Array) -> Any:
-    """Return which outputs a rectifier lets through: at 0 its derivative is 0."""
-    if "relu" in (visit.family, visit.activation) and not getattr(visit.element, "at_zero", 0.0):
-        return here > 0
-    return 1.0
-
-
 def _free(visit: Visit, position: int) -> Any:
-    """Return the elements of an input that may move: those of a tie stay where they are."""
+    """Return the elements of an input that may move: at a kink or tie they stay where they are.
+
+    There any sub-gradient is right. Where most of an image is empty there are many, and what they
+    leave open would hide a mistake.
+    """
+    if visit.family == "relu":
+        return visit.inputs[position] != 0
     if visit.family == "max_pool2d" and position == 0:
         return ~tied(visit)
     return 1.0
