@@ -127,8 +127,8 @@ def _notes(leaves: Iterable[Leaf]) -> tuple[str, ...]:
     if not earlier:
         return ()
     return (
-        f"{counted(earlier, 'parameter')} had gradients before this run, which were added to: what an update "
-        "sees is judged by diagnose_training",
+        f"{counted(earlier, 'parameter')} had gradients before this run, which were "
+        "added to: what an update sees is judged by diagnose_training",
     )
 
 

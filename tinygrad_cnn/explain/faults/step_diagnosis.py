@@ -229,8 +229,8 @@ def _kept_gradients(
     ]  # fmt: skip
     score = float(np.mean(scores))
     evidence = (
-        f"the gradient of {counted(len(off), 'parameter')} is that of the step before plus that of this one, "
-        f"to {1 - score:.1e}"
+        f"the gradient of {counted(len(off), 'parameter')} is that of the step "
+        f"before plus that of this one, to {1 - score:.1e}"
     )
     return findings, [Candidate("zero_grad_left_out", score, evidence)]
 
