@@ -18,7 +18,7 @@ import numpy as np
 
 from tinygrad_cnn.explain.faults.catalogue import FAULTS
 from tinygrad_cnn.explain.faults.diagnosis import Candidate, Diagnosis, Finding, counted
-from tinygrad_cnn.explain.faults.differences import Measured, measure
+from tinygrad_cnn.explain.faults.differences import Measured, measure, swept
 from tinygrad_cnn.explain.faults.expected import Sent, expected, faults_of, is_known
 from tinygrad_cnn.explain.faults.other_program import diagnose_gradients
 from tinygrad_cnn.explain.faults.patterns import agreement, patterns, residual
@@ -101,9 +101,9 @@ def _diagnosed(seen: Watch, seed: int) -> Diagnosis:
         if measured and any(each.wrong for each in measured)
     }
     found: list[tuple[float, Finding]] = [
-        (visit.element.order, _finding(visit, wrong[visit.element.order]))
+        (order, _finding(visit, wrong[order], order == max(wrong)))
         for visit in walked
-        if visit.element.order in wrong
+        if (order := visit.element.order) in wrong
     ]
     found += [(each.order, _sum_finding(each)) for each in sums if each.wrong]
     found.sort(key=lambda pair: -pair[0])
@@ -132,14 +132,16 @@ def _notes(leaves: Iterable[Leaf]) -> tuple[str, ...]:
     )
 
 
-def _finding(visit: Visit, wrong: Sequence[Measured]) -> Finding:
+def _finding(visit: Visit, wrong: Sequence[Measured], first: bool) -> Finding:
     evidence = []
     right = expected(visit) if is_known(visit) else {}
     for each in wrong:
-        evidence.append(
-            f"{visit.signal_name(each.position)}: along a random direction it gives "
-            f"{each.sent[0]:.6g}, differences give {each.slopes[0]:.6g}"
+        words = swept(visit, each.position) if first else None
+        words = words or (
+            f"along a random direction it gives {each.sent[0]:.6g}, differences give "
+            f"{each.slopes[0]:.6g}"
         )
+        evidence.append(f"{visit.signal_name(each.position)}: {words}")
         if each.position in right:
             sent = visit.sent()[each.position]
             evidence += [f"  {words}" for words in patterns(sent, right[each.position])]
