@@ -54,7 +54,7 @@ def test_gradients_of_a_file_are_judged(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_the_hit_rate_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "hit-rate", "--nets", "1", "relu_mask_left_out"]) == 0
-    assert "1 networks with a fault: 100.0% named first" in capsys.readouterr().out
+    assert "1 network with a fault: 100.0% named first" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

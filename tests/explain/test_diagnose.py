@@ -16,6 +16,7 @@ from tinygrad_cnn.explain.faults.expected import expected, faults_of, is_known
 from tinygrad_cnn.explain.faults.patterns import patterns, residual
 from tinygrad_cnn.explain.faults.random_nets import RandomNet
 from tinygrad_cnn.explain.faults.watching import watch
+from tinygrad_cnn.kernels import registry
 from tinygrad_cnn.models.registry import names
 
 RULES = [each.name for each in FAULTS.values() if each.kind == "rule"]
@@ -47,7 +48,7 @@ def test_every_fault_is_named_in_a_random_network() -> None:
 
 @pytest.mark.full
 def test_so_it_is_in_many() -> None:
-    rates = hit_rate(15, seed=90_000)
+    rates = hit_rate(8, seed=90_000)
     assert rates.first >= 0.98, str(rates)
     assert rates.among_three >= 0.99, str(rates)
     assert rates.false_alarms == 0, str(rates)
@@ -247,6 +248,55 @@ def test_an_element_of_ones_own_with_another_rule_is_judged_by_differences_alone
     assert "differences give" in str(found)
 
 
+class OtherConvention(Relu):
+    def backward(self, signal: Any) -> Any:
+        (z,) = (node.variable() for node in self.inputs)
+        return signal * tg.Tensor((z.numpy() >= 0).astype(float))
+
+
+def test_another_sub_gradient_at_a_kink_is_no_mistake() -> None:
+    mostly_empty = np.zeros((4, 50))
+    mostly_empty[:, ::10] = np.random.default_rng(0).normal(size=(4, 5))
+    x = tg.Tensor(mostly_empty, requires_grad=True, name="x")
+    weights = leaf(4, 50, name="weights").detach()
+    assert not diagnose(lambda: (OtherConvention()(x) * weights).sum()).found
+    # Nor does what the empty places leave open hide a mistake at the others.
+    with fault("relu_mask_left_out"):
+        assert diagnose(lambda: (F.relu(x) * weights).sum()).fault == "relu_mask_left_out"
+
+
+@pytest.mark.parametrize(
+    "name", ["sigmoid_slope_of_z", "relu_mask_of_signal", "fan_in_overwritten"]
+)
+def test_networks_of_scalars_are_diagnosed(name: str) -> None:
+    x = tg.Scalar(0.7, requires_grad=True, name="x")
+
+    def program() -> Any:
+        y = x * 2.0
+        return (F.relu(F.sigmoid(y) + y * -0.1) * -1.0 + y) * 0.5
+
+    assert not diagnose(program).found
+    with fault(name):
+        assert diagnose(program).fault == name
+
+
+def test_a_wrong_kernel_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Somebody's own kernel in the place of ours: as the reference, with the filter unturned.
+    known = {each.variant: each for each in registry.variants("conv2d_grad_input")}
+    right = known["reference"].function
+
+    def wrong(signal: Any, weight: Any, *others: Any) -> None:
+        right(signal, np.ascontiguousarray(weight[:, :, ::-1, ::-1]), *others)
+
+    monkeypatch.setitem(registry._KERNELS, ("conv2d_grad_input", "cpu"), known)
+    registry.implements("conv2d_grad_input", device="cpu", variant="wrong", rank=99)(wrong)
+    x, w = leaf(2, 2, 6, 6, name="x"), leaf(3, 2, 3, 3, name="w", seed=1)
+    with tg.kernels.use(conv2d_grad_input="wrong"):
+        found = diagnose(lambda: F.tanh(F.conv2d(x, w, padding=1)).sum())
+    registry._answers.clear()
+    assert found.fault == "kernel_not_turned", str(found)
+
+
 def test_what_comes_behind_a_mistake_is_not_blamed() -> None:
     x, w, v = leaf(2, 2, 8, 8, name="x"), leaf(2, 2, 3, 3, name="w"), leaf(2, 2, 3, 3, name="v")
 
@@ -268,72 +318,6 @@ def test_gradients_are_afterwards_what_they_were() -> None:
     found = diagnose(net)
     assert all(one.grad is grad for one, grad in zip(net.parameters, before, strict=True))
     assert f"{len(before)} parameters had gradients" in str(found) or not found.found
-
-
-# -- gradients of another program ------------------------------------------------------------
-
-
-OTHERS = [name for name in (*RULES, "fan_in_overwritten") if name != "dropout_mask_redrawn"]
-QUICK = {"kernel_not_turned", "max_to_first_place", "sigmoid_slope_of_z", "fan_in_overwritten",
-         "batch_norm_constant_variance", "dropout_without_scale"}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(each, marks=() if each in QUICK else pytest.mark.full) for each in OTHERS],
-)
-def test_a_mistake_is_named_from_the_gradients_it_leaves(name: str) -> None:
-    for seed in range(700, 720):
-        tg.manual_seed(seed)
-        net = RandomNet(seed, FAULTS[name].touches)
-        right = gradients_of(net)
-        with fault(name):
-            wrong = gradients_of(net)
-        if any(residual(wrong[key], right[key], 1e-3) > 0.05 for key in right):
-            break
-    else:
-        pytest.fail("the fault shows in none of these networks")
-    clean = diagnose(net, right)
-    assert not clean.found, str(clean)
-    found = diagnose(net, wrong)
-    assert found.fault == name, f"{net.description}\n{found}"
-
-
-def gradients_of(net: RandomNet) -> dict[str, Any]:
-    net().backward()
-    left = {one.name: one.grad.numpy().copy() for one in net.parameters if one.grad is not None}
-    for one in (*net.parameters, net._images):
-        one.grad = None
-    return left  # type: ignore[return-value]  # each has a name
-
-
-def test_plain_numpy_is_judged() -> None:
-    rng = np.random.default_rng(0)
-    x, t, w, b = rng.normal(size=(8, 5)), rng.normal(size=(8, 3)), rng.normal(size=(3, 5)), 0.5
-    delta = 2 * (x @ w.T + b - t) / t.size
-    weight = tg.Tensor(w, requires_grad=True, name="w")
-    bias = tg.Tensor(np.full(3, b), requires_grad=True, name="b")
-    inputs, targets = tg.Tensor(x), tg.Tensor(t)
-
-    def program() -> Any:
-        return F.mse_loss(F.linear(inputs, weight, bias), targets)
-
-    good = {"w": delta.T @ x, "b": delta.sum(0)}
-    rows: list[tuple[dict[str, Any], str | None]] = [
-        (good, None),
-        ({"w": good["w"]}, None),
-        ({**good, "b": delta.mean(0)}, "bias_gradient_averaged"),
-        ({**good, "b": delta[0]}, "bias_gradient_of_one_place"),
-        ({**good, "w": (x.T @ delta).reshape(3, 5)}, "weight_gradient_transposed"),
-        ({name: -each for name, each in good.items()}, "loss_sign_turned"),
-        ({name: each * t.size for name, each in good.items()}, "batch_share_left_out"),
-    ]
-    for theirs, name in rows:
-        found = diagnose(program, theirs)
-        assert (found.fault, found.found) == (name, name is not None), str(found)
-    strange = diagnose(program, {"w": good["w"] * 1.7})
-    assert (strange.found, strange.fault) == (True, None)
-    assert "it is 1.7 times the right one" in str(strange)
 
 
 # -- inputs ----------------------------------------------------------------------------------

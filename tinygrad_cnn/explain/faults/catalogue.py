@@ -37,6 +37,13 @@ def _of_means(wrong: object) -> tuple[Exchange, ...]:
     return tuple(Exchange(owner, "backward", wrong) for owner in owners)  # type: ignore[arg-type]
 
 
+def _of_rectifiers(wrong: object) -> tuple[Exchange, ...]:
+    return (
+        Exchange(_SLOPE, "forward", wrong),  # type: ignore[arg-type]
+        Exchange(batch_norm.BatchNormReluElement, "backward", rules.through_both),
+    )
+
+
 def _of_normalisations(wrong: object) -> tuple[Exchange, ...]:
     owners = batch_norm.BatchNormElement, batch_norm.BatchNormReluElement
     return tuple(Exchange(owner, "backward", wrong) for owner in owners)  # type: ignore[arg-type]
@@ -217,7 +224,7 @@ _ALL = (
         "δ(z) = δ(a) ∘ [z > 0]",
         "δ(z) = δ(a) ∘ [δ(a) > 0]",
         ("relu",),
-        (Exchange(_SLOPE, "forward", rules.relu_mask_of_signal),),
+        _of_rectifiers(rules.relu_mask_of_signal),
     ),
     Fault(
         "relu_mask_moved",
@@ -227,7 +234,7 @@ _ALL = (
         "δ(z)[k] = δ(a)[k] [z[k] > 0]",
         "δ(z)[k] = δ(a)[k] [z[k - 1] > 0]",
         ("relu",),
-        (Exchange(_SLOPE, "forward", rules.relu_mask_moved),),
+        _of_rectifiers(rules.relu_mask_moved),
     ),
     Fault(
         "relu_mask_left_out",
@@ -237,7 +244,7 @@ _ALL = (
         "δ(z) = δ(a) ∘ [z > 0]",
         "δ(z) = δ(a)",
         ("relu",),
-        (Exchange(_SLOPE, "forward", rules.relu_mask_left_out),),
+        _of_rectifiers(rules.relu_mask_left_out),
     ),
     Fault(
         "softmax_without_cross_terms",

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.explain.faults.catalogue import FAULTS
-from tinygrad_cnn.explain.faults.diagnosis import Candidate, Diagnosis, Finding
-from tinygrad_cnn.explain.faults.differences import Measured, measure
+from tinygrad_cnn.explain.faults.diagnosis import Candidate, Diagnosis, Finding, counted
+from tinygrad_cnn.explain.faults.differences import Measured, measure, swept
 from tinygrad_cnn.explain.faults.expected import Sent, expected, faults_of, is_known
 from tinygrad_cnn.explain.faults.other_program import diagnose_gradients
 from tinygrad_cnn.explain.faults.patterns import agreement, patterns, residual
@@ -101,9 +101,9 @@ def _diagnosed(seen: Watch, seed: int) -> Diagnosis:
         if measured and any(each.wrong for each in measured)
     }
     found: list[tuple[float, Finding]] = [
-        (visit.element.order, _finding(visit, wrong[visit.element.order]))
+        (order, _finding(visit, wrong[order], order == max(wrong)))
         for visit in walked
-        if visit.element.order in wrong
+        if (order := visit.element.order) in wrong
     ]
     found += [(each.order, _sum_finding(each)) for each in sums if each.wrong]
     found.sort(key=lambda pair: -pair[0])
@@ -111,9 +111,10 @@ def _diagnosed(seen: Watch, seed: int) -> Diagnosis:
     candidates += _sum_candidates([each for each in sums if each.wrong], found)
     candidates.sort(key=lambda each: -each.score)
     fan_ins = sum(each.paths > 1 for each in sums)
+    leaves = sum(not each.order for each in sums)
     return Diagnosis(
-        f"{len(walked)} elements, {fan_ins} fan-ins and "
-        f"{sum(1 for each in sums if not each.order)} gradients",
+        f"{counted(len(walked), 'element')}, {counted(fan_ins, 'fan-in')} and "
+        f"{counted(leaves, 'gradient')}",
         tuple(finding for _, finding in found),
         tuple(candidates),
         tuple(visit.place for visit, measured in judged if measured is None),
@@ -126,19 +127,21 @@ def _notes(leaves: Iterable[Leaf]) -> tuple[str, ...]:
     if not earlier:
         return ()
     return (
-        f"{earlier} parameters had gradients before this run, which were added to: what an update "
-        "sees is judged by diagnose_training",
+        f"{counted(earlier, 'parameter')} had gradients before this run, which were "
+        "added to: what an update sees is judged by diagnose_training",
     )
 
 
-def _finding(visit: Visit, wrong: Sequence[Measured]) -> Finding:
+def _finding(visit: Visit, wrong: Sequence[Measured], first: bool) -> Finding:
     evidence = []
     right = expected(visit) if is_known(visit) else {}
     for each in wrong:
-        evidence.append(
-            f"{visit.signal_name(each.position)}: along a random direction it gives "
-            f"{each.sent[0]:.6g}, differences give {each.slopes[0]:.6g}"
+        words = swept(visit, each.position) if first else None
+        words = words or (
+            f"along a random direction it gives {each.sent[0]:.6g}, differences give "
+            f"{each.slopes[0]:.6g}"
         )
+        evidence.append(f"{visit.signal_name(each.position)}: {words}")
         if each.position in right:
             sent = visit.sent()[each.position]
             evidence += [f"  {words}" for words in patterns(sent, right[each.position])]
@@ -183,7 +186,7 @@ def _candidates(walked: Sequence[Visit], wrong: set[int], first: float) -> list[
             continue
         # It has to explain the first place; that it explains the others too tells twins apart.
         score = 0.5 * at_first + 0.5 * sum(scores) / len(scores)
-        places = f"{len(scores)} place{'s' if len(scores) > 1 else ''}"
+        places = counted(len(scores), "place")
         evidence = (
             f"{FAULTS[name].wrong}  leaves {left:.1e} unexplained, the right rule {left_right:.1e}"
             f"; {places} compared"
@@ -223,7 +226,7 @@ def _sum_candidates(
     if found[0][1].kind != "sum":  # something broke before, walking back
         score *= 0.5
     evidence = (
-        f"at {len(wrong)} fan-ins δ is what came last, to {1 - score:.1e}, where "
+        f"at {counted(len(wrong), 'fan-in')} δ is what came last, to {1 - score:.1e}, where "
         f"{wrong[0].paths} paths are to add up"
     )
     return [Candidate("fan_in_overwritten", score, evidence)]

@@ -5,10 +5,21 @@ from html import escape
 
 from tinygrad_cnn.explain.faults.catalogue import FAULTS
 
-__all__ = ["CERTAIN", "Candidate", "Diagnosis", "Finding"]
+__all__ = ["CERTAIN", "Candidate", "Diagnosis", "Finding", "counted"]
 
 CERTAIN = 0.999  # agreement from which on a fault is named: equal, but for rounding
 SHOWN = 5
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    Examples
+    --------
+    >>> counted(1, "fan-in"), counted(0, "gradient")
+    ('1 fan-in', '0 gradients')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ class Diagnosis:
             lines += [f"  {told.says}", f"  right    {told.right}", f"  wrong    {told.wrong}"]
             lines += [f"  mistake  {told.mistake}"]
         if self.found:
-            lines += ["", f"looked at {self.looked_at}; wrong are {len(self.findings)}:"]
+            lines += ["", f"looked at {self.looked_at}; wrong: {len(self.findings)}"]
             lines += [f"  {finding}" for finding in self.findings[:SHOWN]]
             if len(self.findings) > SHOWN:
                 lines.append(f"  and {len(self.findings) - SHOWN} more")

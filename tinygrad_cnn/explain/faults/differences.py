@@ -19,8 +19,10 @@ import numpy as np
 from tinygrad_cnn.errors import TinygradCnnError
 from tinygrad_cnn.explain.faults.expected_windows import tied
 from tinygrad_cnn.explain.faults.watching import Array, Visit
+from tinygrad_cnn.explain.step_sweep import Line, sweep
+from tinygrad_cnn.tensor import Tensor
 
-__all__ = ["Measured", "measure"]
+__all__ = ["Measured", "measure", "swept"]
 
 DIRECTIONS = 3
 STEP = 1e-6  # times the size of the values
@@ -57,6 +59,39 @@ def measure(visit: Visit, seed: int = 0) -> list[Measured] | None:
         return [_measured(visit, position, drawn) for position in visit.sent()]
     except (TinygradCnnError, AttributeError, TypeError, ValueError):
         return None  # somebody's own element, that runs on nothing but what it ran on
+
+
+def swept(visit: Visit, position: int, seed: int = 0) -> str | None:
+    """Measure one error signal with all step sizes, and say how sure the difference is.
+
+    The one step of :func:`measure` finds where to look; a sweep knows its own error.
+    """
+    drawn = np.random.default_rng(seed)
+    x, sent = visit.inputs[position], visit.sent()[position]
+    direction = np.asarray(drawn.choice([-1.0, 1.0], x.shape) * _free(visit, position))
+    signals = [
+        (place, signal)
+        for place, signal in enumerate(visit.outgoing)
+        if signal is not None and visit.outputs[place].dtype.kind == "f"
+    ]
+
+    def function(*inputs: Any) -> list[Any]:
+        outputs = _outputs(visit, [variable._value for variable in inputs])
+        return [Tensor.wrap(outputs[place]) for place, _ in signals]
+
+    wrapped = [Tensor.wrap(value) for value in visit.inputs]
+    cotangents = [Tensor.wrap(signal) for _, signal in signals]
+    found = sweep(Line(function, wrapped, position, cotangents, direction))
+    along = float((sent * direction).sum())
+    if found.best is None or not np.isfinite(along):
+        return None
+    apart = abs(along - found.slope)
+    times = apart / max(found.uncertainty, float(np.finfo(np.float64).tiny))
+    return (
+        f"along a random direction it gives {along:.6g}, differences give {found.slope:.6g} ± "
+        f"{found.uncertainty:.1g} at the best of {len(found.steps)} steps: {times:.1g} times that "
+        "error apart"
+    )
 
 
 def _measured(visit: Visit, position: int, drawn: np.random.Generator) -> Measured:
@@ -106,29 +141,27 @@ def _slope(
     for signal, high, low, here in zip(visit.outgoing, up, down, middle, strict=False):
         if signal is None or here.dtype.kind != "f":
             continue
-        kept = signal * _counted(visit, here)
         moves = (high - low) / (2 * step)
-        slope += float((kept * moves).sum())
+        slope += float((signal * moves).sum())
         # At a kink the sides differ: any sub-gradient between them is right.
         gap = np.abs(high - 2 * here + low)
         kinked = gap > 0.01 * np.maximum(np.abs(high - here), np.abs(here - low))
         noise = 16 * fine * np.abs(here)
         kinked &= gap > noise
-        allowance += float((np.abs(kept) * gap * kinked).sum()) / (2 * step)
-        allowance += ROUNDINGS * eps * float(np.abs(kept * moves).sum())
-        allowance += float((np.abs(kept) * noise).sum()) / (2 * step)
+        allowance += float((np.abs(signal) * gap * kinked).sum()) / (2 * step)
+        allowance += ROUNDINGS * eps * float(np.abs(signal * moves).sum())
+        allowance += float((np.abs(signal) * noise).sum()) / (2 * step)
     return slope, allowance
 
 
-def _counted(visit: Visit, here: Array) -> Any:
-    """Return which outputs a rectifier lets through: at 0 its derivative is 0."""
-    if "relu" in (visit.family, visit.activation) and not getattr(visit.element, "at_zero", 0.0):
-        return here > 0
-    return 1.0
-
-
 def _free(visit: Visit, position: int) -> Any:
-    """Return the elements of an input that may move: those of a tie stay where they are."""
+    """Return the elements of an input that may move: at a kink or tie they stay where they are.
+
+    There any sub-gradient is right. Where most of an image is empty there are many, and what they
+    leave open would hide a mistake.
+    """
+    if visit.family == "relu":
+        return visit.inputs[position] != 0
     if visit.family == "max_pool2d" and position == 0:
         return ~tied(visit)
     return 1.0

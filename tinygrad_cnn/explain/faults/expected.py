@@ -42,7 +42,7 @@ def through_activation(name: str, a: Array, delta: Array, fault: str | None) -> 
         if fault == "relu_mask_of_signal":
             mask = delta > 0
         elif fault == "relu_mask_moved":
-            mask = np.roll(mask, 1, -1)
+            mask = np.roll(mask, 1, -1) if mask.ndim else mask
         elif fault == "relu_mask_left_out":
             mask = np.ones_like(mask)
         return delta * mask
@@ -179,11 +179,14 @@ _FAMILIES: dict[str, Expected] = {
 }
 
 
+_OF_SCALARS = {"relu", "sigmoid", "tanh", "add", "mse_loss", "squared_error"}
+
+
 def is_known(visit: Visit) -> bool:
     """Tell whether what an element is to send is written out here."""
-    shape = visit.inputs[0].shape
-    at_zero = getattr(visit.element, "at_zero", 0.0)
-    return visit.family in _FAMILIES and bool(shape) and not at_zero
+    if not visit.inputs[0].shape and visit.family not in _OF_SCALARS:
+        return False
+    return visit.family in _FAMILIES and not getattr(visit.element, "at_zero", 0.0)
 
 
 def faults_of(visit: Visit) -> tuple[str, ...]:

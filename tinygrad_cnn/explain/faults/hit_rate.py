@@ -11,7 +11,7 @@ from tinygrad_cnn import random
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.faults.catalogue import FAULTS
 from tinygrad_cnn.explain.faults.diagnose import diagnose
-from tinygrad_cnn.explain.faults.diagnosis import Diagnosis
+from tinygrad_cnn.explain.faults.diagnosis import Diagnosis, counted
 from tinygrad_cnn.explain.faults.fault import Fault
 from tinygrad_cnn.explain.faults.patterns import residual
 from tinygrad_cnn.explain.faults.random_nets import RandomNet
@@ -89,8 +89,9 @@ class HitRate:
         nets = sum(row.nets for row in self._faulty())
         clean = sum(row.nets for row in self.rows if row.fault == NONE)
         return (
-            f"{nets} networks with a fault: {self.first:.1%} named first, {self.among_three:.1%} "
-            f"among the first three; {clean} networks without: {self.false_alarms} false alarms"
+            f"{counted(nets, 'network')} with a fault: {self.first:.1%} named first, "
+            f"{self.among_three:.1%} among the first three; {counted(clean, 'network')} without: "
+            f"{counted(self.false_alarms, 'false alarm')}"
         )
 
     def _repr_html_(self) -> str:
@@ -148,7 +149,7 @@ def hit_rate(
     fault              nets  found  first  among three
     loss_sign_turned      1      1      1            1
     no fault              1      0
-    1 networks with a fault: 100.0% named first, 100.0% among the first three; 1 networks without: \
+    1 network with a fault: 100.0% named first, 100.0% among the first three; 1 network without: \
 0 false alarms
     """
     if not isinstance(nets, int) or isinstance(nets, bool) or nets < 1:

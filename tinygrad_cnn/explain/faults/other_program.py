@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_cnn.errors import ShapeError, unknown_name
 from tinygrad_cnn.explain.faults.catalogue import FAULTS
-from tinygrad_cnn.explain.faults.diagnosis import Candidate, Diagnosis, Finding
+from tinygrad_cnn.explain.faults.diagnosis import Candidate, Diagnosis, Finding, counted
 from tinygrad_cnn.explain.faults.expected import expected, faults_of, is_known
 from tinygrad_cnn.explain.faults.patterns import agreement, patterns, residual
 from tinygrad_cnn.explain.faults.watching import Array, Visit, Watch
@@ -55,7 +55,7 @@ def diagnose_gradients(seen: Watch, gradients: Mapping[str, Any]) -> Diagnosis:
         for node in wrong
     )  # fmt: skip
     candidates = _candidates(seen, given, right, eps) if wrong else []
-    return Diagnosis(f"{len(given)} given gradients", findings, tuple(candidates))
+    return Diagnosis(counted(len(given), "given gradient"), findings, tuple(candidates))
 
 
 def _as_given(seen: Watch, gradients: Mapping[str, Any]) -> dict[Node, Array]:

@@ -20,7 +20,7 @@ import numpy as np
 from tinygrad_cnn import hooks
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_cnn.explain.faults.catalogue import FAULTS
-from tinygrad_cnn.explain.faults.diagnosis import Candidate, Diagnosis, Finding
+from tinygrad_cnn.explain.faults.diagnosis import Candidate, Diagnosis, Finding, counted
 from tinygrad_cnn.explain.faults.patterns import agreement, residual
 from tinygrad_cnn.explain.faults.watching import Array, Watch, doubles
 from tinygrad_cnn.variable import Variable
@@ -182,7 +182,7 @@ def _judge(
             f"diagnose_training: steps change parameters; got {steps} steps that changed none of "
             f"{len(thetas)}"
         )
-    looked_at = f"{steps} steps of {len(own)} parameter{'s' if len(own) != 1 else ''}"
+    looked_at = f"{counted(steps, 'step')} of {counted(len(own), 'parameter')}"
     findings, candidates = _kept_gradients(own, used)
     fits = [
         fit
@@ -229,8 +229,8 @@ def _kept_gradients(
     ]  # fmt: skip
     score = float(np.mean(scores))
     evidence = (
-        f"the gradient of {len(off)} parameters is that of the step before plus that of this one, "
-        f"to {1 - score:.1e}"
+        f"the gradient of {counted(len(off), 'parameter')} is that of the step "
+        f"before plus that of this one, to {1 - score:.1e}"
     )
     return findings, [Candidate("zero_grad_left_out", score, evidence)]
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_cnn.elements.activation_rectifiers import ReluGradElement
+from tinygrad_cnn.elements.batch_norm import BatchNormElement
 from tinygrad_cnn.elements.pool_max import MaxPool2dGradElement
 from tinygrad_cnn.elements.pool_mean import SumPool2dElement, SumPool2dGradElement
 from tinygrad_cnn.errors import GraphError
@@ -206,6 +208,12 @@ def relu_mask_moved(right: Any, self: Any, signal: Any, a: Any) -> Any:
 def relu_mask_left_out(right: Any, self: Any, signal: Any, a: Any) -> Any:
     """Let everything through."""
     return _like(signal, signal * 1) if self.name == "relu_grad" else right(self, signal, a)
+
+
+def through_both(right: Any, self: Any, signal: Any, *_: Any) -> Any:
+    """Go back through a rectifier and a normalisation one by one, not by the kernel of both."""
+    before = ReluGradElement()(signal, self.saved("a"))
+    return BatchNormElement.backward(self, before)
 
 
 def _like(signal: Any, result: Any) -> Any:
