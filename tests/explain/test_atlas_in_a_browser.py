@@ -7,12 +7,9 @@ import pytest
 
 from tinygrad_cnn.explain.atlas import compare_networks
 
-from .test_page_in_a_browser import BROWSER, read_in_browser
+from .test_page_in_a_browser import read_in_browser
 
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.skipif(BROWSER is None, reason="browser: not run; Debian's is named chromium"),
-]
+pytestmark = pytest.mark.browser
 
 # What a reader does, and what is then to be read; sigmoid's C1 is the first card.
 DEEDS = {
@@ -58,10 +55,10 @@ document.body.replaceChildren(Object.assign(document.createElement("pre"),
 </script></body></html>"""
 
 
-def test_a_reader_chooses_moments_channels_and_scales(tmp_path: Path) -> None:
+def test_a_reader_chooses_moments_channels_and_scales(browser: str, tmp_path: Path) -> None:
     found = compare_networks("lenet5-sigmoid-relu", steps=2, batch_size=4)
     watched = WATCH % list(DEEDS)
     path = tmp_path / "page.html"
     path.write_text(found.html().replace("</body></html>", watched), encoding="utf-8")
-    text = unescape(read_in_browser(path).split("<pre>")[1].split("</pre>")[0])
+    text = unescape(read_in_browser(browser, path).split("<pre>")[1].split("</pre>")[0])
     assert dict(zip(DEEDS, text.split("\n"), strict=True)) == DEEDS
