@@ -295,6 +295,9 @@ REFUSALS: list[tuple[Callable[[], Any], type[TinygradCnnError], str]] = [
     (lambda: begun().undo(), GraphError, "got none. Edit with set"),
     (lambda: begun().zero().undo(2), OptionError, "the edits are 1 to 1; got 2"),
     (lambda: closed().next(), GraphError, "next: a stepper walks until it is closed"),
+    (lambda: closed()._repr_html_(), GraphError, "look: a stepper walks"),
+    (lambda: closed().waiting(), GraphError, "waiting: a stepper walks"),
+    (lambda: closed().signals(), GraphError, "signals: a stepper walks"),
     (lambda: closed().look(), GraphError, "look: a stepper walks"),
 ]  # fmt: skip
 

@@ -100,8 +100,9 @@ class Stepper:
         return f"{where}, {self.position} of {len(self)} elements done"
 
     def _repr_html_(self) -> str:
+        seen = escape(str(self.look()))
         picture = svg(as_document(self._walk, self._places))
-        return f'<div style="overflow-x: auto">{picture}</div><pre>{escape(str(self.look()))}</pre>'
+        return f'<div style="overflow-x: auto">{picture}</div><pre>{seen}</pre>'
 
     # -- going on --------------------------------------------------------------------
 
@@ -213,10 +214,12 @@ class Stepper:
 
     def waiting(self) -> list[Waiting]:
         """Return the fan-ins that wait: what arrived, from whom, and who is still to send."""
+        self._require_open("waiting")
         return list(waiting(self._walk, self._places))
 
     def signals(self) -> dict[str, npt.NDArray[Any]]:
         """Return all error signals on their way, by the name of their value: read-only arrays."""
+        self._require_open("signals")
         return {
             self._places.name(node): _readable(signal)
             for node, signal in self._walk.signals.items()
