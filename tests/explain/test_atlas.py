@@ -20,9 +20,9 @@ from tinygrad_cnn.explain.atlas import (
     record_excerpts,
 )
 from tinygrad_cnn.explain.atlas.excerpts import coarser
-from tinygrad_cnn.explain.atlas.png import grey_png
 from tinygrad_cnn.explain.atlas.tiles import signed_greys
 from tinygrad_cnn.explain.atlas.units import idle_units
+from tinygrad_cnn.explain.png_file import png
 
 from .atlas_runs import IMAGES, LABELS, Gated, decoded, loss_of, plates, recorded
 
@@ -101,7 +101,7 @@ def test_greys_are_the_map_up_to_half_a_step(values: list[float]) -> None:
 @given(st.integers(1, 9), st.integers(1, 9))
 def test_a_picture_is_read_back(height: int, width: int) -> None:
     pixels = np.random.default_rng(height).integers(0, 256, (height, width)).astype(np.uint8)
-    np.testing.assert_array_equal(decoded(grey_png(pixels)), pixels)
+    np.testing.assert_array_equal(decoded(png(pixels)), pixels)
 
 
 def test_what_is_not_finite_is_left_blank() -> None:

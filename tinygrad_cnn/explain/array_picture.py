@@ -1,4 +1,4 @@
-"""Arrays as pictures: which colour stands for which number, and the file that holds them.
+"""Arrays as pictures: which colour stands for which number.
 
 Three kinds of scale:
 
@@ -18,9 +18,6 @@ A picture is an array of pixels (H, W, 4): red, green, blue, opacity. Gaps betwe
 transparent, so that they are light on a light page and dark on a dark one.
 """
 
-import base64
-import struct
-import zlib
 from collections.abc import Iterable
 from functools import cache
 from html import escape
@@ -30,8 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import OptionError, ShapeError
+from tinygrad_cnn.explain.png_file import data_uri
 
-__all__ = ["Scale", "data_uri", "legend", "png", "shrunk", "tiled"]
+__all__ = ["Scale", "legend", "shrunk", "tiled"]
 
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[Any]
@@ -259,59 +257,6 @@ def tiled(tiles: Iterable[Pixels], columns: int, zoom: int = 1, gap: int = 1) ->
         large = tile.repeat(zoom, 0).repeat(zoom, 1)
         sheet[top : top + height - gap, left : left + width - gap] = large
     return sheet[: rows * height - gap, : columns * width - gap]
-
-
-def png(pixels: Pixels) -> bytes:
-    r"""Return pixels as a PNG file.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (H, W, 4)
-
-    Raises
-    ------
-    ShapeError
-        If these are no pixels.
-
-    References
-    ----------
-    W3C, Portable Network Graphics (PNG) Specification, sections 5 (chunks) and 9 (filter 0).
-
-    Examples
-    --------
-    >>> png(np.zeros((1, 1, 4), np.uint8))[:4]
-    b'\x89PNG'
-    """
-    if pixels.ndim != 3 or pixels.shape[2] != 4 or pixels.dtype != np.uint8 or not pixels.size:
-        raise ShapeError(
-            f"png: pixels are bytes of shape (H, W, 4); got {pixels.dtype} of {pixels.shape}"
-        )
-    height, width, _ = pixels.shape
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    rows = np.zeros((height, 1 + 4 * width), np.uint8)  # a row begins with its filter: none
-    rows[:, 1:] = pixels.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)  # 8 bits; 6: with opacity
-    body = chunk(b"IDAT", zlib.compress(rows.tobytes(), 9))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
-
-
-def data_uri(pixels: Pixels) -> str:
-    """Return a PNG file as an address that stands in a page or picture itself.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (H, W, 4)
-
-    Examples
-    --------
-    >>> data_uri(np.zeros((1, 1, 4), np.uint8))[:22]
-    'data:image/png;base64,'
-    """
-    return f"data:image/png;base64,{base64.b64encode(png(pixels)).decode('ascii')}"
 
 
 def legend(scale: Scale) -> str:
