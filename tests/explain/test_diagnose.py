@@ -325,6 +325,7 @@ def test_gradients_are_afterwards_what_they_were() -> None:
 _LEAF = leaf(2, 3, name="x")
 REFUSED: dict[str, tuple[Any, Any, str]] = {
     "loss": (lambda: diagnose(_LEAF.sum()), DTypeError, "got Tensor. Write diagnose"),
+    "network": (lambda: diagnose(tg.nn.Linear(2, 2)), DTypeError, "got Linear. Write diagnose"),
     "number": (lambda: diagnose(lambda: 1.0), DTypeError, "returns the loss.*got float"),
     "constant": (lambda: diagnose(lambda: _LEAF.detach().sum()), GraphError, "requires_grad"),
     "name": (
