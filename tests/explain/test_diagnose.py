@@ -92,6 +92,22 @@ def test_no_model_raises_an_alarm(model: str) -> None:
     assert not found.found, str(found)
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("model", ["lenet5_original", "resnet20", "googlenet", "vgg11_bn"])
+def test_what_is_found_in_a_model_is_named(model: str) -> None:
+    row = tg.models.find(model)
+    tg.manual_seed(0)
+    network = row.build_twin()
+    images = np.random.default_rng(0).uniform(size=(3, *row.twin_input)).astype(np.float32)
+    found = {}
+    for name in (*RULES, "fan_in_overwritten"):
+        with fault(name):
+            found[name] = diagnose(lambda: row.loss(network(tg.Tensor(images)), np.arange(3) % 2))
+    shown = {name: each.fault for name, each in found.items() if each.found}
+    assert len(shown) >= 8
+    assert shown == {name: name for name in shown}
+
+
 # -- its parts: the rules in NumPy against the engine ---------------------------------------
 
 
