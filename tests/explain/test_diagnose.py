@@ -92,6 +92,22 @@ def test_no_model_raises_an_alarm(model: str) -> None:
     assert not found.found, str(found)
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("model", ["lenet5_original", "resnet20", "googlenet", "vgg11_bn"])
+def test_what_is_found_in_a_model_is_named(model: str) -> None:
+    row = tg.models.find(model)
+    tg.manual_seed(0)
+    network = row.build_twin()
+    images = np.random.default_rng(0).uniform(size=(3, *row.twin_input)).astype(np.float32)
+    found = {}
+    for name in (*RULES, "fan_in_overwritten"):
+        with fault(name):
+            found[name] = diagnose(lambda: row.loss(network(tg.Tensor(images)), np.arange(3) % 2))
+    shown = {name: each.fault for name, each in found.items() if each.found}
+    assert len(shown) >= 8
+    assert shown == {name: name for name in shown}
+
+
 # -- its parts: the rules in NumPy against the engine ---------------------------------------
 
 
@@ -325,6 +341,7 @@ def test_gradients_are_afterwards_what_they_were() -> None:
 _LEAF = leaf(2, 3, name="x")
 REFUSED: dict[str, tuple[Any, Any, str]] = {
     "loss": (lambda: diagnose(_LEAF.sum()), DTypeError, "got Tensor. Write diagnose"),
+    "network": (lambda: diagnose(tg.nn.Linear(2, 2)), DTypeError, "got Linear. Write diagnose"),
     "number": (lambda: diagnose(lambda: 1.0), DTypeError, "returns the loss.*got float"),
     "constant": (lambda: diagnose(lambda: _LEAF.detach().sum()), GraphError, "requires_grad"),
     "name": (

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+import tinygrad_cnn as tg
 from tinygrad_cnn.errors import OptionError, UnknownNameError
-from tinygrad_cnn.explain import FAULTS, train_with_fault
+from tinygrad_cnn.explain import FAULTS, hit_rate, train_with_fault
 from tinygrad_cnn.explain.faults.catalogue import FAULTS as CATALOGUE
 from tinygrad_cnn.explain.faults.comparison import Curve, FaultComparison
+from tinygrad_cnn.random import default_generator, default_seed
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,17 @@ def test_the_sentence_says_what_one_sees(right: Curve, wrong: Curve, words: str)
     assert words in comparison.says
     assert words in str(comparison)
     assert ElementTree.fromstring(comparison.svg()) is not None
+
+
+def test_the_default_generator_goes_on_as_before() -> None:
+    wanted = tg.manual_seed(5).random(3)
+    drawn = [tg.manual_seed(5).random()]
+    train_with_fault("dropout_mask_redrawn", epochs=1)
+    drawn.append(default_generator().random())
+    hit_rate(1, faults=["dropout_mask_redrawn", "step_uphill"])
+    drawn.append(default_generator().random())
+    assert drawn == list(wanted)
+    assert default_seed() == 5
 
 
 def test_each_epoch_is_told() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn import random
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.faults.catalogue import FAULTS
 from tinygrad_cnn.explain.faults.diagnose import diagnose
@@ -15,6 +14,7 @@ from tinygrad_cnn.explain.faults.diagnosis import Diagnosis, counted
 from tinygrad_cnn.explain.faults.fault import Fault
 from tinygrad_cnn.explain.faults.patterns import residual
 from tinygrad_cnn.explain.faults.random_nets import RandomNet
+from tinygrad_cnn.explain.faults.seeded import seeded
 from tinygrad_cnn.explain.faults.step_diagnosis import diagnose_training
 from tinygrad_cnn.explain.faults.switch import fault, find
 from tinygrad_cnn.explain.faults.watching import Array, Visit, watch
@@ -191,18 +191,20 @@ def _row(name: str, diagnoses: Sequence[tuple[int, Diagnosis]]) -> Row:
 def _tried(one: Fault, start: int) -> tuple[Diagnosis | None, Diagnosis | None]:
     """Diagnose a network with the fault, and the same without; None where it shows in none."""
     for seed in range(start, start + TRIES):
-        random.manual_seed(seed)
-        if one.kind == "step":
-            if _is_alive(seed):
-                return _of_steps(one, seed)
-            continue
-        net = RandomNet(seed, one.touches)
-        if not _shows(one, net):
-            continue
-        with fault(one.name):
-            with_it = diagnose(net)
-        return with_it, diagnose(net)
+        with seeded(seed):
+            found = _of_steps(one, seed) if one.kind == "step" else _of_rules(one, seed)
+        if found is not None:
+            return found
     return None, None
+
+
+def _of_rules(one: Fault, seed: int) -> tuple[Diagnosis, Diagnosis] | None:
+    net = RandomNet(seed, one.touches)
+    if not _shows(one, net):
+        return None
+    with fault(one.name):
+        with_it = diagnose(net)
+    return with_it, diagnose(net)
 
 
 def _shows(one: Fault, net: RandomNet) -> bool:
@@ -228,7 +230,9 @@ def _is_alive(seed: int) -> bool:
     return any(one.grad is not None and bool(one.grad.numpy().any()) for one in first)
 
 
-def _of_steps(one: Fault, seed: int) -> tuple[Diagnosis, Diagnosis]:
+def _of_steps(one: Fault, seed: int) -> tuple[Diagnosis, Diagnosis] | None:
+    if not _is_alive(seed):
+        return None
     drawn = np.random.default_rng(seed)
     options: dict[str, Any] = {
         "lr": float(drawn.choice([0.01, 0.05, 0.1])),

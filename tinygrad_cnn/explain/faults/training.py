@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn import functional as F
-from tinygrad_cnn import nn, random
+from tinygrad_cnn import nn
 from tinygrad_cnn.data.digits import load_digits
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.faults.comparison import Curve, FaultComparison
 from tinygrad_cnn.explain.faults.fault import Fault
+from tinygrad_cnn.explain.faults.seeded import seeded
 from tinygrad_cnn.explain.faults.switch import fault, find
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.optim import SGD
@@ -109,9 +110,11 @@ def train_with_fault(
         raise OptionError(f"train_with_fault: epochs is a whole number from 1 up; got {epochs!r}")
     if not isinstance(seed, int) or seed < 0:
         raise OptionError(f"train_with_fault: seed is a whole number from 0 up; got {seed!r}")
-    with fault(name):
+    with fault(name), seeded(seed):
         wrong = _trained(chosen, epochs, seed, on_epoch)
-    return FaultComparison(chosen, _trained(chosen, epochs, seed, on_epoch), wrong)
+    with seeded(seed):
+        right = _trained(chosen, epochs, seed, on_epoch)
+    return FaultComparison(chosen, right, wrong)
 
 
 def _loss(touched: Fault, scores: Tensor, labels: Any) -> Any:
@@ -122,7 +125,6 @@ def _loss(touched: Fault, scores: Tensor, labels: Any) -> Any:
 
 
 def _trained(touched: Fault, epochs: int, seed: int, on_epoch: Callable[[], None] | None) -> Curve:
-    random.manual_seed(seed)
     network = SmallNet()
     optimiser = SGD(network.parameters(), **OPTIONS)
     split = load_digits()

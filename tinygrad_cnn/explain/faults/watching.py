@@ -16,6 +16,7 @@ from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.activated import ActivatedElement
 from tinygrad_cnn.errors import DTypeError, GraphError
 from tinygrad_cnn.graph import Node, elements_behind
+from tinygrad_cnn.nn import Module
 from tinygrad_cnn.variable import Variable
 
 Array = npt.NDArray[Any]
@@ -175,7 +176,7 @@ def watch(program: Callable[[], Any], operation: str = "diagnose") -> Watch:
     GraphError
         If nothing in it wants a gradient.
     """
-    if not callable(program) or isinstance(program, Variable):
+    if not callable(program) or isinstance(program, Variable | Module):
         raise DTypeError(
             f"{operation}: it takes the function that computes the loss, to watch it run; got "
             f"{type(program).__name__}. Write diagnose(lambda: loss_function(network(x), labels))"
