@@ -279,6 +279,12 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ShapeError,
         r"shape \(\), has a number for each axis \(none\); got 0",
     ),
+    "no end": (
+        lambda: derive(lenet5(), "C3.bias", 0, complete=True),
+        OptionError,
+        r"a complete derivation has at most 2,000 lines; got [\d,]+ and more, those of "
+        r"δ\(\S+\) among them. Leave out complete=True",
+    ),
     "another base": (
         lambda: derive(neuron(), "w", base=2),
         OptionError,
