@@ -289,6 +289,14 @@ ROWS = {
         ((6,),),
         lambda x: F.binary_cross_entropy_with_logits(x, np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.25])),
     ),
+    "binary weighted": Row(
+        ("binary_cross_entropy_with_logits",),
+        ((6,),),
+        lambda x: F.binary_cross_entropy_with_logits(
+            x, np.eye(6)[2], np.arange(1.0, 7.0), pos_weight=np.array([2.5])
+        ),
+    ),
+    "a slope at zero": Row(("relu",), ((6,),), lambda x: F.relu(F.relu(x), at_zero=0.5)),
     "local response": Row(
         ("local_response_norm",),
         ((2, 6, 3, 2),),

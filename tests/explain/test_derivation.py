@@ -174,6 +174,18 @@ def test_a_fan_in_is_a_sum_of_the_ways() -> None:
     assert "∂L/∂x[1] = δ(multiply)[1]·2" in text
 
 
+def test_names_that_a_fan_in_leaves_out_are_written_before_it() -> None:
+    x = tg.Tensor([0.5, -1.0], requires_grad=True, name="network.block.x")
+    with record(keep="arrays"):
+        h = tg.name(x * 2.0, "network.block.h")
+        loss = (tg.name(h.tanh(), "network.block.a") + h).sum()
+        loss.backward()
+    text = derive(loss, "network.block.x").check().text()
+    assert "fan-in in network.block.…:" in text
+    assert "δ(…h)[k] = δ(…h←…a)[k] + δ(…h←add)[k]" in text
+    assert "… in a name is the beginning of its line's label" in text
+
+
 def test_a_value_read_twice_by_one_element_gets_both() -> None:
     x = tg.Tensor([3.0], requires_grad=True, name="x")
     with record(keep="arrays"):
@@ -278,6 +290,12 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: derive(neuron(), "w", 0),
         ShapeError,
         r"shape \(\), has a number for each axis \(none\); got 0",
+    ),
+    "no end": (
+        lambda: derive(lenet5(), "C3.bias", 0, complete=True),
+        OptionError,
+        r"a complete derivation has at most 2,000 lines; got [\d,]+ and more, those of "
+        r"δ\(\S+\) among them. Leave out complete=True",
     ),
     "another base": (
         lambda: derive(neuron(), "w", base=2),

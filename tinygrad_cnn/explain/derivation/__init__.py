@@ -7,6 +7,7 @@
                  `selections`, `losses`
 `evaluation`     the slow interpreter, with a bound of rounding errors
 `notation`       formulas as text and LaTeX; `python_notation`: as functions to be run
+`shortening`     long names and long lines
 `scalars`        formulas as graphs of scalar elements
 `chain`          the values between a result and what it is derived by, and their names
 `lines`          equations that can be checked

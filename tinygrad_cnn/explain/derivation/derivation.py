@@ -36,6 +36,7 @@ from tinygrad_cnn.explain.recording import Kept
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.variable import Variable
 
+MOST_LINES = 2_000  # of a complete derivation
 FOLLOWED = 3  # error signals of one value that are derived further in a collapsed derivation
 
 
@@ -184,7 +185,8 @@ def derive(
         If no element computed the result, it was not walked back, or no error signal reached the
         value.
     OptionError
-        If arrays were not kept, or base is neither 0 nor 1.
+        If arrays were not kept, a complete derivation would be too long, or base is neither 0 nor
+        1.
 
     Examples
     --------
@@ -329,6 +331,7 @@ class _Writer:
         for key in self.keys:
             places = list(needed.get(key, ()))
             general = self.lines(key)
+            self.require_an_end(key, sum(map(len, written.values())) + len(places) * len(general))
             if not places:
                 continue
             if not self.complete and len(places) > FOLLOWED:
@@ -348,6 +351,16 @@ class _Writer:
                     for received, where in self.received(shown):
                         needed.setdefault(received, {})[where] = None
         return [line for key in reversed(self.keys) for line in written.get(key, [])]
+
+    def require_an_end(self, key: int, lines: int) -> None:
+        """Refuse a derivation that nobody could read: each number is made of many others."""
+        if self.complete and lines > MOST_LINES:
+            raise OptionError(
+                f"derive: a complete derivation has at most {MOST_LINES:,} lines; got "
+                f"{lines:,} and more, those of δ({self.chain.names[key]}) among them. Leave out "
+                f"complete=True, which follows the largest terms, or derive a value that is "
+                "nearer to the result"
+            )
 
     def go_over(self, way: Contribution, needed: dict[int, dict[Shape, None]]) -> None:
         """Go on behind an element without an index form, with the largest that it received."""

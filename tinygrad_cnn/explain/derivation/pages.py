@@ -190,6 +190,8 @@ def _formula(page: Page, line: Line, beginning: str) -> list[str]:
 
 def cut(label: str, beginning: str) -> str:
     """Return a label with … where what its line leaves out ends."""
-    if not beginning or not label.startswith(beginning):
+    if not beginning:
         return label
+    if not label.startswith(beginning):
+        return f"{label} in {beginning}…"
     return f"{beginning}…{label[len(beginning) :]}"
