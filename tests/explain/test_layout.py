@@ -108,9 +108,18 @@ def test_a_tall_frame_is_cut_too_and_what_leaves_it_meets_its_border() -> None:
     ]
     assert len(inside) == 24
     assert len({round(frame.x) for frame in inside}) == 4
-    ends = [point for edge in drawn.edges for point in (edge.points[0], edge.points[-1])]
-    for border in (block.y, block.y + block.height):
-        assert any(block.x < x < block.x + block.width and abs(y - border) < 0.01 for x, y in ends)
+    inner = [
+        (edge.points[0], edge.points[-1])
+        for edge in drawn.edges
+        if all(block.x < x < block.x + block.width for x, _ in edge.points)
+        and all(block.y - 1 < y < block.y + block.height + 1 for _, y in edge.points)
+    ]
+    starts, ends = zip(*inner, strict=True)
+    assert any(y == pytest.approx(block.y) for _, y in starts)
+    assert any(y == pytest.approx(block.y + block.height) for _, y in ends)
+    # From the border it goes on, without a gap, to the element inside.
+    first = next(end for start, end in inner if start[1] == pytest.approx(block.y))
+    assert any(math.dist(first, start) < 0.01 for start in starts)
 
 
 def test_a_cut_goes_through_one_value_also_where_two_read_it() -> None:

@@ -81,13 +81,15 @@ NETS: dict[str, Callable[[], Any]] = {
 }
 
 
-def both(name: str, change: str = "") -> tuple[GraphDump, GraphDump]:
+def both(name: str, change: str = "", train: bool = True) -> tuple[GraphDump, GraphDump]:
     """Run ours and PyTorch's on the same weights, or with one number of PyTorch's changed."""
     row = models.find(name)
     tg.manual_seed(0)
     ours, theirs = row.build_twin(), NETS[name]()
     state = {path: torch.from_numpy(np.array(v)) for path, v in ours.state_dict().items()}
     theirs.load_state_dict(state)
+    ours.train(train)
+    theirs.train(train)
     if change:
         with torch.no_grad():
             theirs.get_parameter(change).view(-1)[3] += 0.5
@@ -104,9 +106,9 @@ def both(name: str, change: str = "") -> tuple[GraphDump, GraphDump]:
     return dump(loss, name), graph
 
 
-@pytest.mark.parametrize("name", NETS)
-def test_the_same_weights_agree_in_every_value_and_error_signal(name: str) -> None:
-    ours, theirs = both(name)
+@pytest.mark.parametrize(("name", "train"), [("lenet5", 1), ("resnet20", 1), ("resnet20", 0)])
+def test_the_same_weights_agree_in_every_value_and_error_signal(name: str, train: int) -> None:
+    ours, theirs = both(name, train=bool(train))
     found = difference(ours, theirs, 1 + 2e-5)
     assert found.changes == (), str(found)
     assert found.paired == len(ours.steps) == len(theirs.steps)
@@ -162,6 +164,18 @@ def test_the_module_is_left_as_it_was() -> None:
     assert all(parameter.grad is None for parameter in theirs.parameters())
     assert theirs.layer1[1].inplace
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in theirs.modules())
+
+
+def test_functions_of_evaluation_are_ours_too() -> None:
+    layers = torch.nn.BatchNorm2d(1), torch.nn.Dropout(0.5), torch.nn.Flatten(), torch.nn.Softmax(1)
+    theirs = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3), *layers).eval()
+    graph = dump_torch(theirs, torch.ones(2, 1, 5, 5), lambda y: (y * y).sum())
+    assert [step.label for step in graph.steps] == [
+        "0.conv2d", "1.batch_norm_inference", "3.reshape", "4.softmax", "multiply", "sum",
+    ]  # fmt: skip
+    assert [kept.name for kept in graph.steps[1].inputs] == [
+        None, None, None, "1.weight", "1.bias",
+    ]  # fmt: skip
 
 
 def test_functions_that_are_not_ours_and_changes_in_place_are_told_too() -> None:

@@ -25,7 +25,7 @@ OURS = {  # where a name is another; else PyTorch's is tried
     "mul": "multiply", "neg": "negative", "pow": "power", "rsub": "__rsub__", "sub": "subtract",
     "true_divide": "divide", "truediv": "divide", "view": "reshape",
 }  # fmt: skip
-IN_PLACE = ("inplace", "reduce", "size_average")  # say nothing of what is computed
+SILENT = ("_stacklevel", "inplace", "reduce", "size_average")  # say nothing of what is computed
 RUNNING = {"batch_norm": (1, 2)}  # arguments that are arrays beside the graph
 
 
@@ -84,7 +84,7 @@ def described(
         if callable(function):
             try:
                 return _asked(function, ours, tensors, given, options)
-            except (TinygradCnnError, AttributeError, TypeError, ValueError):
+            except (TinygradCnnError, AttributeError, RuntimeError, TypeError, ValueError):
                 continue  # not the same function after all, or one of several elements
     return _unknown(name, len(tensors), made)
 
@@ -118,7 +118,7 @@ def _asked(
     named = {
         key: replaced(each)
         for key, each in options.items()
-        if key not in IN_PLACE and each is not None
+        if key not in SILENT and each is not None
     }
     recording = Recording()
     with hooks.unobserved(), hooks.observe(recording):
@@ -127,11 +127,15 @@ def _asked(
         return None
     (step,) = recording.steps  # a ValueError, if there are several
     places = {recording.key_of(each.node): k for k, each in enumerate(stand_ins)}
-    own = [kept.key for kept in step.inputs if kept.key not in places]
-    numbers = [float(each) for each in given if isinstance(each, int | float)]
-    if len(own) > len(numbers) or len(own) > 1:
-        raise ValueError("it made values of its own")
-    inputs = tuple(places.get(kept.key, numbers[0] if own else -1) for kept in step.inputs)
+    # Values of its own are arrays that it was given, or a plain number.
+    own: list[int | float] = [
+        argument.number
+        for k, argument in enumerate(given)
+        if k in beside and isinstance(argument, Place)
+    ]
+    own += [float(each) for each in given if type(each) in (int, float)]
+    others = iter(own)
+    inputs = tuple(places[kept.key] if kept.key in places else next(others) for kept in step.inputs)
     return Described(step.name, step.options, step.rule, step.convention, step.cost, inputs)
 
 
