@@ -264,6 +264,7 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[TinygradCnnError], str]] = {
     "layer": (
         lambda: atlas(recorded(), layers="conv3"), UnknownNameError, "conv1, .*Did you mean 'conv",
     ),
+    "layers": (lambda: atlas(recorded(), layers=3), OptionError, "atlas: layers are names, .* 3"),  # type: ignore[arg-type]
     "other excerpts": (
         lambda: atlas(kept_of_another_image()), OptionError,
         "kept image 2 and 3 channels; got image 0 and 3 channels. Pass the same",

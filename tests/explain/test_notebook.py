@@ -1,6 +1,7 @@
 """What notebooks show: the text that a terminal prints, or Markdown where there are formulas."""
 
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ PRINTED: dict[str, Callable[[], Any]] = {
     "difference": lambda: explain.difference(residual()[0], residual()[0]),
     "toolbox": explain.toolbox_replay,
     "gradcheck": checked,
+    "fault": lambda: explain.FAULTS["step_uphill"],
     "sweep": lambda: checked().inputs[0].worst.sweep,
 }
 WITH_FORMULAS: dict[str, Callable[[], Any]] = {
@@ -86,3 +88,13 @@ def test_a_zoom_in_markdown_has_its_formula_and_a_table() -> None:
         "2 partial derivatives, all agree",
     ]
     assert r"\begin{align*}" in explain.derive(loss, "w")._repr_latex_()
+
+
+def test_a_picture_is_shown_and_a_page_framed() -> None:
+    loss, _ = residual()
+    drawn, page = explain.svg(loss), explain.page(loss)
+    assert drawn._repr_svg_() == drawn
+    assert drawn in drawn._repr_html_()
+    frame = page._repr_html_()
+    assert frame.startswith('<iframe srcdoc="&lt;!doctype html&gt;')
+    assert unescape(frame.split('"')[1]) == page

@@ -7,7 +7,7 @@ formulas have a ``_repr_markdown_`` of their own instead.
 
 from html import escape
 
-__all__ = ["MarkdownText", "PlainText", "Printed"]
+__all__ = ["MarkdownText", "PageText", "PlainText", "Printed", "SvgText", "framed"]
 
 
 class Printed:
@@ -36,3 +36,36 @@ class MarkdownText(str):
 
     def _repr_markdown_(self) -> str:
         return str(self)
+
+
+class SvgText(str):
+    """An SVG document, which a notebook shows as a picture, scrolled where it is wide."""
+
+    __slots__ = ()
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f'<div style="overflow-x: auto">{self!s}</div>'
+
+
+class PageText(str):
+    """An HTML document, which a notebook shows in a frame."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return framed(str(self))
+
+
+def framed(page: str) -> str:
+    """Return a page in a frame of its own: its style and script leave the notebook alone.
+
+    Examples
+    --------
+    >>> framed('<p class="a">')[:45]
+    '<iframe srcdoc="&lt;p class=&quot;a&quot;&gt;'
+    """
+    inside = escape(page, quote=True)
+    return f'<iframe srcdoc="{inside}" style="width: 100%; height: 48rem; border: 0"></iframe>'

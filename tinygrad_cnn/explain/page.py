@@ -12,6 +12,7 @@ from pathlib import Path
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.folding import fold, representatives
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
+from tinygrad_cnn.explain.notebook import PageText
 from tinygrad_cnn.explain.recording import Step
 from tinygrad_cnn.explain.story import headline, label_text, number_text, shape_text
 from tinygrad_cnn.explain.svg import svg
@@ -49,7 +50,7 @@ def page(
     *,
     before: GraphDump | None = None,
     remarks: Sequence[str] = (),
-) -> str:
+) -> PageText:
     """Write a page about how a value was computed and what came back.
 
     A click on an element shows its rules, the figures of its values and error signals, cost,
@@ -126,7 +127,7 @@ def page(
         f"<script>\n{_texts(SCRIPTS)}</script>",
         "</body></html>",
     ]
-    return "\n".join(lines) + "\n"
+    return PageText("\n".join(lines) + "\n")
 
 
 def _document(name: str, graph: GraphDump) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tinygrad_cnn.explain.boxes import Point
 from tinygrad_cnn.explain.drawing import Edge, Frame, Picture, picture
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
+from tinygrad_cnn.explain.notebook import SvgText
 from tinygrad_cnn.explain.plan import LETTER, LINE, PADDING, SMALL, TITLE, Card
 from tinygrad_cnn.explain.story import number_text
 from tinygrad_cnn.variable import Variable
@@ -32,7 +33,7 @@ FAMILIES = {  # by what the names of elements contain; the first that fits
 }
 
 
-def svg(result: Variable | GraphDump, folded: bool = True) -> str:
+def svg(result: Variable | GraphDump, folded: bool = True) -> SvgText:
     """Draw how a value was computed and which error signals came back.
 
     Parameters
@@ -45,7 +46,7 @@ def svg(result: Variable | GraphDump, folded: bool = True) -> str:
     Returns
     -------
     str
-        An SVG document.
+        An SVG document, which a notebook shows as a picture.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def svg(result: Variable | GraphDump, folded: bool = True) -> str:
         "</g>",
         "</svg>",
     ]
-    return "\n".join(lines) + "\n"
+    return SvgText("\n".join(lines) + "\n")
 
 
 def _body(drawn: Picture, scale: "_Scale") -> Iterable[str]:

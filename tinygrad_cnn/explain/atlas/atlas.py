@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from tinygrad_cnn.explain.atlas.excerpts import Selection
 from tinygrad_cnn.explain.atlas.plates import Moment, Run, moment_of
 from tinygrad_cnn.explain.atlas.updates import Update
 from tinygrad_cnn.explain.graph_dump import GraphDump
+from tinygrad_cnn.explain.notebook import framed
 from tinygrad_cnn.variable import Variable
 
 __all__ = ["Atlas", "atlas"]
@@ -89,9 +89,7 @@ class Atlas:
         write_atomically(path, forms[path.suffix]().encode(), operation="atlas")
 
     def _repr_html_(self) -> str:
-        # A frame of its own: the page's style and script leave the notebook alone.
-        page = escape(self.html(), quote=True)
-        return f'<iframe srcdoc="{page}" style="width: 100%; height: 48rem; border: 0"></iframe>'
+        return framed(self.html())
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -157,7 +155,10 @@ def atlas(
     if lr is not None and not (isinstance(lr, int | float) and 0 <= lr < math.inf):
         raise OptionError(f"atlas: a learning rate is a number from 0 up; got {lr!r}")
     named = _named(result, title)
-    wanted = (layers,) if isinstance(layers, str) else tuple(layers)
+    several = isinstance(layers, Iterable) and not isinstance(layers, str)
+    wanted: tuple[Any, ...] = tuple(layers) if several else (layers,)
+    if not all(isinstance(layer, str) for layer in wanted):
+        raise OptionError(f"atlas: layers are names, such as 'C1'; got {layers!r}")
     if updates is not None and (len(named) != 1 or len(next(iter(named.values()))) != 1):
         raise OptionError(
             f"atlas: updates are those of one run at one moment; got {len(named)} runs. Pass lr"

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinygrad_cnn.explain.notebook import Printed
+
 KINDS = ("rule", "sum", "step")  # of an element, at a fan-in, of the training step
 
 
@@ -27,7 +29,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Fault(Printed):
     """A mistake that can be switched on.
 
     Parameters
