@@ -356,6 +356,7 @@ REFUSED: dict[str, tuple[Any, Any, str]] = {
         ShapeError, r"got \(3,\) for x \(2, 3\)",
     ),
     "nets": (lambda: hit_rate(0), OptionError, "from 1 up; got 0"),
+    "seed": (lambda: hit_rate(1, -1), OptionError, "hit_rate: seed is .* from 0 up; got -1"),
     "fault": (lambda: hit_rate(1, faults=["x"]), UnknownNameError, "hit_rate: the known names"),
 }  # fmt: skip
 

@@ -259,6 +259,7 @@ def test_what_appears_or_vanishes_has_no_finite_ratio() -> None:
 REFUSALS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: difference(neuron(), neuron(), 0.5), OptionError, "at least 1; got 0.5"),
     (lambda: difference(neuron(), neuron(), np.nan), OptionError, "at least 1; got nan"),
+    (lambda: difference(neuron(), neuron(), "2"), OptionError, "at least 1; got '2'"),  # type: ignore[arg-type]
     (lambda: difference(neuron(), tg.Tensor([1.0])), GraphError, "difference: no recorded"),
     (lambda: difference("a.json", neuron()), DTypeError, "difference: .*got str"),  # type: ignore[arg-type]
 ]

@@ -106,6 +106,8 @@ def test_one_fault_is_on_at_a_time() -> None:
 def test_an_unknown_fault_is_refused_with_what_there_is() -> None:
     with pytest.raises(UnknownNameError, match=r"kernel_not_turned.*Did you mean 'step_uphill'"):
         fault("step_uphil").__enter__()
+    with pytest.raises(UnknownNameError, match=r"^fault: .*; got \['step_uphill'\]"):
+        fault(["step_uphill"]).__enter__()  # type: ignore[arg-type]
 
 
 # -- small numbers by hand -----------------------------------------------------------------

@@ -372,6 +372,12 @@ def test_what_cannot_be_walked_is_refused(
         assert str(caught.value).startswith(f"{operation}: ")
 
 
+@pytest.mark.parametrize(("values", "name"), [(3, "int"), (None, "NoneType"), ("w", "str")])
+def test_what_is_split_is_a_value(values: Any, name: str) -> None:
+    with pytest.raises(DTypeError, match=f"^split_by_length: .*; got {name}"):
+        split_by_length(scalar() * 2.0, values)
+
+
 def test_other_requests_that_make_no_sense_are_refused() -> None:
     with pytest.raises(OptionError, match="split_by_length: it splits δ of some values; got none"):
         split_by_length(diamond(), [])

@@ -288,6 +288,13 @@ def test_a_graph_that_is_gone_is_refused() -> None:
     assert field.not_measured == "the graph is gone; keep the loss, and ask before it is let go"
 
 
+def test_a_field_of_no_images_is_empty() -> None:
+    layer = tg.nn.Conv2d(1, 2, 3)
+    with record():
+        loss = layer(tg.zeros(0, 1, 8, 8)).sum()
+    assert error_field(loss, layer.weight, (0, 0, 0, 0)).by_image().shape == (0,)
+
+
 def test_scalars_have_fields_too() -> None:
     w = tg.Scalar(0.5, requires_grad=True, name="w")
     with record():

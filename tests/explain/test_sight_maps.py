@@ -161,6 +161,7 @@ def test_a_notebook_shows_pictures() -> None:
         (lambda: feature_maps(None), DTypeError, "feature_maps: .*; got NoneType"),
         (lambda: feature_maps(tg.Tensor([1.0])), GraphError, "no recorded element"),
         (lambda: filters(network(), "4.weight"), UnknownNameError, "are 0.weight, 2.weight; got"),
+        (lambda: filters(network(), ["4.weight"]), UnknownNameError, r"; got \['4.weight'\]"),
         (lambda: filters(nn.Linear(2, 2)), OptionError, "got Linear without any"),
         (lambda: filters(tg.Tensor([1.0])), ShapeError, r"got \(1,\)"),
         (lambda: filters([1.0]), DTypeError, "got list"),

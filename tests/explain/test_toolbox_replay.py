@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import functional as F
-from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.errors import DTypeError, OptionError
 from tinygrad_cnn.explain import record, toolbox_replay
 from tinygrad_cnn.explain.toolbox_replay import FORMULAS, convn
 from tinygrad_cnn.models.dlt import squared_error_of_classes
@@ -154,6 +154,11 @@ def test_convn_is_the_product_of_spectra(
 ) -> None:
     a, b = (generator.normal(size=size) for size in sizes)
     np.testing.assert_allclose(convn(a, b, shape), convolve(a, b, shape), atol=1e-13)
+
+
+def test_a_seed_is_no_generator() -> None:
+    with pytest.raises(DTypeError, match=r"toolbox_replay: .*got int. Pass np.random.default_rng"):
+        toolbox_replay(3)  # type: ignore[arg-type]
 
 
 def test_another_word_for_a_shape_is_refused() -> None:

@@ -169,9 +169,9 @@ def difference(
                     ‖∇w‖    0.5421 → 1.79    x3.301
     ~  2  tanh      ‖a‖     0.9051 → 0.6351  x0.7017
     """
-    if not least_ratio >= 1:
+    if not (isinstance(least_ratio, int | float) and least_ratio >= 1):
         raise OptionError(
-            f"difference: a ratio that counts as moved is at least 1; got {least_ratio}"
+            f"difference: a ratio that counts as moved is at least 1; got {least_ratio!r}"
         )
     one, two = graph_of("difference", before), graph_of("difference", after)
     changes: list[Change] = []

@@ -154,7 +154,9 @@ def split_by_length(
     ((1, 2, 1), [1.0, 1.0, 0.25], 2.25)
     """
     elements = walkable_elements("split_by_length", result)
-    given = [values] if isinstance(values, Variable) else list(values)
+    given: list[Any] = [values]
+    if isinstance(values, Iterable) and not isinstance(values, Variable):
+        given = list(values)
     require_variables("split_by_length", *given)
     if not given:
         raise OptionError("split_by_length: it splits δ of some values; got none")

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn import functional as F
-from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.errors import DTypeError, OptionError
 from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.explain.paths import aligned
 from tinygrad_cnn.explain.recording import record
@@ -151,6 +151,11 @@ def toolbox_replay(generator: np.random.Generator | None = None) -> ToolboxRepla
     -------
     ToolboxReplay
 
+    Raises
+    ------
+    DTypeError
+        If it is another generator.
+
     Examples
     --------
     >>> replay = toolbox_replay()
@@ -159,6 +164,11 @@ def toolbox_replay(generator: np.random.Generator | None = None) -> ToolboxRepla
     >>> print(str(replay).splitlines()[2])  # doctest: +ELLIPSIS
       z       Σ_c,u,v w_uv x_(i+2-u, j+2-v) + b  Σ_c convn(a, k, 'valid') + b ...
     """
+    if generator is not None and not isinstance(generator, np.random.Generator):
+        raise DTypeError(
+            "toolbox_replay: numbers are drawn by a numpy.random.Generator; got "
+            f"{type(generator).__name__}. Pass np.random.default_rng(seed)"
+        )
     drawn = generator or np.random.default_rng(0)
     images, weight = drawn.normal(size=(4, 2, 6, 6)), drawn.normal(size=(3, 2, 3, 3))
     bias, matrix = drawn.normal(size=3), drawn.normal(size=(5, 12))

@@ -138,7 +138,7 @@ def hit_rate(
     Raises
     ------
     OptionError
-        If `nets` is not a number from 1 up.
+        If `nets` is not a number from 1 up, or `seed` not one from 0 up.
     UnknownNameError
         If a fault is none.
 
@@ -154,6 +154,8 @@ def hit_rate(
     """
     if not isinstance(nets, int) or isinstance(nets, bool) or nets < 1:
         raise OptionError(f"hit_rate: nets is a whole number from 1 up; got {nets!r}")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise OptionError(f"hit_rate: seed is a whole number from 0 up; got {seed!r}")
     chosen = [find(name, "hit_rate") for name in (FAULTS if faults is None else faults)]
     rows, alarms, clean = [], [], 0
     for place, one in enumerate(chosen):

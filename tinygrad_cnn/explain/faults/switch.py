@@ -31,7 +31,7 @@ def find(name: str, operation: str = "fault") -> Fault:
     UnknownNameError
         If there is none; the message lists all.
     """
-    if name not in FAULTS:
+    if name not in list(FAULTS):  # whatever it is, a list too
         raise unknown_name(operation, name, FAULTS)
     return FAULTS[name]
 

@@ -109,7 +109,7 @@ class ErrorField:
         hardly an error to send.
         """
         shares = self.reached[0].shares() if self.reached else np.zeros(0)
-        return shares.reshape(len(shares), -1).sum(1) if shares.ndim else np.zeros(0)
+        return shares.sum(tuple(range(1, shares.ndim))) if shares.ndim else np.zeros(0)
 
     def check(self) -> "ErrorField":
         """Refuse a contribution from outside of the geometry; return the field else.

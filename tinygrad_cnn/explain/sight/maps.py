@@ -262,7 +262,7 @@ def filters(network: Module | Variable, name: str | None = None) -> Filters:
             f"filters: they have four axes (O, C, KH, KW); got {type(network).__name__} without any"
         )
     if name is not None:
-        if name not in with_filters:
+        if name not in list(with_filters):  # whatever it is, a list too
             raise unknown_name("filters", name, with_filters)
         with_filters = {name: with_filters[name]}
     return Filters({each: parameter.numpy().copy() for each, parameter in with_filters.items()})
