@@ -227,6 +227,7 @@ def test_atlas_shows_a_network_or_compares_several(
     [
         ("atlas lenet5", "it takes MODEL and FILE, or with --preset FILE alone; got lenet5"),
         ("atlas --preset se-gates", "MODEL and FILE, or with --preset FILE alone; got neither"),
+        ("atlas --preset se-gates no/a.html", "FILE lies in a folder that exists; got 'no/a.html'"),
         ("atlas lenet5 lenet5.pdf", "FILE ends in .html, .svg or .txt; got 'lenet5.pdf'"),
         (
             "atlas --preset gates a.html",

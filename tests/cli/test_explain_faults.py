@@ -63,6 +63,10 @@ def test_the_hit_rate_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["faults", "x"], "explain faults: the known names are kernel_not_turned"),
         (["break", "x"], "the known names are kernel_not_turned"),
         (["break", "step_uphill", "--html", "a.svg"], "the page is a file .html; got 'a.svg'"),
+        (
+            ["break", "x", "--html", "no/a.html"],
+            "in a folder that exists; got 'no/a.html'",
+        ),
         (["break", "step_uphill", "--epochs", "0"], "epochs is a whole number from 1 up"),
         (["diagnose", *LENET, "--fault", "x"], "explain diagnose: the known names are"),
         (["diagnose", "nothing"], "the known names are"),
@@ -76,4 +80,4 @@ def test_bad_requests_get_a_sentence(
     assert main(["explain", *arguments]) == 2
     told = capsys.readouterr().err
     assert words in told
-    assert len(told.strip().splitlines()) == 1
+    assert told.count("\n") == 1

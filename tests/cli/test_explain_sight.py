@@ -66,6 +66,10 @@ def test_a_trained_network_can_be_asked(
         ("maps lenet5 --parameter C1.weight", "--parameter: it goes with --filters"),
         ("maps lenet5 --filters --element C1", "--element: it goes without --filters"),
         ("maps nowhere --write x.pdf", ".html, .svg or .png; got 'x.pdf'"),
+        (
+            "maps nowhere --write no/x.png",
+            "maps: FILE lies in a folder that exists; got",
+        ),
         ("maps nowhere", "got 'nowhere'"),
     ],
 )

@@ -33,7 +33,7 @@ def test_weights_that_were_saved_tell_the_story_of_those_that_were_drawn(
     given = told(["--weights", str(file)], capsys)
     drawn = told(["--seed", "5"], capsys)
     assert given.splitlines()[0] == (
-        f"lenet5, 61,706 parameters read from {file}, on 1 test images of digits"
+        f"lenet5, 61,706 parameters read from {file}, on 1 test image of digits"
     )
     assert given.splitlines()[1:] == drawn.splitlines()[1:]
 

@@ -1,12 +1,13 @@
 """``tinygrad-cnn explain atlas``: error signals of a whole network, or of several, on one page."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work, bar
 from tinygrad_cnn.cli.explain_commands.explained_run import prepare, run_options
+from tinygrad_cnn.cli.explain_commands.target import require_folder
 
 __all__ = ["atlas"]
 
@@ -42,18 +43,16 @@ def atlas(
     "tinygrad-cnn explain atlas --preset plain56-resnet56 depth.html".
     """
     from tinygrad_cnn import explain as explanations
-    from tinygrad_cnn.train.progress import Display
 
     shown: dict[str, Any] = {"image": image, "channels": _places(channels)}
     if preset is None:
         model, path = _targets(model_and_file, "MODEL", "FILE")
         _refuse(("steps", steps), ("full", full or None), needs="--preset")
-        run = prepare(model, **asked)
-        # On a terminal a line counts the seconds; where nobody watches, nothing is shown.
-        display = Display(sys.stderr, quiet=not sys.stderr.isatty())
-        with display.waiting(run.told), explanations.record_excerpts(**shown):
-            loss = run.once()
-        found = explanations.atlas({model: loss}, **shown, lr=lr, title=run.told)
+        with at_work(model):
+            run = prepare(model, **asked)
+            with explanations.record_excerpts(**shown):
+                loss = run.once()
+            found = explanations.atlas({model: loss}, **shown, lr=lr, title=run.told)
     else:
         (path,) = _targets(model_and_file, "FILE")
         _refuse(("lr", lr), ("twin", asked["twin"] or None), needs="MODEL")
@@ -71,12 +70,11 @@ def _compared(
     from tinygrad_cnn import explain as explanations
     from tinygrad_cnn.cli.model_options import MODEL_OPTIONS
     from tinygrad_cnn.explain.atlas.presets import preset as known
-    from tinygrad_cnn.train.progress import Display
 
     _refuse(*((name, asked[name]) for name in (*MODEL_OPTIONS, "split")), needs="MODEL")
     chosen = known(preset)  # refused before anything is shown
     count = len(chosen.sides) * (1 + (steps if steps is not None else 0 if full else chosen.steps))
-    with Display().steps(preset, count) as advance:
+    with bar(preset, count) as advance:
         return explanations.compare_networks(
             preset, steps=steps, full=full, batch_size=asked["batch_size"], seed=asked["seed"],
             data_name=asked["data"] or "digits", data_dir=asked["data_dir"],
@@ -95,6 +93,7 @@ def _targets(given: tuple[str, ...], *wanted: str) -> tuple[str, ...]:
         )
     if Path(given[-1]).suffix not in (".html", ".svg", ".txt"):
         raise OptionError(f"explain atlas: FILE ends in .html, .svg or .txt; got {given[-1]!r}")
+    require_folder("explain atlas", Path(given[-1]))
     return given
 
 

@@ -1,8 +1,12 @@
 """``tinygrad-cnn explain break``: a training with a mistake, beside the same one without."""
 
+from itertools import count
 from pathlib import Path
 
 import click
+
+from tinygrad_cnn.cli.explain_commands.at_work import bar
+from tinygrad_cnn.cli.explain_commands.target import require_folder
 
 __all__ = ["break_rule"]
 
@@ -17,18 +21,17 @@ def break_rule(fault: str, epochs: int, seed: int, html: Path | None) -> int:
 
     Example: "tinygrad-cnn explain break kernel_not_turned --html broken.html".
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from tinygrad_cnn import explain
     from tinygrad_cnn.atomic import write_atomically
     from tinygrad_cnn.errors import OptionError
 
     if html is not None and html.suffix != ".html":
         raise OptionError(f"explain break: the page is a file .html; got {str(html)!r}")
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("training with and without", total=2 * max(1, epochs))
-        told = explain.train_with_fault(fault, epochs, seed, lambda: progress.advance(task))
+    if html is not None:
+        require_folder("explain break", html)
+    done, words = count(1), "training with and without"
+    with bar(words, 2 * max(1, epochs)) as advance:
+        told = explain.train_with_fault(fault, epochs, seed, lambda: advance(next(done), words))
     click.echo(str(told))
     if html is not None:
         write_atomically(html, told.page().encode(), operation="explain break")

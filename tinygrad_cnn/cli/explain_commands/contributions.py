@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
 
 __all__ = ["contributions"]
@@ -20,7 +21,8 @@ def contributions(**asked: Any) -> int:
     """
     from tinygrad_cnn import explain as explanations
 
-    run = prepare(**asked)
-    matrices = explanations.contribution_matrices(run.forward())
+    with at_work(asked["model"]):
+        run = prepare(**asked)
+        matrices = explanations.contribution_matrices(run.forward())
     click.echo("\n\n".join([run.told, *map(str, matrices)]))
     return 0

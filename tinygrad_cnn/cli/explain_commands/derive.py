@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
 from tinygrad_cnn.cli.explain_commands.place import index_option, place_of
 
@@ -34,10 +35,11 @@ def derive(
     if form not in forms:
         raise OptionError(f"--form: it is one of {', '.join(forms)}; got {form!r}")
     place = place_of(index)
-    run = prepare(**asked)
-    with explanations.record(keep="arrays"):
-        loss = run.once()
-    found = explanations.derive(loss, value, place, numbers=numbers, complete=complete)
+    with at_work(asked["model"]):
+        run = prepare(**asked)
+        with explanations.record(keep="arrays"):
+            loss = run.once()
+        found = explanations.derive(loss, value, place, numbers=numbers, complete=complete)
     click.echo(getattr(found, form)())
     found.check()
     return 0

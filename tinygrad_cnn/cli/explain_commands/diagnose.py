@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import (
     ExplainedRun,
     explained_run_options,
@@ -36,22 +37,21 @@ def diagnose(fault: str | None, gradients: Path | None, **asked: Any) -> int:
 
     Example: "tinygrad-cnn explain diagnose lenet5 --fault kernel_not_turned --batch-size 4".
     """
-    from rich.console import Console
-
     from tinygrad_cnn import explain
     from tinygrad_cnn.explain.faults.switch import find
 
     chosen = find(fault, "explain diagnose") if fault is not None else None
     given = None if gradients is None else _loaded(gradients)
-    run = prepare(**asked)
+    with at_work(asked["model"]):
+        run = prepare(**asked)
     click.echo(run.told)
     broken = nullcontext() if fault is None or given is not None else explain.fault(fault)
-    with Console(stderr=True).status("measuring each element"), broken:
+    with at_work("measuring each element"), broken:
         found = explain.diagnose(run.once, given)
     click.echo(str(found))
     if given is not None:
         return 0
-    with nullcontext() if fault is None else explain.fault(fault):
+    with at_work("watching three steps"), nullcontext() if fault is None else explain.fault(fault):
         steps = _steps(run)
     click.echo(str(steps))
     if chosen is not None and not found.found and not steps.found:

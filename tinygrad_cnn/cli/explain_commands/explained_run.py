@@ -75,6 +75,7 @@ def prepare(
     from tinygrad_cnn import data, models, random
     from tinygrad_cnn.errors import OptionError
     from tinygrad_cnn.tensor import Tensor
+    from tinygrad_cnn.train.progress import counted
 
     if seed < 0:
         raise OptionError(f"--seed: a seed is a whole number from 0 up; got {seed}")
@@ -107,8 +108,8 @@ def prepare(
         network,
         images,
         objective,
-        f"{told}, {network.count_parameters():,} parameters {drawn}, on {len(labels)} test images "
-        f"of {name}",
+        f"{told}, {network.count_parameters():,} parameters {drawn}, on "
+        f"{counted(len(labels), 'test image')} of {name}",
     )
 
 

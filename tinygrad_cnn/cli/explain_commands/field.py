@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options
 from tinygrad_cnn.cli.explain_commands.place import index_option, place_of
 from tinygrad_cnn.cli.explain_commands.trained_or_new import (
@@ -44,19 +45,20 @@ def field(
     if (element is None) == (parameter is None):
         raise OptionError("explain field: it takes --element or --parameter, one of the two")
     place = place_of(index)
-    run = prepare_or_open(**asked)
-    run.images.name = "image"
-    run.images.requires_grad_()
-    if element is not None:
-        run.network.eval()
-    with explanations.record():
-        loss = run.forward()
-    if element is not None:
-        seen = explanations.receptive_field(loss, element, place).check()
-        looked_at = run.images.numpy()[seen.batch]
-        said = say_or_write(run.told, lambda: seen.sheet(looked_at), file, str(seen))
-    else:
-        errors = explanations.error_field(loss, parameter or "", place or ()).check()
-        said = say_or_write(run.told, errors.sheet, file, str(errors))
+    with at_work(asked["model"]):
+        run = prepare_or_open(**asked)
+        run.images.name = "image"
+        run.images.requires_grad_()
+        if element is not None:
+            run.network.eval()
+        with explanations.record():
+            loss = run.forward()
+        if element is not None:
+            seen = explanations.receptive_field(loss, element, place).check()
+            looked_at = run.images.numpy()[seen.batch]
+            said = say_or_write(run.told, lambda: seen.sheet(looked_at), file, str(seen))
+        else:
+            errors = explanations.error_field(loss, parameter or "", place or ()).check()
+            said = say_or_write(run.told, errors.sheet, file, str(errors))
     click.echo(said)
     return 0

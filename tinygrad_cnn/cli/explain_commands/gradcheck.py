@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
 
 __all__ = ["gradcheck"]
@@ -26,22 +27,20 @@ def gradcheck(parameters: tuple[str, ...], limit: int, single: bool, **asked: An
 
     Example: "tinygrad-cnn explain gradcheck lenet5 --twin --batch-size 2 --single".
     """
-    from rich.console import Console
-
     from tinygrad_cnn import explain as explanations
     from tinygrad_cnn.errors import OptionError
 
     if limit < 1:
         raise OptionError(f"--limit: there is at least one number of each; got {limit}")
-    run = prepare(**asked)
     times = 0
-    with Console(stderr=True).status("gradcheck: the first run") as status:
+    with at_work(asked["model"]) as say:
+        run = prepare(**asked)
 
         def objective(outputs: Any) -> Any:
             nonlocal times
             times += 1
             if not times % 25:
-                status.update(f"gradcheck: {times:,} runs of the network")
+                say(f"{times:,} runs of the network …")
             return run.objective(outputs)
 
         found = explanations.gradcheck_network(

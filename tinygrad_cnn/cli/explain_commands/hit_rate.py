@@ -1,6 +1,10 @@
 """``tinygrad-cnn explain hit-rate``: how often the diagnosis is right."""
 
+from itertools import count
+
 import click
+
+from tinygrad_cnn.cli.explain_commands.at_work import bar
 
 __all__ = ["hit_rate"]
 
@@ -14,14 +18,11 @@ def hit_rate(faults: tuple[str, ...], nets: int, seed: int) -> int:
 
     Example: "tinygrad-cnn explain hit-rate --nets 2".
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from tinygrad_cnn import explain
 
     chosen = faults or tuple(explain.FAULTS)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("diagnosing", total=len(chosen))
-        rates = explain.hit_rate(nets, seed, chosen, lambda _: progress.advance(task))
+    done = count(1)
+    with bar("diagnosing", len(chosen)) as advance:
+        rates = explain.hit_rate(nets, seed, chosen, lambda name: advance(next(done), name))
     click.echo(str(rates))
     return 0

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
 
 __all__ = ["lengths"]
@@ -23,11 +24,13 @@ def lengths(parameters: tuple[str, ...], **asked: Any) -> int:
     from tinygrad_cnn import explain as explanations
     from tinygrad_cnn.errors import unknown_name
 
-    run = prepare(**asked)
-    known = dict(run.network.named_parameters())
-    for name in parameters:
-        if name not in known:
-            raise unknown_name("explain lengths", name, known)
-    values = [known[name] for name in parameters or list(known)[:1]]
-    click.echo(f"{run.told}\n\n{explanations.split_by_length(run.forward(), values)}")
+    with at_work(asked["model"]):
+        run = prepare(**asked)
+        known = dict(run.network.named_parameters())
+        for name in parameters:
+            if name not in known:
+                raise unknown_name("explain lengths", name, known)
+        values = [known[name] for name in parameters or list(known)[:1]]
+        splits = explanations.split_by_length(run.forward(), values)
+    click.echo(f"{run.told}\n\n{splits}")
     return 0

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options
 from tinygrad_cnn.cli.explain_commands.trained_or_new import (
     image_of,
@@ -46,13 +47,15 @@ def maps(
     for given, option, other in ((parameter, "--parameter", True), (element, "--element", False)):
         if given is not None and filters is not other:
             raise OptionError(f"{option}: it goes {'with' if other else 'without'} --filters")
-    run = prepare_or_open(**asked)
     found: FeatureMaps | Filters
-    if filters:
-        found = explanations.filters(run.network, parameter)
-    else:
-        with explanations.record(keep="arrays") as recording:
-            run.network(Tensor(image_of(run, image)[None]))
-        found = explanations.feature_maps(recording, element)
-    click.echo(say_or_write(run.told, found.sheet, file, str(found)))
+    with at_work(asked["model"]):
+        run = prepare_or_open(**asked)
+        if filters:
+            found = explanations.filters(run.network, parameter)
+        else:
+            with explanations.record(keep="arrays") as recording:
+                run.network(Tensor(image_of(run, image)[None]))
+            found = explanations.feature_maps(recording, element)
+        said = say_or_write(run.told, found.sheet, file, str(found))
+    click.echo(said)
     return 0

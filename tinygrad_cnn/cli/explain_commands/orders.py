@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
 
 __all__ = ["orders"]
@@ -26,6 +27,8 @@ def orders(limit: int, **asked: Any) -> int:
     """
     from tinygrad_cnn import explain as explanations
 
-    run = prepare(**asked)
-    click.echo(f"{run.told}\n\n{explanations.compare_orders(run.forward(), limit)}")
+    with at_work(asked["model"]):
+        run = prepare(**asked)
+        compared = explanations.compare_orders(run.forward(), limit)
+    click.echo(f"{run.told}\n\n{compared}")
     return 0

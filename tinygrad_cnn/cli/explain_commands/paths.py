@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
 
 __all__ = ["paths"]
@@ -21,8 +22,10 @@ def paths(**asked: Any) -> int:
     """
     from tinygrad_cnn import explain as explanations
 
-    run = prepare(**asked)
-    with explanations.record():
-        loss = run.once()
-    click.echo(f"{run.told}\n\n{explanations.fan_ins(loss)}\n\n{explanations.count_paths(loss)}")
+    with at_work(asked["model"]):
+        run = prepare(**asked)
+        with explanations.record():
+            loss = run.once()
+        told = f"{explanations.fan_ins(loss)}\n\n{explanations.count_paths(loss)}"
+    click.echo(f"{run.told}\n\n{told}")
     return 0

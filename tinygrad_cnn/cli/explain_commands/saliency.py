@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options
 from tinygrad_cnn.cli.explain_commands.trained_or_new import (
     image_of,
@@ -49,12 +50,14 @@ def saliency(
         raise OptionError("--layer: it goes with --grad-cam")
     if guided and grad_cam:
         raise OptionError("--guided: it goes without --grad-cam")
-    run = prepare_or_open(**asked)
-    pixels = image_of(run, image)
     found: Saliency | GradCAM
-    if grad_cam:
-        found = explanations.grad_cam(run.network, pixels, label, layer)
-    else:
-        found = explanations.saliency(run.network, pixels, label, guided)
-    click.echo(say_or_write(run.told, found.sheet, file, str(found)))
+    with at_work(asked["model"]):
+        run = prepare_or_open(**asked)
+        pixels = image_of(run, image)
+        if grad_cam:
+            found = explanations.grad_cam(run.network, pixels, label, layer)
+        else:
+            found = explanations.saliency(run.network, pixels, label, guided)
+        said = say_or_write(run.told, found.sheet, file, str(found))
+    click.echo(said)
     return 0

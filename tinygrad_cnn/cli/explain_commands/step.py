@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
 
 __all__ = ["step"]
@@ -23,9 +24,10 @@ def step(**asked: Any) -> int:
     from tinygrad_cnn import explain as explanations
     from tinygrad_cnn.cli.step_console import StepConsole
 
-    run = prepare(**asked)
-    with explanations.record():
-        loss = run.forward()
+    with at_work(asked["model"]):
+        run = prepare(**asked)
+        with explanations.record():
+            loss = run.forward()
     click.echo(run.told)
     with explanations.step(loss) as stepper:
         StepConsole(stepper).go()

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
 
 __all__ = ["story"]
@@ -33,15 +34,16 @@ def story(columns: str, structure: bool, **asked: Any) -> int:
     from tinygrad_cnn import explain as explanations
 
     columns_asked = tuple(column.strip() for column in columns.split(",") if column.strip())
-    run = prepare(**asked)
-    if structure:
-        text = explanations.story(run.once(), columns_asked)
-    else:
-        if "time" in columns_asked:
-            run.once()  # compiles, so that the times are those of the kernels
-            run.network.zero_grad()
-        with explanations.record():
-            loss = run.once()
-        text = explanations.story(loss, columns_asked)
+    with at_work(asked["model"]):
+        run = prepare(**asked)
+        if structure:
+            text = explanations.story(run.once(), columns_asked)
+        else:
+            if "time" in columns_asked:
+                run.once()  # compiles, so that the times are those of the kernels
+                run.network.zero_grad()
+            with explanations.record():
+                loss = run.once()
+            text = explanations.story(loss, columns_asked)
     click.echo(f"{run.told}\n\n{text}")
     return 0

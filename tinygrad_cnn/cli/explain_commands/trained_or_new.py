@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tinygrad_cnn.cli.explain_commands.explained_run import ExplainedRun, prepare
+from tinygrad_cnn.cli.explain_commands.target import require_folder
 from tinygrad_cnn.cli.model_options import MODEL_OPTIONS
 
 __all__ = ["image_of", "prepare_or_open", "say_or_write", "write_option"]
@@ -15,7 +16,9 @@ def _picture_file(context: Any, parameter: Any, file: Path | None) -> Path | Non
     """Refuse another ending before anything runs."""
     from tinygrad_cnn.explain.sight import require_picture_file
 
-    return None if file is None else require_picture_file(file)
+    if file is not None:
+        require_folder(f"explain {context.command.name}", require_picture_file(file))
+    return file
 
 
 write_option = click.option(
@@ -43,6 +46,7 @@ def prepare_or_open(model: str, **asked: Any) -> ExplainedRun:
     from tinygrad_cnn.errors import OptionError
     from tinygrad_cnn.tensor import Tensor
     from tinygrad_cnn.train.answers import open_run
+    from tinygrad_cnn.train.progress import counted
 
     chosen = [name for name in MODEL_OPTIONS if asked[name] is not None]
     if asked["twin"] or chosen:
@@ -55,7 +59,7 @@ def prepare_or_open(model: str, **asked: Any) -> ExplainedRun:
     test = trained.load_images(asked["data_dir"], asked["data"], asked["split"]).test
     name = trained.configuration.model
     row, labels = models.find(name), test.labels[:count]
-    told = f"{name} as {model} trained it, on {len(labels)} test images"
+    told = f"{name} as {model} trained it, on {counted(len(labels), 'test image')}"
     images = Tensor(test.images[:count])
     return ExplainedRun(trained.network, images, lambda scores: row.loss(scores, labels), told)
 

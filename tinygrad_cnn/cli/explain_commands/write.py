@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
+from tinygrad_cnn.cli.explain_commands.target import require_folder
 
 __all__ = ["write"]
 
@@ -38,18 +40,20 @@ def write(file: Path, unfolded: bool, **asked: Any) -> int:
         raise OptionError(
             f"explain write: a file ends in {', '.join(drawn)}, .txt or .json; got {str(file)!r}"
         )
-    if not file.parent.is_dir():
-        raise OptionError(f"explain write: FILE lies in a folder that exists; got {str(file)!r}")
-    run = prepare(**asked)
-    with explanations.record():
-        loss = run.once()
-    graph = explanations.dump(loss, run.told)
-    if file.suffix == ".json":
-        graph.save(file)
-    elif file.suffix == ".txt":
-        write_atomically(file, f"{explanations.story(graph)}\n".encode(), operation="explain write")
-    else:
-        text = drawn[file.suffix](graph, folded=not unfolded)
-        write_atomically(file, text.encode(), operation="explain write")
+    require_folder("explain write", file)
+    with at_work(asked["model"]):
+        run = prepare(**asked)
+        with explanations.record():
+            loss = run.once()
+        graph = explanations.dump(loss, run.told)
+        if file.suffix == ".json":
+            graph.save(file)
+        elif file.suffix == ".txt":
+            write_atomically(
+                file, f"{explanations.story(graph)}\n".encode(), operation="explain write"
+            )
+        else:
+            text = drawn[file.suffix](graph, folded=not unfolded)
+            write_atomically(file, text.encode(), operation="explain write")
     click.echo(f"{run.told}: {len(graph.steps)} elements written to {file}")
     return 0

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
 from tinygrad_cnn.cli.explain_commands.explained_run import explained_run_options, prepare
 from tinygrad_cnn.cli.explain_commands.place import index_option, place_of
 
@@ -25,10 +26,11 @@ def zoom(value: str, index: str | None, **asked: Any) -> int:
     from tinygrad_cnn import explain as explanations
 
     place = place_of(index)
-    run = prepare(**asked)
-    with explanations.record(keep="arrays"):
-        loss = run.once()
-    found = explanations.zoom(loss, value, () if place is None else place)
+    with at_work(asked["model"]):
+        run = prepare(**asked)
+        with explanations.record(keep="arrays"):
+            loss = run.once()
+        found = explanations.zoom(loss, value, () if place is None else place)
     click.echo(found.text())
     found.check()
     return 0
