@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from tinygrad_cnn.cli.explain_commands.at_work import at_work
+
 __all__ = ["diff"]
 
 
@@ -25,6 +27,8 @@ def diff(before: Path, after: Path, least_ratio: float, brief: bool) -> int:
     """
     from tinygrad_cnn.explain import GraphDump, difference
 
-    found = difference(GraphDump.load(before), GraphDump.load(after), least_ratio)
-    click.echo(found.brief() if brief else str(found))
+    with at_work("comparing"):
+        found = difference(GraphDump.load(before), GraphDump.load(after), least_ratio)
+        said = found.brief() if brief else str(found)
+    click.echo(said)
     return 0
