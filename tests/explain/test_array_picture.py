@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_cnn.errors import OptionError, ShapeError
-from tinygrad_cnn.explain.array_picture import Scale, legend, shrunk, tiled
-from tinygrad_cnn.explain.png_file import data_uri, png
+from tinygrad_cnn.explain.rendering.array_picture import Scale, legend, shrunk, tiled
+from tinygrad_cnn.explain.rendering.png_file import data_uri, png
 
 
 def test_signed_scales_are_white_at_0_blue_below_and_red_above() -> None:

@@ -22,7 +22,7 @@ from tinygrad_cnn.explain.atlas import (
 from tinygrad_cnn.explain.atlas.excerpts import coarser
 from tinygrad_cnn.explain.atlas.tiles import signed_greys
 from tinygrad_cnn.explain.atlas.units import idle_units
-from tinygrad_cnn.explain.png_file import png
+from tinygrad_cnn.explain.rendering.png_file import png
 
 from .atlas_runs import IMAGES, LABELS, Gated, decoded, loss_of, plates, recorded
 

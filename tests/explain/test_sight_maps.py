@@ -19,7 +19,7 @@ from tinygrad_cnn.errors import (
     UnknownNameError,
 )
 from tinygrad_cnn.explain import error_field, feature_maps, filters, receptive_field, record
-from tinygrad_cnn.explain.array_picture import Scale
+from tinygrad_cnn.explain.rendering.array_picture import Scale
 from tinygrad_cnn.explain.sight import Panel, Sheet
 from tinygrad_cnn.explain.sight.picture_sheet import Box, maps_panel
 

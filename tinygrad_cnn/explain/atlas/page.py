@@ -17,7 +17,7 @@ from tinygrad_cnn.explain.atlas.page_tables import figures_told, gates_shown
 from tinygrad_cnn.explain.atlas.plates import Plate, Run
 from tinygrad_cnn.explain.atlas.text import headline, idle_text, moment_text
 from tinygrad_cnn.explain.atlas.tiles import Sheet, sheet_of
-from tinygrad_cnn.explain.png_file import data_uri
+from tinygrad_cnn.explain.rendering.png_file import data_uri
 from tinygrad_cnn.explain.story import number_text
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_cnn.explain.atlas.plates import Plate, Run
 from tinygrad_cnn.explain.atlas.text import idle_text, ratio_text
 from tinygrad_cnn.explain.atlas.tiles import signed_greys
-from tinygrad_cnn.explain.png_file import data_uri
+from tinygrad_cnn.explain.rendering.png_file import data_uri
 from tinygrad_cnn.explain.story import number_text
 
 if TYPE_CHECKING:

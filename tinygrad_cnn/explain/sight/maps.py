@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError, unknown_name
-from tinygrad_cnn.explain.array_picture import Scale, tiled
 from tinygrad_cnn.explain.recording import Kept
+from tinygrad_cnn.explain.rendering.array_picture import Scale, tiled
 from tinygrad_cnn.explain.sight.picture_sheet import Panel, Sheet, maps_panel
 from tinygrad_cnn.explain.sight.run_values import Run, RunValues, is_maps
 from tinygrad_cnn.nn import Module

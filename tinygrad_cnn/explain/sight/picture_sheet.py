@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from tinygrad_cnn.atomic import write_atomically
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.explain.array_picture import Scale, tiled
-from tinygrad_cnn.explain.png_file import data_uri
+from tinygrad_cnn.explain.rendering.array_picture import Scale, tiled
+from tinygrad_cnn.explain.rendering.png_file import data_uri
 
 __all__ = ["Box", "Panel", "Sheet", "maps_panel", "require_picture_file"]
 

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import OptionError, ShapeError
-from tinygrad_cnn.explain.png_file import data_uri
+from tinygrad_cnn.explain.rendering.png_file import data_uri
 
 __all__ = ["Scale", "legend", "shrunk", "tiled"]
 

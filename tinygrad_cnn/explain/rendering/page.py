@@ -13,8 +13,8 @@ from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.folding import fold, representatives
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import Step
+from tinygrad_cnn.explain.rendering.svg import svg
 from tinygrad_cnn.explain.story import headline, label_text, number_text, shape_text
-from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.variable import Variable
 
 __all__ = ["page"]
