@@ -103,7 +103,7 @@ def test_a_sheet_is_well_formed_and_stands_alone(tmp_path: Path) -> None:
     for ending in ("html", "svg", "png"):
         sheet().save(tmp_path / f"sheet.{ending}")
     assert (tmp_path / "sheet.png").read_bytes()[:4] == b"\x89PNG"
-    assert (tmp_path / "sheet.svg").read_text(encoding="utf-8") == sheet().svg()
+    assert (tmp_path / "sheet.svg").read_text(encoding="utf-8") == f"{sheet().svg()}\n"
     assert "&lt;b&gt;" in (tmp_path / "sheet.html").read_text(encoding="utf-8")
 
 

@@ -1,13 +1,17 @@
 """What a notebook shows of an object that a terminal prints as text.
 
 Tables of this package are laid out in letters of one width, so a notebook shows them in such:
-``_repr_html_`` is the printed text, set as it is and scrolled where it is wide. Objects with
-formulas have a ``_repr_markdown_`` of their own instead.
+``_repr_html_`` is the printed text, set as it is and scrolled where it is wide. What
+has formulas is shown as Markdown instead.
 """
 
+from abc import ABC, abstractmethod
 from html import escape
+from pathlib import Path
 
-__all__ = ["MarkdownText", "PlainText", "Printed"]
+from tinygrad_cnn.explain.rendering.saving import Forms, save_by_ending
+
+__all__ = ["MarkdownText", "PlainText", "Printed", "WithFormulas"]
 
 
 class Printed:
@@ -19,8 +23,58 @@ class Printed:
     '<pre style="white-space: pre; overflow-x: auto">‖δ‖ &lt; 1</pre>'
     """
 
+    def text(self) -> str:
+        """Return what a terminal prints."""
+        return str(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write the text to a file that ends in .txt.
+
+        Raises
+        ------
+        OptionError
+            If the file has another ending.
+        RunDirectoryError
+            If it cannot be written.
+        """
+        save_by_ending(path, {".txt": self.text}, "explain")
+
     def _repr_html_(self) -> str:
         return f'<pre style="white-space: pre; overflow-x: auto">{escape(str(self))}</pre>'
+
+
+class WithFormulas(ABC):
+    """A result that is told in plain text, and in Markdown with formulas in LaTeX."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """Return plain text."""
+
+    @abstractmethod
+    def markdown(self) -> str:
+        """Return Markdown with formulas in LaTeX."""
+
+    def forms(self) -> Forms:
+        """Return the forms of a file by their endings: .txt is plain text, .md Markdown."""
+        return {".txt": self.text, ".md": self.markdown}
+
+    def save(self, path: str | Path) -> None:
+        """Write one of the :meth:`forms` to a file, as its ending says.
+
+        Raises
+        ------
+        OptionError
+            If the file has another ending.
+        RunDirectoryError
+            If it cannot be written.
+        """
+        save_by_ending(path, self.forms(), "explain")
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
 
 
 class PlainText(Printed, str):

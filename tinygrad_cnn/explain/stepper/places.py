@@ -119,8 +119,7 @@ class Places:
                 node = reference()  # type: ignore[assignment]
                 if node is None:
                     continue
-                symbol = step.rule.outputs[min(k, len(step.rule.outputs) - 1)]
-                made = step.label if not k else f"{symbol} of {step.label}"
+                made = step.label if not k else f"{step.rule.output_symbol(k)} of {step.label}"
                 asked[node] = (node.name or made, number)
         several = Counter(name for name, _ in asked.values())
         return {
