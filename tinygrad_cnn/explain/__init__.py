@@ -19,8 +19,6 @@ fields and error fields.
 :func:`fault` breaks the chain rule on purpose, :func:`train_with_fault` shows what comes of it,
 :func:`diagnose` and :func:`diagnose_training` find the mistake, and :func:`hit_rate` how often.
 
-:func:`atlas` shows δ of every element of a network, :func:`compare` of several side by side.
-
 :func:`atlas` shows δ of every element of a network, :func:`compare_networks` of several beside
 each other, :func:`follow_training` over its steps.
 """
