@@ -49,7 +49,7 @@ print(told)
 if pictures is not None:
     pictures.mkdir(parents=True, exist_ok=True)
     page = pictures / f"{Path(__file__).stem}_kernel_not_turned.html"
-    page.write_text(told.page(), encoding="utf-8")
+    told.save(page)
 
 # -- found from numbers alone ---------------------------------------------------------------------
 rng = np.random.default_rng(0)

@@ -34,6 +34,13 @@ from tinygrad_cnn.graph import Node, Version
 from tinygrad_cnn.variable import Variable
 
 
+def _numbered(symbols: tuple[str, ...], position: int) -> str:
+    """Return the symbol at a position; a last ``"..."`` numbers the one before it."""
+    if symbols[-1] == "..." and position >= len(symbols) - 2:
+        return f"{symbols[-2]}{position - (len(symbols) - 2) + 1}"
+    return symbols[position]
+
+
 @dataclass(frozen=True)
 class Rule:
     """The mathematics of an element, as its author would write it on a blackboard.
@@ -78,10 +85,11 @@ class Rule:
 
     def input_symbol(self, position: int) -> str:
         """Return the symbol of the input at a position."""
-        if self.inputs[-1] == "..." and position >= len(self.inputs) - 2:
-            base = self.inputs[-2]
-            return f"{base}{position - (len(self.inputs) - 2) + 1}"
-        return self.inputs[position]
+        return _numbered(self.inputs, position)
+
+    def output_symbol(self, position: int) -> str:
+        """Return the symbol of the output at a position."""
+        return _numbered(self.outputs, position)
 
     def declared_symbol(self, position: int) -> str:
         """Return the declared symbol of an input; repeated ones share theirs."""

@@ -78,7 +78,9 @@ class UnknownNameError(TinygradCnnError, LookupError):
 _MANY, _FEW = 100, 8  # names: more than so many are not all listed, but so many of them
 
 
-def unknown_name(operation: str, name: object, known: Iterable[str]) -> UnknownNameError:
+def unknown_name(
+    operation: str, name: object, known: Iterable[str], what: str = "known names"
+) -> UnknownNameError:
     """Return the error that lists the known names and points at the closest.
 
     Examples
@@ -102,7 +104,7 @@ def unknown_name(operation: str, name: object, known: Iterable[str]) -> UnknownN
     if len(names) > _MANY:
         shown = close + [other for other in names if other not in close][: _FEW - len(close)]
         listed = f"{', '.join(shown)} and {len(names) - _FEW} more"
-    return UnknownNameError(f"{operation}: the known names are {listed}; got {name!r}{hint}")
+    return UnknownNameError(f"{operation}: the {what} are {listed}; got {name!r}{hint}")
 
 
 class MissingKernelError(UnknownNameError):

@@ -19,10 +19,9 @@ from tinygrad_cnn.explain.atlas import (
     measure_updates,
     record_excerpts,
 )
-from tinygrad_cnn.explain.atlas.excerpts import coarser
 from tinygrad_cnn.explain.atlas.tiles import signed_greys
 from tinygrad_cnn.explain.atlas.units import idle_units
-from tinygrad_cnn.explain.png_file import png
+from tinygrad_cnn.explain.rendering.png_file import png
 
 from .atlas_runs import IMAGES, LABELS, Gated, decoded, loss_of, plates, recorded
 
@@ -74,19 +73,6 @@ def test_excerpts_taken_during_the_walk_show_the_same() -> None:
         assert (plate.signal, plate.excerpt.idle) == (sparing[label].signal, other.idle)
         for mine, others in ((plate.excerpt.maps, other.maps), (plate.excerpt.gates, other.gates)):
             np.testing.assert_equal(mine, others)
-
-
-@given(st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40)), st.integers(1, 12))
-def test_a_coarser_map_holds_means_of_blocks(shape: tuple[int, int, int], side: int) -> None:
-    maps = np.random.default_rng(1).normal(size=shape)
-    found = coarser(maps, side)
-    assert max(found.shape[1:]) <= side
-    strides = [-(-size // side) for size in shape[1:]]
-    for place in np.ndindex(*found.shape[1:]):
-        block = tuple(
-            slice(k * stride, (k + 1) * stride) for k, stride in zip(place, strides, strict=True)
-        )
-        np.testing.assert_allclose(found[:, *place], maps[:, *block].mean((1, 2)), atol=1e-12)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))

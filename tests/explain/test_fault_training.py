@@ -42,7 +42,7 @@ def test_every_fault_changes_the_training(name: str) -> None:
 
 
 def test_text_picture_and_page_say_the_same(told: FaultComparison) -> None:
-    text, page = str(told), told.page()
+    text, page = str(told), told.html()
     assert told.says in text
     assert told.says in page
     assert f"{told.wrong.accuracies[-1]:.1%}" in text

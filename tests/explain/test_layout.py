@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_cnn import models
-from tinygrad_cnn.explain.boxes import Arrow, Box, Point
-from tinygrad_cnn.explain.columns import columns
-from tinygrad_cnn.explain.drawing import Picture, picture
-from tinygrad_cnn.explain.layout import layout
+from tinygrad_cnn.explain.rendering.boxes import Arrow, Box, Point
+from tinygrad_cnn.explain.rendering.columns import columns
+from tinygrad_cnn.explain.rendering.drawing import Picture, picture
+from tinygrad_cnn.explain.rendering.layout import layout
 
 from .runs import RUNS, structure
 

@@ -1,7 +1,9 @@
 """What notebooks show: the text that a terminal prints, or Markdown where there are formulas."""
 
+import re
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import explain
 from tinygrad_cnn import functional as F
+from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.explain.rendering.notebook import Printed
 
 
 def residual() -> tuple[tg.Tensor, tg.Tensor]:
@@ -65,6 +69,40 @@ def test_formulas_are_shown_as_markdown(make: Callable[[], Any]) -> None:
     shown = make()._repr_markdown_()
     assert shown.startswith("#")
     assert shown.count("$$") % 2 == 0
+
+
+@pytest.mark.parametrize("ending", [".txt", ".md", ".tex"])
+def test_a_derivation_is_saved_as_the_ending_says(tmp_path: Path, ending: str) -> None:
+    derived = explain.derive(residual()[0], "x<y", (0, 1))
+    forms = {".txt": derived.text, ".md": derived.markdown, ".tex": derived.latex}
+    file = tmp_path / f"derivation{ending}"
+    derived.save(file)
+    assert file.read_text(encoding="utf-8") == f"{forms[ending]().rstrip()}\n"
+
+
+@pytest.mark.parametrize(
+    ("make", "known"),
+    [
+        (lambda: explain.derive(residual()[0], "x<y"), ".txt, .md or .tex"),
+        (lambda: explain.zoom(residual()[0], "x<y", (0, 1)), ".txt or .md"),
+        (lambda: explain.fan_ins(residual()[0]), ".txt"),
+        (lambda: explain.receptive_field(residual()[0], "tanh", (0, 0)), ".html, .svg or .png"),
+    ],
+)
+def test_other_endings_are_refused(make: Callable[[], Any], known: str) -> None:
+    with pytest.raises(OptionError, match=f"a file ends in {re.escape(known)}; got 'run.pdf'"):
+        make().save("run.pdf")
+
+
+@pytest.mark.parametrize("make", PRINTED.values(), ids=PRINTED)
+def test_what_is_printed_is_saved(tmp_path: Path, make: Callable[[], Any]) -> None:
+    result = make()
+    if not isinstance(result, Printed):
+        pytest.fail(f"{type(result).__name__} has conventions of its own")
+    result.save(tmp_path / "told.txt")
+    told = (tmp_path / "told.txt").read_text(encoding="utf-8")
+    assert told == f"{result.text().rstrip()}\n"
+    assert result.text() == str(result)
 
 
 def test_a_zoom_in_markdown_has_its_formula_and_a_table() -> None:

@@ -20,7 +20,7 @@ from tinygrad_cnn.explain import (
     record,
     split_by_length,
 )
-from tinygrad_cnn.explain.paths import written_count
+from tinygrad_cnn.explain.paths.counts import written_count
 
 
 def scalar(number: float = 1.0, name: str = "x") -> tg.Scalar:

@@ -14,7 +14,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import models
 from tinygrad_cnn.errors import DTypeError, GraphError
 from tinygrad_cnn.explain import GraphDump, dot, latex, markdown, page, svg
-from tinygrad_cnn.explain.drawing import picture
+from tinygrad_cnn.explain.rendering.drawing import picture
 
 from .runs import RUNS, neuron, small_network, structure
 

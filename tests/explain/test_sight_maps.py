@@ -19,7 +19,7 @@ from tinygrad_cnn.errors import (
     UnknownNameError,
 )
 from tinygrad_cnn.explain import error_field, feature_maps, filters, receptive_field, record
-from tinygrad_cnn.explain.array_picture import Scale
+from tinygrad_cnn.explain.rendering.array_picture import Scale
 from tinygrad_cnn.explain.sight import Panel, Sheet
 from tinygrad_cnn.explain.sight.picture_sheet import Box, maps_panel
 
@@ -103,7 +103,7 @@ def test_a_sheet_is_well_formed_and_stands_alone(tmp_path: Path) -> None:
     for ending in ("html", "svg", "png"):
         sheet().save(tmp_path / f"sheet.{ending}")
     assert (tmp_path / "sheet.png").read_bytes()[:4] == b"\x89PNG"
-    assert (tmp_path / "sheet.svg").read_text(encoding="utf-8") == sheet().svg()
+    assert (tmp_path / "sheet.svg").read_text(encoding="utf-8") == f"{sheet().svg()}\n"
     assert "&lt;b&gt;" in (tmp_path / "sheet.html").read_text(encoding="utf-8")
 
 

@@ -151,8 +151,8 @@ def test_in_a_notebook_a_stepper_is_a_picture_and_what_is_to_be_seen() -> None:
     assert "<svg" in html
     assert "<pre>before #3 multiply" in html
     assert "‖δ‖" in html
-    assert stepper.look()._repr_markdown_().startswith("```text\nbefore #3 multiply")
-    assert "nothing was edited" in stepper.compare()._repr_markdown_()
+    assert ">before #3 multiply" in stepper.look()._repr_html_()
+    assert "nothing was edited" in stepper.compare()._repr_html_()
 
 
 def test_values_are_known_from_a_recording_or_from_what_was_saved() -> None:

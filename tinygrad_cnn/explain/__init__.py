@@ -31,9 +31,6 @@ from tinygrad_cnn.explain.atlas import (
     measure_updates,
     record_excerpts,
 )
-from tinygrad_cnn.explain.contributions import (
-    contribution_matrices,
-)
 from tinygrad_cnn.explain.derivation import (
     Derivation,
     derive,
@@ -41,9 +38,6 @@ from tinygrad_cnn.explain.derivation import (
 from tinygrad_cnn.explain.difference import (
     Difference,
     difference,
-)
-from tinygrad_cnn.explain.dot import (
-    dot,
 )
 from tinygrad_cnn.explain.faults import (
     FAULTS,
@@ -54,36 +48,46 @@ from tinygrad_cnn.explain.faults import (
     hit_rate,
     train_with_fault,
 )
-from tinygrad_cnn.explain.gradcheck_report import (
+from tinygrad_cnn.explain.gradcheck.network import (
+    gradcheck_network,
+)
+from tinygrad_cnn.explain.gradcheck.report import (
     explain_gradcheck,
 )
 from tinygrad_cnn.explain.graph_dump import (
     GraphDump,
     dump,
 )
-from tinygrad_cnn.explain.latex import (
-    latex,
+from tinygrad_cnn.explain.paths.contributions import (
+    contribution_matrices,
 )
-from tinygrad_cnn.explain.markdown import (
-    markdown,
-)
-from tinygrad_cnn.explain.network_gradcheck import (
-    gradcheck_network,
-)
-from tinygrad_cnn.explain.page import (
-    page,
-)
-from tinygrad_cnn.explain.path_lengths import (
+from tinygrad_cnn.explain.paths.counts import count_paths
+from tinygrad_cnn.explain.paths.fan_ins import fan_ins
+from tinygrad_cnn.explain.paths.lengths import (
     split_by_length,
 )
-from tinygrad_cnn.explain.paths import (
-    count_paths,
-    fan_ins,
+from tinygrad_cnn.explain.paths.orders import (
+    compare_orders,
 )
 from tinygrad_cnn.explain.recording import (
     Recording,
     Statistics,
     record,
+)
+from tinygrad_cnn.explain.rendering.dot import (
+    dot,
+)
+from tinygrad_cnn.explain.rendering.latex import (
+    latex,
+)
+from tinygrad_cnn.explain.rendering.markdown import (
+    markdown,
+)
+from tinygrad_cnn.explain.rendering.page import (
+    page,
+)
+from tinygrad_cnn.explain.rendering.svg import (
+    svg,
 )
 from tinygrad_cnn.explain.rules import (
     rules,
@@ -103,17 +107,11 @@ from tinygrad_cnn.explain.stepper import (
 from tinygrad_cnn.explain.story import (
     story,
 )
-from tinygrad_cnn.explain.svg import (
-    svg,
-)
 from tinygrad_cnn.explain.toolbox_replay import (
     toolbox_replay,
 )
 from tinygrad_cnn.explain.torch_dump import (
     dump_torch,
-)
-from tinygrad_cnn.explain.walk_orders import (
-    compare_orders,
 )
 from tinygrad_cnn.explain.weight_matrix import (
     draw_weight_matrix,

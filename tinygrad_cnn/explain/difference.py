@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
-from tinygrad_cnn.explain.notebook import Printed
 from tinygrad_cnn.explain.recording import Statistics, Step
+from tinygrad_cnn.explain.rendering.notebook import Printed
 from tinygrad_cnn.explain.story import number_text, options_text, shape_text
 from tinygrad_cnn.variable import Variable
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tinygrad_cnn.explain.graph_dump import GraphDump
-from tinygrad_cnn.explain.paths import FanInRow, fan_ins
+from tinygrad_cnn.explain.paths.fan_ins import FanInRow, fan_ins
 from tinygrad_cnn.explain.recording import Step
 
 __all__ = ["fan_in_lines", "with_fan_ins"]

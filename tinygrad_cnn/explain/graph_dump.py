@@ -86,7 +86,7 @@ class GraphDump:
     # -- in notebooks ----------------------------------------------------------------
 
     def _repr_svg_(self) -> str:
-        from tinygrad_cnn.explain.svg import svg
+        from tinygrad_cnn.explain.rendering.svg import svg
 
         return svg(self)
 

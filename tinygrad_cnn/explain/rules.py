@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tinygrad_cnn import functional  # noqa: F401  # registers every element
 from tinygrad_cnn.element import ELEMENTS, FunctionElement
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.explain.notebook import MarkdownText, PlainText
+from tinygrad_cnn.explain.rendering.notebook import MarkdownText, PlainText
 
 __all__ = ["rules"]
 

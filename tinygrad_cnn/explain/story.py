@@ -17,9 +17,9 @@ from tinygrad_cnn.element import Work
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.fan_in_lines import with_fan_ins
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
-from tinygrad_cnn.explain.notebook import PlainText
 from tinygrad_cnn.explain.notes import notes
 from tinygrad_cnn.explain.recording import Kept, Spent, Statistics, Step
+from tinygrad_cnn.explain.rendering.notebook import PlainText
 from tinygrad_cnn.variable import Variable
 
 NOT_KEPT = "not kept"

@@ -22,9 +22,9 @@ import numpy.typing as npt
 
 from tinygrad_cnn import functional as F
 from tinygrad_cnn.errors import DTypeError, OptionError
-from tinygrad_cnn.explain.notebook import Printed
-from tinygrad_cnn.explain.paths import aligned
 from tinygrad_cnn.explain.recording import record
+from tinygrad_cnn.explain.rendering.notebook import Printed
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.tensor import Tensor
 
 __all__ = ["ReplayRow", "Slip", "ToolboxReplay", "convn", "toolbox_replay"]
@@ -91,12 +91,12 @@ class ToolboxReplay(Printed):
         return "\n".join(
             [
                 "one layer in three ways, on the same numbers",
-                *aligned(table),
+                *text_table(table),
                 "",
                 WHY,
                 "",
                 "what a slip does",
-                *aligned(slips),
+                *text_table(slips),
             ]
         )
 

@@ -30,6 +30,8 @@ from tinygrad_cnn.explain.derivation.notation import LatexNotation, Notation, nu
 from tinygrad_cnn.explain.expansion import Expansion, Partial, Share
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import Recording, Step
+from tinygrad_cnn.explain.rendering.notebook import WithFormulas
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.explain.story import story
 from tinygrad_cnn.scalar import Scalar
 from tinygrad_cnn.variable import Variable
@@ -39,7 +41,7 @@ SHOWN = 12  # partial derivatives in a printout
 
 
 @dataclass
-class Zoom:
+class Zoom(WithFormulas):
     """One number as a graph of scalars; printing it shows the text.
 
     Attributes
@@ -116,11 +118,7 @@ class Zoom:
     def text(self) -> str:
         """Return plain text: the formula, both values, and the partial derivatives."""
         rows = [self._title(), "", f"  {self.name} = {self.formula}", f"  {self._values()}", ""]
-        cells = self._cells()
-        widths = [max(len(row[column]) for row in cells) for column in range(4)]
-        for name, *figures in cells:
-            right = (f.rjust(w) for f, w in zip(figures, widths[1:], strict=True))
-            rows.append(f"  {name.ljust(widths[0])}  {'  '.join(right)}")
+        rows += text_table(self._cells(), right=[1, 2, 3])
         if len(self.partials) > SHOWN:
             rows.append(f"  … {len(self.partials) - SHOWN:,} more")
         return "\n".join([*rows, "", self._verdict()])
@@ -157,12 +155,6 @@ class Zoom:
         verdict = f"{len(wrong):,} of them DISAGREE" if wrong else "all agree"
         value = "" if self.agrees else "; the number itself DISAGREES"
         return f"{len(self.partials):,} partial derivatives, {verdict}{value}"
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
 
 
 def zoom(result: Variable | GraphDump, of: str | Variable, index: int | Sequence[int] = ()) -> Zoom:

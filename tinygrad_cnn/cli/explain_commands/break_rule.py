@@ -34,6 +34,6 @@ def break_rule(fault: str, epochs: int, seed: int, html: Path | None) -> int:
         told = explain.train_with_fault(fault, epochs, seed, lambda: advance(next(done), words))
     click.echo(str(told))
     if html is not None:
-        write_atomically(html, told.page().encode(), operation="explain break")
+        write_atomically(html, told.html().encode(), operation="explain break")
         click.echo(f"written to {html}")
     return 0

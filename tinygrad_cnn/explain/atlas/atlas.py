@@ -1,18 +1,18 @@
 """The atlas of error signals: δ of every element of one or several networks on one page."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinygrad_cnn.atomic import write_atomically
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.atlas.excerpts import Selection
 from tinygrad_cnn.explain.atlas.plates import Moment, Run, moment_of
 from tinygrad_cnn.explain.atlas.updates import Update
 from tinygrad_cnn.explain.graph_dump import GraphDump
-from tinygrad_cnn.explain.notebook import framed
+from tinygrad_cnn.explain.rendering.notebook import framed
+from tinygrad_cnn.explain.rendering.saving import save_by_ending
 from tinygrad_cnn.variable import Variable
 
 __all__ = ["Atlas", "atlas"]
@@ -78,15 +78,8 @@ class Atlas:
         RunDirectoryError
             If it cannot be written.
         """
-        path = Path(path)
-        forms: dict[str, Callable[[], str]] = {
-            ".html": self.html,
-            ".svg": self.svg,
-            ".txt": lambda: f"{self.text(True)}\n",
-        }
-        if path.suffix not in forms:
-            raise OptionError(f"atlas: a file ends in .html, .svg or .txt; got {str(path)!r}")
-        write_atomically(path, forms[path.suffix]().encode(), operation="atlas")
+        forms = {".html": self.html, ".svg": self.svg, ".txt": lambda: self.text(True)}
+        save_by_ending(path, forms, "atlas")
 
     def _repr_html_(self) -> str:
         return framed(self.html())

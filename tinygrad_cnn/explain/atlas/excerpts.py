@@ -19,10 +19,11 @@ from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.atlas.units import Idle, idle_units
 from tinygrad_cnn.explain.recording import Kept, Recording, Step
+from tinygrad_cnn.explain.rendering.array_picture import shrunk
 from tinygrad_cnn.hooks import Effort
 from tinygrad_cnn.variable import Variable
 
-__all__ = ["Excerpt", "Excerpts", "Selection", "batch_of", "coarser", "excerpt", "record_excerpts"]
+__all__ = ["Excerpt", "Excerpts", "Selection", "batch_of", "excerpt", "record_excerpts"]
 
 Array = npt.NDArray[Any]
 SIDE, STRIP = 64, 128  # the most pixels of a map's side, and of a vector's strip
@@ -114,30 +115,6 @@ def batch_of(steps: Sequence[Step]) -> int:
     return given[0].shape[0] if given else 1
 
 
-def coarser(maps: Array, side: int) -> Array:
-    """Shrink maps to no more than so many pixels: the mean over blocks.
-
-    Parameters
-    ----------
-    maps : array, shape (K, H, W)
-    side : int
-        The most rows, and the most columns.
-
-    Examples
-    --------
-    >>> coarser(np.array([[[1.0, 3.0, 5.0, 7.0, 9.0]]]), 3)
-    array([[[2., 6., 9.]]])
-    """
-    for axis in (1, 2):
-        size = maps.shape[axis]
-        if size > side:
-            starts = np.arange(0, size, -(-size // side))
-            counts = np.diff(np.append(starts, size))
-            sums = np.add.reduceat(maps, starts, axis)
-            maps = sums / counts.reshape((-1, 1) if axis == 1 else -1)
-    return maps
-
-
 def _of_forward(step: Step) -> Excerpt:
     values = step.outputs[0].value if step.outputs else None
     if not isinstance(values, np.ndarray):
@@ -156,12 +133,12 @@ def _with_maps(found: Excerpt, step: Step, selection: Selection, batch: int) -> 
         signal = signal[selection.image]
     if signal.ndim < 2 or signal.shape[1:] == (1,) * (signal.ndim - 1):
         strip = signal.reshape(1, 1, -1)
-        return replace(found, maps=coarser(strip, STRIP), vector=True)
+        return replace(found, maps=shrunk(strip, STRIP), vector=True)
     signal = signal.reshape(signal.shape[0], -1, signal.shape[-1])
     chosen = _chosen(signal, selection.channels)
     tiles = [signal.mean(0)]
     tiles += [signal[c] if c < len(signal) else np.zeros_like(signal[0]) for c in chosen]
-    return replace(found, maps=coarser(np.stack(tiles), SIDE), channels=chosen)
+    return replace(found, maps=shrunk(np.stack(tiles), SIDE), channels=chosen)
 
 
 def _chosen(signal: Array, channels: int | tuple[int, ...]) -> tuple[int, ...]:

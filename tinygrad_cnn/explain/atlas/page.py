@@ -5,7 +5,6 @@ file and no network. Elements of a block stand in one frame; blocks of two netwo
 side. Without scripts the maps of the first moment are there, each by its own scale.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -17,7 +16,8 @@ from tinygrad_cnn.explain.atlas.page_tables import figures_told, gates_shown
 from tinygrad_cnn.explain.atlas.plates import Plate, Run
 from tinygrad_cnn.explain.atlas.text import headline, idle_text, moment_text
 from tinygrad_cnn.explain.atlas.tiles import Sheet, sheet_of
-from tinygrad_cnn.explain.png_file import data_uri
+from tinygrad_cnn.explain.rendering.html_document import html_document, json_element
+from tinygrad_cnn.explain.rendering.png_file import data_uri
 from tinygrad_cnn.explain.story import number_text
 
 if TYPE_CHECKING:
@@ -50,17 +50,9 @@ def atlas_page(found: "Atlas") -> str:
         An HTML document that needs no other file.
     """
     sheets = _sheets(found.runs)
-    data = json.dumps(_data(found, sheets), ensure_ascii=False, separators=(",", ":"))
     many = max(len(run.moments[0].plates) for run in found.runs) > MANY
     beside = ' class="side-by-side"' if len(found.runs) > 1 else ""
     lines = [
-        "<!doctype html>",
-        '<html lang="en">',
-        '<head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(found.title)}</title>",
-        f"<style>\n{STYLE.read_text(encoding='utf-8')}</style></head>",
-        f'<body class="{"many" if many else "few"}">',
         _filters(),
         f"<header><h1>{escape(found.title)}</h1>",
         f"<p>{escape(found.remark)}</p>" if found.remark else "",
@@ -76,12 +68,13 @@ def atlas_page(found: "Atlas") -> str:
     lines += figures_told(found.runs)
     lines += [
         '<dialog id="enlarged"><div></div></dialog>',
-        f'<script type="application/json" id="atlas">{data.replace("<", chr(92) + "u003c")}',
-        "</script>",
+        json_element("atlas", _data(found, sheets)),
         f"<script>\n{SCRIPT.read_text(encoding='utf-8')}</script>",
-        "</body></html>",
     ]
-    return "\n".join(line for line in lines if line) + "\n"
+    style = STYLE.read_text(encoding="utf-8")
+    return html_document(
+        found.title, (line for line in lines if line), style, "many" if many else "few"
+    )
 
 
 # -- maps --------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_cnn.explain.atlas.plates import Plate, Run
-from tinygrad_cnn.explain.atlas.text import idle_text, ratio_text
+from tinygrad_cnn.explain.atlas.text import PLATE_TITLES, plate_cells, ratio_text
 from tinygrad_cnn.explain.atlas.tiles import signed_greys
-from tinygrad_cnn.explain.png_file import data_uri
+from tinygrad_cnn.explain.rendering.png_file import data_uri
 from tinygrad_cnn.explain.story import number_text
 
 if TYPE_CHECKING:
@@ -17,18 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["figures_told", "gates_shown"]
 
-SIGNAL_TITLES = (
-    "#",
-    "layer",
-    "depth",
-    "element",
-    "shape",
-    "‖δ‖",
-    "min",
-    "max",
-    "zeros",
-    "idle units",
-)
 UPDATE_TITLES = ("parameter", "‖w‖", "‖∇w‖", "‖Δw‖", "‖Δw‖ / ‖w‖")
 WORDS = ("element", "shape", "parameter")
 
@@ -86,7 +74,7 @@ def figures_told(runs: Sequence[Run]) -> Iterator[str]:
     """Yield tables of the figures of each network, folded away."""
     for run in runs:
         signals = [
-            (number, _signal_cells(plate))
+            (number, plate_cells(plate))
             for number, moment in enumerate(run.moments)
             for plate in moment.plates
         ]
@@ -96,7 +84,7 @@ def figures_told(runs: Sequence[Run]) -> Iterator[str]:
             for each in moment.updates
         ]
         for what, titles, rows in (
-            ("error signals", SIGNAL_TITLES, signals),
+            ("error signals", PLATE_TITLES, signals),
             ("updates of parameters", UPDATE_TITLES, updates),
         ):
             if rows:
@@ -118,13 +106,3 @@ def _table(titles: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]]) -> 
 
 def _at(moment: int) -> str:
     return f' data-moment="{moment}"' + (" hidden" if moment else "")
-
-
-def _signal_cells(plate: Plate) -> Sequence[str]:
-    figures = ("no δ", "", "", "")
-    if plate.signal is not None:
-        norm, least, largest = map(number_text, plate.signal[:3])
-        figures = (norm, least, largest, f"{100 * plate.signal.zeros:.3g} %")
-    shape = "x".join(map(str, plate.shape)) or "scalar"
-    places = map(str, (plate.number, plate.layer, plate.depth))
-    return *places, plate.label, shape, *figures, idle_text(plate)

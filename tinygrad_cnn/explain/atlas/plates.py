@@ -15,7 +15,7 @@ from tinygrad_cnn.explain.atlas.excerpts import Excerpt, Excerpts, Selection, ba
 from tinygrad_cnn.explain.atlas.updates import Update
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import Kept, Statistics, Step, recording_of
-from tinygrad_cnn.explain.svg import FAMILIES
+from tinygrad_cnn.explain.rendering.svg import FAMILIES
 from tinygrad_cnn.variable import Variable
 
 __all__ = ["Moment", "Plate", "Run", "moment_of"]

@@ -5,12 +5,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tinygrad_cnn.explain.atlas.plates import Moment, Plate, Run
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.explain.story import number_text
 
 if TYPE_CHECKING:
     from tinygrad_cnn.explain.atlas.atlas import Atlas
 
-__all__ = ["atlas_text", "headline", "idle_text", "moment_text", "ratio_text", "summary"]
+__all__ = [
+    "PLATE_TITLES",
+    "atlas_text",
+    "headline",
+    "idle_text",
+    "moment_text",
+    "plate_cells",
+    "ratio_text",
+    "summary",
+]
 
 
 def atlas_text(found: "Atlas", complete: bool) -> str:
@@ -58,6 +68,31 @@ def idle_text(plate: Plate) -> str:
     return "" if idle is None else f"{100 * idle.share:.3g} % {idle.kind}"
 
 
+PLATE_TITLES = (
+    "#",
+    "layer",
+    "depth",
+    "element",
+    "shape",
+    "‖δ‖",
+    "min",
+    "max",
+    "zeros",
+    "idle units",
+)
+
+
+def plate_cells(plate: Plate) -> Sequence[str]:
+    """Write the figures of one element, as `PLATE_TITLES` name them."""
+    figures = ("no δ", "", "", "")
+    if plate.signal is not None:
+        norm, least, largest = map(number_text, plate.signal[:3])
+        figures = (norm, least, largest, f"{100 * plate.signal.zeros:.3g} %")
+    shape = "x".join(map(str, plate.shape)) or "scalar"
+    places = map(str, (plate.number, plate.layer, plate.depth))
+    return *places, plate.label, shape, *figures, idle_text(plate)
+
+
 def ratio_text(value: float) -> str:
     """Write a ratio; nothing where it is not known."""
     return "" if value != value else number_text(value)
@@ -96,39 +131,11 @@ def _moments(run: Run, complete: bool) -> Sequence[Moment]:
 
 
 def _plate_rows(found: "Atlas", complete: bool) -> Iterator[Sequence[str]]:
-    yield (
-        "run",
-        "step",
-        "#",
-        "layer",
-        "depth",
-        "element",
-        "shape",
-        "‖δ‖",
-        "min",
-        "max",
-        "zeros",
-        "idle units",
-    )
+    yield "run", "step", *PLATE_TITLES
     for run in found.runs:
         for moment in _moments(run, complete):
             for plate in moment.plates:
-                signal = plate.signal
-                figures = ("no δ", "", "", "")
-                if signal is not None:
-                    norm, least, largest = map(number_text, signal[:3])
-                    figures = (norm, least, largest, f"{100 * signal.zeros:.3g} %")
-                yield (
-                    run.title,
-                    str(moment.step),
-                    str(plate.number),
-                    str(plate.layer),
-                    str(plate.depth),
-                    plate.label,
-                    "x".join(map(str, plate.shape)) or "scalar",
-                    *figures,
-                    idle_text(plate),
-                )
+                yield run.title, str(moment.step), *plate_cells(plate)
 
 
 def _update_rows(found: "Atlas", complete: bool) -> Iterator[Sequence[str]]:
@@ -171,12 +178,5 @@ def _table(rows: Iterable[Sequence[str]]) -> str:
     """Line up cells; words to the left, numbers to the right."""
     table = list(rows)
     words = {"run", "parameter", "element", "shape", "gates of"}
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for row in table:
-        cells = [
-            cell.ljust(width) if title in words else cell.rjust(width)
-            for cell, width, title in zip(row, widths, table[0], strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    numbers = [column for column, title in enumerate(table[0]) if title not in words]
+    return "\n".join(text_table(table, numbers, indent=""))

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.explain.atlas.excerpts import coarser
 from tinygrad_cnn.explain.atlas.plates import Plate
+from tinygrad_cnn.explain.rendering.array_picture import shrunk
 
 __all__ = ["Sheet", "sheet_of", "signed_greys"]
 
@@ -63,7 +63,7 @@ def sheet_of(plates: Sequence[Plate], side: int) -> Sheet | None:
         maps = plate.excerpt.maps
         if maps is None:
             return None
-        stack = maps if plate.excerpt.vector else coarser(maps, side)
+        stack = maps if plate.excerpt.vector else shrunk(maps, side)
         tiles = [signed_greys(tile) for tile in stack]
         rows.append(np.concatenate([greys for greys, _ in tiles], 1))
         largest.append([scale for _, scale in tiles])

@@ -33,6 +33,8 @@ from tinygrad_cnn.explain.derivation.pages import Page, latex, markdown, text
 from tinygrad_cnn.explain.derivation.python_notation import arrays_of, functions, vocabulary
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import Kept
+from tinygrad_cnn.explain.rendering.notebook import WithFormulas
+from tinygrad_cnn.explain.rendering.saving import Forms
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.variable import Variable
 
@@ -41,7 +43,7 @@ FOLLOWED = 3  # error signals of one value that are derived further in a collaps
 
 
 @dataclass
-class Derivation:
+class Derivation(WithFormulas):
     """The chain rule of one run, line by line; printing it shows the text.
 
     Attributes
@@ -127,11 +129,9 @@ class Derivation:
         """
         return {**vocabulary(), "of": arrays_of(self.lines)}
 
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
+    def forms(self) -> Forms:
+        """Return the forms of a file by their endings; .tex is LaTeX."""
+        return {**super().forms(), ".tex": self.latex}
 
     def _repr_latex_(self) -> str:
         return self.latex()

@@ -2,7 +2,7 @@
 
 ``Σ_{i<3} δ(y)[i]·x[i+v]`` is :class:`Sum` over i of :class:`Times` of two :class:`Value`, whose
 indices are expressions of the same language. Recorded arrays stand in it under their names
-(:class:`Array`), so that an expression can be printed (:mod:`.text`, :mod:`.latex`), evaluated
+(:class:`Array`), so that an expression can be printed (:mod:`.notation`), evaluated
 with recorded numbers (:mod:`.evaluation`) and taken apart into single terms.
 
 Expressions are built with operators, and whole numbers are added up as they are built: with

@@ -57,7 +57,7 @@ class NamedValues:
                 alone = step.scope if scopes[step.scope] == 1 else step.label
                 name = kept.name or (alone if step.scope else self._behind_layer(step, scopes))
                 if position:
-                    name = f"{_output_symbol(step.rule.outputs, position)}({name})"
+                    name = f"{step.rule.output_symbol(position)}({name})"
                 asked[kept.key] = name
         if self.graph.result.name is None:
             asked[self.result] = "L"
@@ -93,10 +93,3 @@ def _constant(kept: Kept) -> str:
     if kept.name or kept.shape or kept.requires_grad or not kept.is_leaf or kept.value is None:
         return ""
     return number(np.asarray(kept.value).item())
-
-
-def _output_symbol(symbols: tuple[str, ...], position: int) -> str:
-    """Return the symbol of an output; a last ``"..."`` numbers the one before it."""
-    if symbols[-1] == "..." and position >= len(symbols) - 2:
-        return f"{symbols[-2]}{position - len(symbols) + 3}"
-    return symbols[position]

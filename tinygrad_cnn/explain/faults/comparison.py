@@ -4,10 +4,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
 from tinygrad_cnn.explain.faults.fault import Fault
+from tinygrad_cnn.explain.rendering.html_document import html_document
+from tinygrad_cnn.explain.rendering.saving import save_by_ending
 
 __all__ = ["Curve", "FaultComparison"]
 
@@ -153,17 +156,26 @@ class FaultComparison:
             f"<table>{rows}</table>{self.svg()}<p><b>{escape(self.says)}</b></p></div>"
         )
 
-    def page(self) -> str:
-        """Return an HTML document that needs no other file."""
-        return (
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{escape(self.fault.name)}</title>"
-            "<style>:root { color-scheme: light dark; } body { margin: 0; background: #ffffff; }\n"
-            "@media screen and (prefers-color-scheme: dark) { body { background: #12161c; } }"
-            "</style></head>\n"
-            f"<body>{self._repr_html_()}</body></html>\n"
-        )
+    def text(self) -> str:
+        """Return plain text: both curves, a table of epochs, and what one sees."""
+        return str(self)
+
+    def html(self) -> str:
+        """Return a page that needs no other file."""
+        return html_document(self.fault.name, [self._repr_html_()])
+
+    def save(self, path: str | Path) -> None:
+        """Write the page (.html), the curves (.svg) or the text (.txt) to a file.
+
+        Raises
+        ------
+        OptionError
+            If the file has another ending.
+        RunDirectoryError
+            If it cannot be written.
+        """
+        forms = {".html": self.html, ".svg": self.svg, ".txt": self.text}
+        save_by_ending(path, forms, "fault comparison")
 
 
 def _at_epoch(curve: Curve, epoch: int) -> float:

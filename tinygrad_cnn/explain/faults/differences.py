@@ -19,7 +19,7 @@ import numpy as np
 from tinygrad_cnn.errors import TinygradCnnError
 from tinygrad_cnn.explain.faults.expected_windows import tied
 from tinygrad_cnn.explain.faults.watching import Array, Visit
-from tinygrad_cnn.explain.step_sweep import Line, sweep
+from tinygrad_cnn.explain.gradcheck.step_sweep import Line, sweep
 from tinygrad_cnn.tensor import Tensor
 
 __all__ = ["Measured", "measure", "swept"]

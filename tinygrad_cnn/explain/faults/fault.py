@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinygrad_cnn.explain.notebook import Printed
+from tinygrad_cnn.explain.rendering.notebook import Printed
 
 KINDS = ("rule", "sum", "step")  # of an element, at a fan-in, of the training step
 

@@ -23,8 +23,9 @@ import numpy.typing as npt
 from tinygrad_cnn.errors import GraphError, KernelMismatchError, unknown_name
 from tinygrad_cnn.explain.derivation.derivation import place_of
 from tinygrad_cnn.explain.recording import Kept
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.explain.sight.dependence import Mask
-from tinygrad_cnn.explain.sight.picture_sheet import Sheet
+from tinygrad_cnn.explain.sight.picture_sheet import Pictured, Sheet
 from tinygrad_cnn.explain.sight.receptive_field import Seen, seen_of
 from tinygrad_cnn.explain.sight.run_values import Run, RunValues
 from tinygrad_cnn.gradients import grad
@@ -75,7 +76,7 @@ class Reached(NamedTuple):
 
 
 @dataclass
-class ErrorField:
+class ErrorField(Pictured):
     """Whose errors reach one number; printing it shows the text.
 
     Attributes
@@ -139,9 +140,6 @@ class ErrorField:
         ]
         for each in self.reached:
             seen = each.seen
-            where = " x ".join(
-                f"{first}" if first == last else f"{first}..{last}" for first, last in seen.ranges
-            )
             measured = ["", "", ""]
             if each.contributions is not None and self.gradient is not None:
                 part = 100 * each.total / self.gradient if self.gradient else float("nan")
@@ -151,18 +149,11 @@ class ErrorField:
                     f"{100 * each.kept:.3g} %",
                 ]
             shape = "x".join(map(str, seen.shape)) or "1"
-            table.append((seen.name, shape, where, f"{seen.numbers:,}", *measured))
+            table.append((seen.name, shape, seen.where, f"{seen.numbers:,}", *measured))
         used = 7 if self.gradient is not None else 4
-        widths = [max(len(row[column]) for row in table) for column in range(used)]
-        rows = [
-            "  ".join(
-                cell.rjust(width) if column > 2 else cell.ljust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=False))
-            ).rstrip()
-            for row in table
-        ]
+        rows = text_table([row[:used] for row in table], right=range(3, used))
         gradient = "" if self.gradient is None else f": ∂L/∂{self.name} = {self.gradient:.6g}"
-        text = [f"errors reach {self.name} from{gradient}", "", *(f"  {row}" for row in rows)]
+        text = [f"errors reach {self.name} from{gradient}", "", *rows]
         shares = self.by_image()
         if self.gradient and 1 < len(shares) <= 16:
             told = ", ".join(f"{100 * share:.3g} %" for share in shares)
@@ -171,17 +162,11 @@ class ErrorField:
             text += ["", f"not measured: {self.not_measured}"]
         return "\n".join(text)
 
-    def __str__(self) -> str:
-        return self.text()
-
     def sheet(self) -> Sheet:
         """Return the contributions as pictures, element by element."""
         from tinygrad_cnn.explain.sight.field_pictures import error_field_sheet
 
         return error_field_sheet(self)
-
-    def _repr_html_(self) -> str:
-        return self.sheet()._repr_html_()
 
 
 def error_field(run: Run, of: str | Variable, index: int | Sequence[int] = ()) -> ErrorField:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.explain.array_picture import Scale
+from tinygrad_cnn.explain.rendering.array_picture import Scale
 from tinygrad_cnn.explain.sight.error_field import ErrorField, Reached
 from tinygrad_cnn.explain.sight.picture_sheet import Box, Panel, Sheet
 from tinygrad_cnn.explain.sight.receptive_field import ReceptiveField

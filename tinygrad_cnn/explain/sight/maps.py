@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError, unknown_name
-from tinygrad_cnn.explain.array_picture import Scale, tiled
 from tinygrad_cnn.explain.recording import Kept
-from tinygrad_cnn.explain.sight.picture_sheet import Panel, Sheet, maps_panel
+from tinygrad_cnn.explain.rendering.array_picture import Scale, tiled
+from tinygrad_cnn.explain.sight.picture_sheet import Panel, Pictured, Sheet, maps_panel
 from tinygrad_cnn.explain.sight.run_values import Run, RunValues, is_maps
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.tensor import Tensor
@@ -24,7 +24,7 @@ _FILTERS, _CHANNELS = 16, 16  # of a parameter
 
 
 @dataclass
-class FeatureMaps:
+class FeatureMaps(Pictured):
     """What elements computed of one image.
 
     Attributes
@@ -63,12 +63,6 @@ class FeatureMaps:
             for name, maps in self.maps.items()
         ]
         return "\n".join([f"feature maps of image {self.image}", *rows])
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        return self.sheet()._repr_html_()
 
 
 def feature_maps(run: Run, element: str | Variable | None = None, image: int = 0) -> FeatureMaps:
@@ -152,7 +146,7 @@ def _of_image(kept: Kept, name: str, image: int) -> Array:
 
 
 @dataclass
-class Filters:
+class Filters(Pictured):
     """The weights of convolutions.
 
     Attributes
@@ -178,12 +172,6 @@ class Filters:
             f"to {w.max():.4g}"
             for name, w in self.weights.items()
         )
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        return self.sheet()._repr_html_()
 
 
 def _filter_panel(name: str, weight: Array) -> Panel:

@@ -4,6 +4,7 @@ All three are drawn from the same panels. Pixels stay squares, however large the
 the text follows the light or dark of the page.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -15,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.atomic import write_atomically
-from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.explain.array_picture import Scale, tiled
-from tinygrad_cnn.explain.png_file import data_uri
+from tinygrad_cnn.explain.rendering.array_picture import Scale, tiled
+from tinygrad_cnn.explain.rendering.html_document import html_document
+from tinygrad_cnn.explain.rendering.png_file import data_uri
+from tinygrad_cnn.explain.rendering.saving import require_ending, save_by_ending
 
-__all__ = ["Box", "Panel", "Sheet", "maps_panel", "require_picture_file"]
+__all__ = ["Box", "Panel", "Pictured", "Sheet", "maps_panel", "require_picture_file"]
 
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[Any]
@@ -28,6 +29,7 @@ Array = npt.NDArray[Any]
 WIDEST = 1120  # pixels of a sheet
 _LETTER, _LINE, _GAP = 6.4, 15, 22  # of text at 11 pixels; between panels
 _names = count()
+_ENDINGS = (".html", ".svg", ".png")
 
 _STYLE = """
 svg.sight { font-family: system-ui, "DejaVu Sans", sans-serif; }
@@ -184,19 +186,7 @@ class Sheet:
 
     def html(self) -> str:
         """Return a page that needs no other file."""
-        return "\n".join(
-            [
-                "<!doctype html>",
-                '<html lang="en"><head><meta charset="utf-8">',
-                '<meta name="viewport" content="width=device-width, initial-scale=1">',
-                f"<title>{escape(self.title)}</title>",
-                "<style>:root { color-scheme: light dark; } body { margin: 1rem; }",
-                "@media screen and (prefers-color-scheme: dark) { body { background: #12161c; } }",
-                ".picture { overflow-x: auto; }</style></head>",
-                f'<body><div class="picture">\n{self.svg()}\n</div></body></html>',
-                "",
-            ]
-        )
+        return html_document(self.title, ('<div class="picture">', self.svg(), "</div>"))
 
     def png(self, zoom: float = 1.5) -> bytes:
         """Return a PNG file, on white."""
@@ -262,9 +252,8 @@ class Sheet:
         OptionError
             If it has another ending.
         """
-        file = require_picture_file(path)
-        content = self.png() if file.suffix == ".png" else getattr(self, file.suffix[1:])().encode()
-        write_atomically(file, content, operation="picture sheet")
+        forms = (self.html, self.svg, self.png)
+        save_by_ending(path, dict(zip(_ENDINGS, forms, strict=True)), "picture sheet")
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -273,12 +262,38 @@ class Sheet:
         return f'<div style="overflow-x: auto">{self.svg()}</div>'
 
 
+class Pictured(ABC):
+    """A result with a text and pictures: a terminal prints the one, a notebook shows the others."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """Return plain text."""
+
+    @abstractmethod
+    def sheet(self) -> Sheet:
+        """Return it as pictures."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the pictures to a file, as its ending says: .html, .svg or .png.
+
+        Raises
+        ------
+        OptionError
+            If it has another ending.
+        """
+        require_picture_file(path)
+        self.sheet().save(path)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return self.sheet()._repr_html_()
+
+
 def require_picture_file(path: str | Path) -> Path:
     """Return the path of a file that a sheet can be written to, or refuse its ending."""
-    file = Path(path)
-    if file.suffix not in (".html", ".svg", ".png"):
-        raise OptionError(f"picture sheet: a file ends in .html, .svg or .png; got {str(path)!r}")
-    return file
+    return require_ending(path, _ENDINGS, "picture sheet")
 
 
 def maps_panel(

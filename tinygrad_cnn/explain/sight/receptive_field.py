@@ -18,8 +18,9 @@ import numpy.typing as npt
 from tinygrad_cnn.errors import GraphError, KernelMismatchError
 from tinygrad_cnn.explain.derivation.derivation import place_of
 from tinygrad_cnn.explain.recording import Kept
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.explain.sight.dependence import Mask
-from tinygrad_cnn.explain.sight.picture_sheet import Sheet
+from tinygrad_cnn.explain.sight.picture_sheet import Pictured, Sheet
 from tinygrad_cnn.explain.sight.run_values import Run, RunValues
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.variable import Variable
@@ -40,9 +41,16 @@ class Seen(NamedTuple):
         """Places from the first to the last, along each axis."""
         return tuple(last - first + 1 for first, last in self.ranges)
 
+    @property
+    def where(self) -> str:
+        """The ranges as text, such as ``0 x 2..6``."""
+        return " x ".join(
+            f"{first}" if first == last else f"{first}..{last}" for first, last in self.ranges
+        )
+
 
 @dataclass
-class ReceptiveField:
+class ReceptiveField(Pictured):
     """What one number sees of an image; printing it shows the text.
 
     Attributes
@@ -141,18 +149,9 @@ class ReceptiveField:
         rows = [f"{self.name} depends on", ""]
         table = [("", "shape", "where", "numbers")]
         for seen in self.stages:
-            where = " x ".join(
-                f"{first}" if first == last else f"{first}..{last}" for first, last in seen.ranges
-            )
             count = "all" if seen.numbers == np.prod(seen.shape) else f"{seen.numbers:,}"
-            table.append((seen.name, "x".join(map(str, seen.shape)), where, count))
-        widths = [max(len(row[column]) for row in table) for column in range(4)]
-        for name, shape, where, numbers in table:
-            rows.append(
-                f"  {name.ljust(widths[0])}  {shape.ljust(widths[1])}  {where.ljust(widths[2])}  "
-                f"{numbers.rjust(widths[3])}"
-            )
-        return "\n".join([*rows, "", *self._measured_lines()])
+            table.append((seen.name, "x".join(map(str, seen.shape)), seen.where, count))
+        return "\n".join([*rows, *text_table(table, right=[3]), "", *self._measured_lines()])
 
     def _measured_lines(self) -> list[str]:
         if self.gradient is None:
@@ -168,17 +167,11 @@ class ReceptiveField:
             lines.append(f"{100 * self.from_other_images():.3g} % of it is in other images")
         return lines
 
-    def __str__(self) -> str:
-        return self.text()
-
     def sheet(self, image: npt.NDArray[Any] | None = None) -> Sheet:
         """Return both answers as pictures, beside an image of shape (C, H, W) if it is given."""
         from tinygrad_cnn.explain.sight.field_pictures import receptive_field_sheet
 
         return receptive_field_sheet(self, image)
-
-    def _repr_html_(self) -> str:
-        return self.sheet()._repr_html_()
 
 
 def _as_map(values: npt.NDArray[Any], image: int) -> npt.NDArray[Any]:

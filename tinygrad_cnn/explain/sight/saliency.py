@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.sight.class_score import class_score, upsampled
-from tinygrad_cnn.explain.sight.picture_sheet import Sheet
+from tinygrad_cnn.explain.sight.picture_sheet import Pictured, Sheet
 from tinygrad_cnn.explain.sight.run_values import is_maps
 from tinygrad_cnn.nn import Module
 
@@ -43,7 +43,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass
-class Saliency:
+class Saliency(Pictured):
     """How one class score depends on the pixels of one image.
 
     Attributes
@@ -87,28 +87,17 @@ class Saliency:
         half = np.sort(magnitude.ravel())[::-1].cumsum()
         pixels = int(np.searchsorted(half, half[-1] / 2) + 1) if half[-1] else 0
         of = "guided backpropagation" if self.guided else "|∂score/∂pixel|"
-        answer = (
-            "the network's answer"
-            if self.label == self.predicted
-            else (f"the network answers {self.predicted}")
-        )
         return (
-            f"score of class {self.label}: {self.score:.4g} ({answer})\n"
+            f"{_score_text(self)}\n"
             f"{of}: at most {magnitude.max():.4g}, at row {row}, column {column}; half of it is at "
             f"{pixels:,} of {magnitude.size:,} pixels"
         )
-
-    def __str__(self) -> str:
-        return self.text()
 
     def sheet(self) -> Sheet:
         """Return it as pictures."""
         from tinygrad_cnn.explain.sight.saliency_pictures import saliency_sheet
 
         return saliency_sheet(self)
-
-    def _repr_html_(self) -> str:
-        return self.sheet()._repr_html_()
 
 
 def saliency(
@@ -171,8 +160,15 @@ def saliency(
     return Saliency(run.image, run.label, run.predicted, score, gradient, guided)
 
 
+def _score_text(found: "Saliency | GradCAM") -> str:
+    answer = f"the network answers {found.predicted}"
+    if found.label == found.predicted:
+        answer = "the network's answer"
+    return f"score of class {found.label}: {found.score:.4g} ({answer})"
+
+
 @dataclass
-class GradCAM:
+class GradCAM(Pictured):
     """Which region of a layer's maps speaks for a class.
 
     Attributes
@@ -209,30 +205,19 @@ class GradCAM:
         strongest = np.argsort(-np.abs(self.weights))[:5]
         height, width = self.summed.shape
         weights = ", ".join(f"{k}: {self.weights[k]:+.3g}" for k in strongest)
-        answer = (
-            "the network's answer"
-            if self.label == self.predicted
-            else (f"the network answers {self.predicted}")
-        )
         return (
-            f"score of class {self.label}: {self.score:.4g} ({answer})\n"
+            f"{_score_text(self)}\n"
             f"Grad-CAM of {self.layer}, {len(self.weights)} maps {height}x{width}: from "
             f"{self.summed.min():.4g} to {self.summed.max():.4g} before the ReLU, above 0 at "
             f"{np.count_nonzero(self.map):,} of {self.map.size:,} places\n"
             f"largest α, by map: {weights}"
         )
 
-    def __str__(self) -> str:
-        return self.text()
-
     def sheet(self) -> Sheet:
         """Return it as pictures."""
         from tinygrad_cnn.explain.sight.saliency_pictures import grad_cam_sheet
 
         return grad_cam_sheet(self)
-
-    def _repr_html_(self) -> str:
-        return self.sheet()._repr_html_()
 
 
 def grad_cam(

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cnn.explain.array_picture import Scale
+from tinygrad_cnn.explain.rendering.array_picture import Scale
 from tinygrad_cnn.explain.sight.picture_sheet import Panel, Sheet
 from tinygrad_cnn.explain.sight.saliency import GradCAM, Saliency
 

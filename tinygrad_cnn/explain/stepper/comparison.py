@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_cnn.explain.rendering.notebook import Printed
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.explain.stepper.paused_walk import PausedWalk, Visit
 from tinygrad_cnn.explain.stepper.places import Places
 from tinygrad_cnn.explain.story import number_text
@@ -34,7 +36,7 @@ class Row(NamedTuple):
 
 
 @dataclass
-class Comparison:
+class Comparison(Printed):
     """What edits changed; printing it shows the text.
 
     Attributes
@@ -50,8 +52,7 @@ class Comparison:
     gradients: list[Row]
     edits: list[str]
 
-    def text(self) -> str:
-        """Return plain text: the edits, and what differs from the unedited walk."""
+    def __str__(self) -> str:
         if not self.edits:
             return "nothing was edited: gradients are those of backward()"
         lines = ["edited", *(f"  {edit}" for edit in self.edits)]
@@ -61,12 +62,6 @@ class Comparison:
         else:
             lines.append("gradients: the walk is not at its end yet")
         return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_markdown_(self) -> str:
-        return f"```text\n{self.text()}\n```"
 
 
 def _table(title: str, sign: str, end: str, rows: list[Row]) -> list[str]:
@@ -79,10 +74,7 @@ def _table(title: str, sign: str, end: str, rows: list[Row]) -> list[str]:
         relative = f"{row.relative:.2%}" if math.isfinite(row.relative) else ""
         numbers = (number_text(each) for each in row[1:])
         cells.append((f"{sign}{row.name}{end}", *numbers, relative))  # type: ignore[arg-type]
-    widths = [max(len(row[k]) for row in cells) for k in range(5)]
-    for name, *figures in cells:
-        right = (f.rjust(w) for f, w in zip(figures, widths[1:], strict=True))
-        lines.append(f"  {name.ljust(widths[0])}  {'  '.join(right)}".rstrip())
+    lines += text_table(cells, right=range(1, 5))
     if len(changed) > SHOWN:
         lines.append(f"  … {len(changed) - SHOWN:,} more")
     return lines

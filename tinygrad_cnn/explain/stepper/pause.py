@@ -8,6 +8,8 @@ import numpy as np
 
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.explain.recording import Statistics, Step
+from tinygrad_cnn.explain.rendering.notebook import Printed
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.explain.stepper.edits import Edit
 from tinygrad_cnn.explain.stepper.paused_walk import PausedWalk, Visit
 from tinygrad_cnn.explain.stepper.places import Places
@@ -61,7 +63,7 @@ class Waiting(NamedTuple):
 
 
 @dataclass
-class Pause:
+class Pause(Printed):
     """The walk before one of its elements; printing it shows the text.
 
     Attributes
@@ -94,8 +96,7 @@ class Pause:
     waiting: list[Waiting]
     edits: list[Edit]
 
-    def text(self) -> str:
-        """Return plain text."""
+    def __str__(self) -> str:
         return "\n".join(line.rstrip() for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
@@ -115,12 +116,6 @@ class Pause:
             yield "  on its way"
             yield from (f"    {each}" for each in self.waiting)
 
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_markdown_(self) -> str:
-        return f"```text\n{self.text()}\n```"
-
 
 def _signed(seen: Seen) -> Seen:
     return seen._replace(symbol=f"δ({seen.symbol})")
@@ -138,12 +133,7 @@ def _table(title: str, rows: list[Seen]) -> Iterator[str]:
             figures.append(f"{100 * zeros:.3g} %")
         shape = "x".join(map(str, row.shape)) or "scalar"
         cells.append((f"  {row.symbol}", row.name, shape, *figures, row.remark))  # type: ignore[arg-type]
-    widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
-    for row_of_cells in cells:
-        yield "  " + "  ".join(
-            cell.rjust(width) if 3 <= k <= 6 else cell.ljust(width)
-            for k, (cell, width) in enumerate(zip(row_of_cells, widths, strict=True))
-        )
+    yield from text_table(cells, right=range(3, 7))
 
 
 # -- what a walk shows ---------------------------------------------------------------------
@@ -160,7 +150,7 @@ def look(walk: PausedWalk, places: Places, edits: list[Edit], coming: Visit | No
         node = reference()
         signal = None if node is None else walk.signals.get(node)
         if node is not None and signal is not None:
-            symbol = _output_symbol(step, k)
+            symbol = step.rule.output_symbol(k)
             arrived.append(_seen(symbol, places.name(node), signal))
     here = [edit for edit in edits if edit.position == position]
     incoming = coming.incoming if coming is not None else ()
@@ -230,11 +220,6 @@ def _options(step: Step) -> str:
     return f" {options}" if options else ""
 
 
-def _output_symbol(step: Step, k: int) -> str:
-    outputs = step.rule.outputs
-    return outputs[k] if k < len(outputs) and outputs[k] != "..." else f"{outputs[0]}{k + 1}"
-
-
 def _values(element: FunctionElement, step: Step, places: Places) -> Iterator[Seen]:
     for k, node in enumerate(element.inputs):
         symbol = step.rule.input_symbol(k)
@@ -244,7 +229,7 @@ def _values(element: FunctionElement, step: Step, places: Places) -> Iterator[Se
     for k, reference in enumerate(element.outputs):
         node_out = reference()
         if node_out is not None:
-            symbol = _output_symbol(step, k)
+            symbol = step.rule.output_symbol(k)
             figures = step.outputs[k].statistics if k < len(step.outputs) else None
             known = _known(figures, _of(element, symbol, node_out))
             yield Seen(symbol, places.name(node_out), node_out.shape, known)

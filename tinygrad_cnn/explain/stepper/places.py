@@ -1,18 +1,16 @@
 """Names for a reader: elements by number, label or layer, values by who made them."""
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 
 from tinygrad_cnn.element import FunctionElement
-from tinygrad_cnn.errors import OptionError, UnknownNameError
+from tinygrad_cnn.errors import OptionError, unknown_name
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
 from tinygrad_cnn.explain.recording import structure_behind
 from tinygrad_cnn.graph import Node
 from tinygrad_cnn.variable import Variable
 
 Place = int | str
-SHOWN = 40  # names in a message
 
 
 class Places:
@@ -81,7 +79,7 @@ class Places:
             if text in (step.label, step.scope, step.name) or step.scope.startswith(f"{text}.")
         ]
         if not found or not text:
-            raise self._unknown(operation, text, self.labels, "elements")
+            raise unknown_name(operation, text, dict.fromkeys(self.labels), "elements")
         return found
 
     def _missing(self, number: int) -> str:
@@ -104,7 +102,7 @@ class Places:
             if self._names[node] == wanted:
                 return node
         known = [self._names[node] for node in nodes]
-        raise self._unknown(operation, wanted, known, "error signals that wait")
+        raise unknown_name(operation, wanted, dict.fromkeys(known), "error signals that wait")
 
     def _named(self, result: Node) -> dict[Node, str]:
         asked: dict[Node, tuple[str, int]] = {}
@@ -119,21 +117,10 @@ class Places:
                 node = reference()  # type: ignore[assignment]
                 if node is None:
                     continue
-                symbol = step.rule.outputs[min(k, len(step.rule.outputs) - 1)]
-                made = step.label if not k else f"{symbol} of {step.label}"
+                made = step.label if not k else f"{step.rule.output_symbol(k)} of {step.label}"
                 asked[node] = (node.name or made, number)
         several = Counter(name for name, _ in asked.values())
         return {
             node: name if several[name] == 1 else f"{name}#{number}"
             for node, (name, number) in asked.items()
         }
-
-    @staticmethod
-    def _unknown(operation: str, name: str, known: Sequence[str], what: str) -> UnknownNameError:
-        names = list(dict.fromkeys(known))
-        close = difflib.get_close_matches(name, names, n=1)
-        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-        hint = f". Did you mean {close[0]!r}?" if close else ""
-        return UnknownNameError(
-            f"{operation}: the {what} are {', '.join(names[:SHOWN])}{more}; got {name!r}{hint}"
-        )

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from tinygrad_cnn import hooks
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import GraphError, OptionError
-from tinygrad_cnn.explain.page import page
+from tinygrad_cnn.explain.rendering.page import page
+from tinygrad_cnn.explain.rendering.svg import svg
 from tinygrad_cnn.explain.stepper.as_document import as_document
 from tinygrad_cnn.explain.stepper.comparison import Comparison, compare
 from tinygrad_cnn.explain.stepper.edits import Edit, Index
@@ -24,7 +25,6 @@ from tinygrad_cnn.explain.stepper.pause import Pause, Waiting, look, waiting
 from tinygrad_cnn.explain.stepper.paused_walk import PausedWalk, Visit
 from tinygrad_cnn.explain.stepper.places import Place, Places
 from tinygrad_cnn.explain.stepper.script import Script
-from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.variable import Variable
 
 

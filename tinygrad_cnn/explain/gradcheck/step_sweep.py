@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.differences import Array, values_of
-from tinygrad_cnn.explain.notebook import Printed
+from tinygrad_cnn.explain.rendering.notebook import Printed
 from tinygrad_cnn.graph import no_grad
 from tinygrad_cnn.variable import Variable
 

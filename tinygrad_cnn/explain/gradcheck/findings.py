@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinygrad_cnn.differences import Index
-from tinygrad_cnn.explain.notebook import Printed
-from tinygrad_cnn.explain.paths import aligned
-from tinygrad_cnn.explain.step_sweep import Sweep
+from tinygrad_cnn.explain.gradcheck.step_sweep import Sweep
+from tinygrad_cnn.explain.rendering.notebook import Printed
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.graph import Shape
 
 __all__ = ["ElementCheck", "GradcheckExplanation", "InputCheck"]
@@ -158,7 +158,7 @@ class GradcheckExplanation(Printed):
                 given = f"backward() gives {worst.analytic:.7g}, differences"
                 sweeps += [f"{found.input} {_place(worst)}: {given}", str(worst.sweep)]
         return "\n".join(
-            [f"gradcheck of {self.function}: {self.verdict}", *aligned(table), *remarks, *sweeps]
+            [f"gradcheck of {self.function}: {self.verdict}", *text_table(table), *remarks, *sweeps]
         )
 
 

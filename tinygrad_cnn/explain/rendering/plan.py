@@ -10,11 +10,11 @@ text is known without a font; lengths are pixels.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tinygrad_cnn.explain.boxes import Key
 from tinygrad_cnn.explain.folding import fold, representatives
 from tinygrad_cnn.explain.graph_dump import GraphDump
-from tinygrad_cnn.explain.groups import Group, grouped
 from tinygrad_cnn.explain.recording import Kept, Step
+from tinygrad_cnn.explain.rendering.boxes import Key
+from tinygrad_cnn.explain.rendering.groups import Group, grouped
 from tinygrad_cnn.explain.story import number_text, options_text, shape_text
 
 LETTER, SMALL = 7.3, 5.8  # widths of a letter: of a title, of what stands below

@@ -11,7 +11,7 @@ system structures, IEEE Trans. Systems, Man and Cybernetics 11(2), in four steps
    adjacent violators.
 
 A long drawing is cut where a single value crosses, and goes on in a further column
-(:mod:`~tinygrad_cnn.explain.columns`): in so many that it is about as wide as a page.
+(:mod:`~tinygrad_cnn.explain.rendering.columns`): in so many that it is about as wide as a page.
 """
 
 import math
@@ -19,8 +19,8 @@ from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from tinygrad_cnn.explain.boxes import Arrow, Box, Drawing, Key, Point
-from tinygrad_cnn.explain.columns import columns
+from tinygrad_cnn.explain.rendering.boxes import Arrow, Box, Drawing, Key, Point
+from tinygrad_cnn.explain.rendering.columns import columns
 
 BESIDE, BELOW = 18.0, 26.0  # least distance between boxes of a layer, between layers
 PORTS = 12.0  # between edges that enter one box

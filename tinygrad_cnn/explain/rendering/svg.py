@@ -11,11 +11,11 @@ from html import escape
 from itertools import pairwise
 from pathlib import Path
 
-from tinygrad_cnn.explain.boxes import Point
-from tinygrad_cnn.explain.drawing import Edge, Frame, Picture, picture
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
-from tinygrad_cnn.explain.notebook import SvgText
-from tinygrad_cnn.explain.plan import LETTER, LINE, PADDING, SMALL, TITLE, Card
+from tinygrad_cnn.explain.rendering.boxes import Point
+from tinygrad_cnn.explain.rendering.drawing import Edge, Frame, Picture, picture
+from tinygrad_cnn.explain.rendering.notebook import SvgText
+from tinygrad_cnn.explain.rendering.plan import LETTER, LINE, PADDING, SMALL, TITLE, Card
 from tinygrad_cnn.explain.story import number_text
 from tinygrad_cnn.variable import Variable
 

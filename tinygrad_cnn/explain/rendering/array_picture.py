@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn.errors import OptionError, ShapeError
-from tinygrad_cnn.explain.png_file import data_uri
+from tinygrad_cnn.explain.rendering.png_file import data_uri
 
 __all__ = ["Scale", "legend", "shrunk", "tiled"]
 
@@ -158,29 +158,29 @@ def _table(kind: str) -> Pixels:
     return np.rint(colours * 255).astype(np.uint8)
 
 
-def shrunk(array: Array, longest: int, by: str = "peak") -> Array:
-    """Return a map with at most so many rows and columns, one number for each block of pixels.
+def shrunk(array: Array, longest: int) -> Array:
+    """Return maps with at most so many rows and columns: of each block of pixels, the peak.
+
+    The peak is the number of the largest magnitude, with its sign. In a mean, error signals of both
+    signs would vanish from the picture.
 
     Parameters
     ----------
-    array : ndarray, shape (H, W)
+    array : ndarray, shape (..., H, W)
     longest : int
         Rows or columns that may be left.
-    by : str
-        ``"peak"`` takes the number of the largest magnitude, with its sign: in a mean, error
-        signals of both signs would vanish from the picture. ``"mean"`` is for images.
 
     Returns
     -------
-    ndarray, shape (ceil(H / b), ceil(W / b))
+    ndarray, shape (..., ceil(H / b), ceil(W / b))
         With b the smallest block that is large enough.
 
     Raises
     ------
     ShapeError
-        If the array does not have two axes.
+        If the array has less than two axes.
     OptionError
-        If no row is to be left, or by neither peak nor mean.
+        If no row is to be left.
 
     Examples
     --------
@@ -188,23 +188,19 @@ def shrunk(array: Array, longest: int, by: str = "peak") -> Array:
     array([[-3.,  0.]])
     """
     values = np.asarray(array)
-    if values.ndim != 2:
+    if values.ndim < 2:
         raise ShapeError(f"shrunk: a map has rows and columns; got {values.shape}")
-    if longest < 1 or by not in ("peak", "mean"):
-        raise OptionError(
-            f"shrunk: at least one row is left, by peak or mean; got {longest}, by {by!r}"
-        )
-    height, width = values.shape
+    if longest < 1:
+        raise OptionError(f"shrunk: at least one row is left; got {longest}")
+    height, width = values.shape[-2:]
     block = -(-max(height, width) // longest)
     if block <= 1:
         return values
     starts = np.arange(0, height, block), np.arange(0, width, block)
 
     def reduced(function: np.ufunc, of: Array) -> Array:
-        return function.reduceat(function.reduceat(of, starts[0], axis=0), starts[1], axis=1)
+        return function.reduceat(function.reduceat(of, starts[0], axis=-2), starts[1], axis=-1)
 
-    if by == "mean":
-        return reduced(np.add, values) / reduced(np.add, np.ones(values.shape))
     most, least = reduced(np.maximum, values), reduced(np.minimum, values)
     return np.where(most >= -least, most, least)
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.errors import DTypeError, unknown_name
-from tinygrad_cnn.explain.gradcheck_findings import GradcheckExplanation
-from tinygrad_cnn.explain.gradcheck_report import explain_gradcheck
+from tinygrad_cnn.explain.gradcheck.findings import GradcheckExplanation
+from tinygrad_cnn.explain.gradcheck.report import explain_gradcheck
 from tinygrad_cnn.nn import Module
 from tinygrad_cnn.random import default_generator
 from tinygrad_cnn.tensor import Tensor

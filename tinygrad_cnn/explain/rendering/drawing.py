@@ -1,21 +1,21 @@
 """A plan with places: frames around groups, boxes in them, edges between them.
 
-:mod:`~tinygrad_cnn.explain.plan` says what is drawn and how large,
-:mod:`~tinygrad_cnn.explain.layout` where things of one frame stand. A frame is laid out first,
-with an entrance for each value that comes in and an exit for each that goes out; outside it is
-one box, and edges meet its entrances and exits.
+:mod:`~tinygrad_cnn.explain.rendering.plan` says what is drawn and how large,
+:mod:`~tinygrad_cnn.explain.rendering.layout` where things of one frame stand. A frame is laid out
+first, with an entrance for each value that comes in and an exit for each that goes out; outside
+it is one box, and edges meet its entrances and exits.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_cnn.explain.boxes import Arrow, Box, Drawing, Key, Point
 from tinygrad_cnn.explain.folding import Element
 from tinygrad_cnn.explain.graph_dump import GraphDump
-from tinygrad_cnn.explain.groups import Group
-from tinygrad_cnn.explain.layout import layout
-from tinygrad_cnn.explain.plan import LETTER, PADDING, Card, Plan, Value
+from tinygrad_cnn.explain.rendering.boxes import Arrow, Box, Drawing, Key, Point
+from tinygrad_cnn.explain.rendering.groups import Group
+from tinygrad_cnn.explain.rendering.layout import layout
+from tinygrad_cnn.explain.rendering.plan import LETTER, PADDING, Card, Plan, Value
 
 HEAD, SIDE, FOOT = 18.0, 12.0, 6.0  # of a frame: room for its title, at the sides, below
 PAGE = (1500.0, 900.0)

@@ -24,13 +24,13 @@ from tinygrad_cnn.checked_function import (
 )
 from tinygrad_cnn.differences import Array, Index, values_of
 from tinygrad_cnn.errors import DTypeError, OptionError
-from tinygrad_cnn.explain.gradcheck_findings import (
+from tinygrad_cnn.explain.gradcheck.findings import (
     DOUBTED,
     ElementCheck,
     GradcheckExplanation,
     InputCheck,
 )
-from tinygrad_cnn.explain.step_sweep import Line, Sweep, sweep
+from tinygrad_cnn.explain.gradcheck.step_sweep import Line, Sweep, sweep
 from tinygrad_cnn.variable import Variable
 
 __all__ = ["explain_gradcheck"]

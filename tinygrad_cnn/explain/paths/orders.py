@@ -24,9 +24,10 @@ import numpy.typing as npt
 from tinygrad_cnn import hooks
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import OptionError
-from tinygrad_cnn.explain.notebook import Printed
-from tinygrad_cnn.explain.paths import aligned, written_count
-from tinygrad_cnn.explain.tagged_walk import walkable_elements
+from tinygrad_cnn.explain.paths.counts import written_count
+from tinygrad_cnn.explain.paths.tagged_walk import walkable_elements
+from tinygrad_cnn.explain.rendering.notebook import Printed
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.graph import Node, no_grad
 from tinygrad_cnn.variable import Variable
 
@@ -93,7 +94,7 @@ class OrderComparison(Printed):
         table.append(("elements run", *map(written_count, self.visits)))
         arrays = any(signal is not None and signal.ndim for r in self.rows for signal in r.signals)
         norms = ["of arrays ‖δ‖ is shown; compared are all elements"] if arrays else []
-        return "\n".join(["one graph, walked back in four ways", *aligned(table), *norms])
+        return "\n".join(["one graph, walked back in four ways", *text_table(table), *norms])
 
 
 def compare_orders(result: Variable, limit: int = 10_000) -> OrderComparison:

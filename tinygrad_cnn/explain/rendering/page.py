@@ -4,7 +4,6 @@ The file asks nothing of the network: style, script and the graph document itsel
 reader without scripts, and paper, has the picture and the table.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -12,10 +11,11 @@ from pathlib import Path
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.folding import fold, representatives
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
-from tinygrad_cnn.explain.notebook import PageText
 from tinygrad_cnn.explain.recording import Step
+from tinygrad_cnn.explain.rendering.html_document import html_document, json_element
+from tinygrad_cnn.explain.rendering.notebook import PageText
+from tinygrad_cnn.explain.rendering.svg import svg
 from tinygrad_cnn.explain.story import headline, label_text, number_text, shape_text
-from tinygrad_cnn.explain.svg import svg
 from tinygrad_cnn.variable import Variable
 
 __all__ = ["page"]
@@ -92,7 +92,7 @@ def page(
     ['<!doctype html>', '<html lang="en">']
     """
     graph = graph_of("page", result)
-    title = escape(graph.title or "composite function")
+    title = graph.title or "composite function"
     if before is not None and len(before.steps) != len(graph.steps):
         raise OptionError(
             f"page: before= is the same run before a change; got {len(before.steps)} elements for "
@@ -102,14 +102,7 @@ def page(
     # On paper, one page holds it, or it runs over several.
     low = " low" if float(picture.split('height="')[1].split('"')[0]) < LOW else ""
     lines = [
-        "<!doctype html>",
-        '<html lang="en">',
-        '<head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{title}</title>",
-        f"<style>\n{_texts(STYLES)}</style></head>",
-        "<body>",
-        f"<header><h1>{title}</h1>",
+        f"<header><h1>{escape(title)}</h1>",
         f'<p class="quiet">{escape(headline(graph))}</p>',
         *(f"<p>{escape(remark)}</p>" for remark in remarks),
         '<p class="quiet hint">Choose an element, or go through the run with the keys ← and →, '
@@ -122,19 +115,11 @@ def page(
         '<section class="elements"><h2>Elements</h2><div class="wide">',
         *_table(graph, folded),
         "</div></section>",
-        _document("graph", graph),
-        *([] if before is None else [_document("unedited", before)]),
+        json_element("graph", graph.to_json()),
+        *([] if before is None else [json_element("unedited", before.to_json())]),
         f"<script>\n{_texts(SCRIPTS)}</script>",
-        "</body></html>",
     ]
-    return PageText("\n".join(lines) + "\n")
-
-
-def _document(name: str, graph: GraphDump) -> str:
-    text = json.dumps(graph.to_json(), ensure_ascii=False, separators=(",", ":"))
-    # In a script element nothing is escaped; so that no text ends it, < is written otherwise.
-    text = text.replace("<", chr(92) + "u003c")
-    return f'<script type="application/json" id="{name}">{text}\n</script>'
+    return PageText(html_document(title, lines, _texts(STYLES)))
 
 
 def _texts(paths: Iterable[Path]) -> str:

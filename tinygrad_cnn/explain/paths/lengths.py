@@ -18,9 +18,10 @@ import numpy.typing as npt
 from tinygrad_cnn.device import require_variables
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import GraphError, OptionError
-from tinygrad_cnn.explain.notebook import Printed
-from tinygrad_cnn.explain.paths import aligned, written_count
-from tinygrad_cnn.explain.tagged_walk import walk_with_tags, walkable_elements
+from tinygrad_cnn.explain.paths.counts import written_count
+from tinygrad_cnn.explain.paths.tagged_walk import walk_with_tags, walkable_elements
+from tinygrad_cnn.explain.rendering.notebook import Printed
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.graph import Node
 from tinygrad_cnn.variable import Variable
 
@@ -82,7 +83,7 @@ class LengthSplit(Printed):
                 f"δ of {self.value} by residual branches passed: ‖δ‖ {total:.3g}, "
                 f"{self.mean_length:.1f} branches on average by norm, "
                 f"{self._mean_by_count():.1f} by number of paths",
-                *aligned(table),
+                *text_table(table),
             ]
         )
 

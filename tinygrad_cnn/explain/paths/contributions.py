@@ -23,9 +23,9 @@ import numpy.typing as npt
 
 from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import GraphError
-from tinygrad_cnn.explain.notebook import Printed
-from tinygrad_cnn.explain.paths import aligned
-from tinygrad_cnn.explain.tagged_walk import walk_with_tags, walkable_elements
+from tinygrad_cnn.explain.paths.tagged_walk import walk_with_tags, walkable_elements
+from tinygrad_cnn.explain.rendering.notebook import Printed
+from tinygrad_cnn.explain.rendering.text_table import text_table
 from tinygrad_cnn.graph import Node
 from tinygrad_cnn.variable import Variable
 
@@ -69,7 +69,7 @@ class ContributionMatrix(Printed):
         for source, total, row in zip(self.sources, self.totals, self.norms, strict=True):
             table.append((source, f"{total:.2g}", *(f"{x:.2g}" if x else "·" for x in row)))
         named = (f"  {letter} = {name}" for letter, name in zip(letters, self.readers, strict=True))
-        return "\n".join(["‖part of δ‖ by the element that sent it", *aligned(table), *named])
+        return "\n".join(["‖part of δ‖ by the element that sent it", *text_table(table), *named])
 
 
 def contribution_matrices(result: Variable) -> tuple[ContributionMatrix, ...]:

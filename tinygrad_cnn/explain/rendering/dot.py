@@ -6,8 +6,8 @@ Nothing here needs Graphviz: :func:`~tinygrad_cnn.explain.svg` draws without it.
 from collections.abc import Iterable
 
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
-from tinygrad_cnn.explain.groups import Group
-from tinygrad_cnn.explain.plan import Card, Plan, Value
+from tinygrad_cnn.explain.rendering.groups import Group
+from tinygrad_cnn.explain.rendering.plan import Card, Plan, Value
 from tinygrad_cnn.explain.story import number_text
 from tinygrad_cnn.variable import Variable
 

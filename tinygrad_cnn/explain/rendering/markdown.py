@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from tinygrad_cnn.explain.folding import Item, Repeat, fold, unfold
 from tinygrad_cnn.explain.graph_dump import GraphDump, graph_of
-from tinygrad_cnn.explain.notebook import MarkdownText
 from tinygrad_cnn.explain.notes import notes
 from tinygrad_cnn.explain.recording import Step
+from tinygrad_cnn.explain.rendering.notebook import MarkdownText
 from tinygrad_cnn.explain.story import Column, backward_columns, forward_columns, headline
 from tinygrad_cnn.variable import Variable
 

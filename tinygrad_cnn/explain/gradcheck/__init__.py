@@ -1,0 +1,1 @@
+"""Why gradients and difference quotients disagree: a wrong rule, rounding, or a kink."""
