@@ -2,9 +2,10 @@
 
 from typing import Any, TypeVar
 
-from tinygrad_cnn.element import FunctionElement, Rule
+from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.arithmetic import UnaryElement
 from tinygrad_cnn.errors import DTypeError
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.element import ArrayElement, FunctionElement
 from tinygrad_cnn.elements.activation import ActivationElement
 from tinygrad_cnn.elements.activation_rectifiers import ReluElement
 from tinygrad_cnn.elements.arithmetic import AddElement
 from tinygrad_cnn.elements.requirements import one_float_type, require_variables
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

@@ -6,9 +6,10 @@ The rectifiers, which do not, stand in `activation_rectifiers`.
 from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
-from tinygrad_cnn.element import FunctionElement, Rule
+from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.arithmetic import multiply
 from tinygrad_cnn.elements.requirements import any_float_type, constants, positive_number
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)

@@ -3,13 +3,13 @@
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activation import (
     ActivationElement,
     ActivationGradientElement,
     numeral,
 )
 from tinygrad_cnn.elements.requirements import finite_number
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)

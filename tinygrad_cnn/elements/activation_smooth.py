@@ -4,7 +4,6 @@ import math
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activation import (
     ActivationElement,
     ActivationGradientElement,
@@ -13,6 +12,7 @@ from tinygrad_cnn.elements.activation import (
 from tinygrad_cnn.elements.activation_rectifiers import ReluGradElement
 from tinygrad_cnn.elements.arithmetic import multiply, subtract
 from tinygrad_cnn.elements.requirements import constants, finite_number, positive_number
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)

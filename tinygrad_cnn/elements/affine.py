@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_cnn.device import SCALAR
-from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.element import ArrayElement, FunctionElement
 from tinygrad_cnn.elements.activated import (
     RectifiedElement,
     SquashedElement,
@@ -22,6 +22,7 @@ from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.elements.transpose import TransposeElement
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node, Shape
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

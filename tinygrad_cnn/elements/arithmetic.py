@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_cnn.element import FunctionElement, Rule
+from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.reduce import sum_to
 from tinygrad_cnn.elements.requirements import any_float_type, broadcast_shape
 from tinygrad_cnn.errors import DTypeError
 from tinygrad_cnn.graph import Node
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)

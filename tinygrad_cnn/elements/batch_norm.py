@@ -12,7 +12,6 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from tinygrad_cnn.device import DEVICES, ArrayDevice
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activated import RectifiedElement, activated, require_activation
 from tinygrad_cnn.elements.activation_rectifiers import ReluElement, relu
 from tinygrad_cnn.elements.batch_norm_grad import (
@@ -27,6 +26,7 @@ from tinygrad_cnn.elements.requirements import finite_number, one_float_type, re
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_cnn.graph import Shape, is_recomputing, is_recording
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 CONSTANTS = "running statistics are constants; got one that requires a gradient. Use detach()"

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activation_rectifiers import ReluGradElement
 from tinygrad_cnn.elements.arithmetic import add, divide, multiply, negative, subtract
 from tinygrad_cnn.elements.channelwise import ChannelwiseElement
@@ -10,6 +9,7 @@ from tinygrad_cnn.elements.powers import sqrt
 from tinygrad_cnn.elements.reduce import broadcast_to, mean, sum
 from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 NORMALISED = "({x} - {mean}) / √({variance} + ε)"

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.arithmetic import multiply
 from tinygrad_cnn.elements.requirements import any_float_type, finite_number
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

@@ -20,7 +20,6 @@ overlap; ∇w is flipped as the filter is.
 
 from typing import Any
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activated import (
     RectifiedElement,
     SquashedElement,
@@ -32,6 +31,7 @@ from tinygrad_cnn.elements.activation_rectifiers import ReluElement
 from tinygrad_cnn.elements.conv_trio import GradInputElement, GradWeightElement, SlidingElement
 from tinygrad_cnn.elements.window import Padding, margins, pair
 from tinygrad_cnn.kernels.geometry import Pair
+from tinygrad_cnn.rule import Rule
 
 
 class Conv2dElement(SlidingElement, name="conv2d"):

@@ -6,7 +6,6 @@ pixels and taps counted from 1, K the last tap.
 
 from typing import Any
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.conv_trio import (
     ConvElement,
     GradInputElement,
@@ -15,6 +14,7 @@ from tinygrad_cnn.elements.conv_trio import (
 )
 from tinygrad_cnn.elements.window import margins_across, row_options, single
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 
 
 class _OnRows(ConvElement):

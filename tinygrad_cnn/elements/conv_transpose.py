@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_cnn.element import ArrayElement, Reach, Rule
+from tinygrad_cnn.element import ArrayElement, Reach
 from tinygrad_cnn.elements.conv import Conv2dElement, Conv2dGradWeightElement
 from tinygrad_cnn.elements.conv_trio import trio_work
 from tinygrad_cnn.elements.reduce import ChannelSumElement
@@ -13,6 +13,7 @@ from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Convolution, Pair, Window
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

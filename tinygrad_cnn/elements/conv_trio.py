@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from tinygrad_cnn.element import ELEMENTS, ArrayElement, Rule
+from tinygrad_cnn.element import ELEMENTS, ArrayElement
 from tinygrad_cnn.elements.channelwise import as_images
 from tinygrad_cnn.elements.reduce import ChannelSumElement
 from tinygrad_cnn.elements.requirements import one_float_type
@@ -25,6 +25,7 @@ from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node, Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Convolution, Pair, Window
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.affine import matmul
 from tinygrad_cnn.elements.arithmetic import add, multiply, negative, subtract
 from tinygrad_cnn.elements.reduce import sum
@@ -11,6 +11,7 @@ from tinygrad_cnn.elements.requirements import lifted, one_float_type
 from tinygrad_cnn.elements.transpose import transpose
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Node
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.arithmetic import multiply
 from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import finite_number, one_float_type, require_variables
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.random import default_generator
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

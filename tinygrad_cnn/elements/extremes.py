@@ -8,12 +8,13 @@ in `shared` send the error signal to all of them.
 import math
 from typing import Any, ClassVar
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.arithmetic import multiply
 from tinygrad_cnn.elements.reduce import spread
 from tinygrad_cnn.elements.requirements import Axes, normalise_axes
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 TIES = ("first", "last", "split", "all")

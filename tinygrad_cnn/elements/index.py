@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.device import Device
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.requirements import integers
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 Box = tuple[tuple[int, int], ...]

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cnn.device import CPU, SCALAR, SHAPES
-from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.element import ArrayElement, FunctionElement
 from tinygrad_cnn.elements.arithmetic import CastElement
 from tinygrad_cnn.elements.index import IndexElement
 from tinygrad_cnn.elements.requirements import normalise_axis, require_variables
 from tinygrad_cnn.elements.shape import unsqueeze
 from tinygrad_cnn.errors import DeviceError, DTypeError, OptionError, ShapeError
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

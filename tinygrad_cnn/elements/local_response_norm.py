@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.affine import matmul
 from tinygrad_cnn.elements.arithmetic import add, divide, multiply, subtract
 from tinygrad_cnn.elements.channelwise import ChannelwiseElement
@@ -18,6 +17,7 @@ from tinygrad_cnn.elements.requirements import (
 from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 Formula = tuple[int, float, float, float]  # n, α, β and k

@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_cnn.device import ArrayDevice
-from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.element import ArrayElement, FunctionElement
 from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import constants, one_float_type
 from tinygrad_cnn.errors import DTypeError, OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 # What a reduction makes of the rule of one example, which goes into the braces: the loss and

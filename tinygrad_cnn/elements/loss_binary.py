@@ -4,13 +4,14 @@ import math
 from functools import lru_cache
 from typing import Any
 
-from tinygrad_cnn.element import FunctionElement, Rule
+from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.elements.activation import sigmoid
 from tinygrad_cnn.elements.activation_smooth import softplus
 from tinygrad_cnn.elements.arithmetic import add, multiply, negative, subtract
 from tinygrad_cnn.elements.loss import OVER_ELEMENTS, PairLossElement
 from tinygrad_cnn.elements.requirements import broadcast_shape, constants, lifted
 from tinygrad_cnn.errors import OptionError, ShapeError
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 _NAME = "binary_cross_entropy_with_logits"

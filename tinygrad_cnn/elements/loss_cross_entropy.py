@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import Any
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activation import numeral
 from tinygrad_cnn.elements.arithmetic import add, multiply, subtract
 from tinygrad_cnn.elements.loss import (
@@ -22,6 +21,7 @@ from tinygrad_cnn.elements.reduce import mean, sum
 from tinygrad_cnn.elements.requirements import finite_number, lifted
 from tinygrad_cnn.elements.shape import unsqueeze
 from tinygrad_cnn.elements.softmax import softmax
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

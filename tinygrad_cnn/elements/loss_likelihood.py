@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import Any
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.arithmetic import divide, multiply
 from tinygrad_cnn.elements.loss import (
     OVER_EXAMPLES,
@@ -17,6 +16,7 @@ from tinygrad_cnn.elements.reduce import sum
 from tinygrad_cnn.elements.requirements import is_integer, lifted
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.kernels.stand_in import is_stand_in
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 IGNORE_INDEX = -100  # PyTorch's

@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import Any
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activation import numeral
 from tinygrad_cnn.elements.activation_rectifiers import ReluGradElement
 from tinygrad_cnn.elements.arithmetic import CastElement, multiply, negative, subtract
@@ -19,6 +18,7 @@ from tinygrad_cnn.elements.loss import (
 from tinygrad_cnn.elements.reduce import sum
 from tinygrad_cnn.elements.requirements import constants, finite_number, lifted
 from tinygrad_cnn.errors import OptionError
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 # -- two classes ---------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import Any
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.activation import numeral
 from tinygrad_cnn.elements.index import IndexElement
 from tinygrad_cnn.elements.join import concatenate
@@ -12,6 +11,7 @@ from tinygrad_cnn.elements.loss_cross_entropy import CrossEntropyGradElement
 from tinygrad_cnn.elements.reduce import broadcast_to
 from tinygrad_cnn.elements.requirements import constants, finite_number, lifted
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

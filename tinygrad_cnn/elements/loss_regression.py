@@ -3,11 +3,11 @@
 import math
 from typing import Any
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.absolute import AbsoluteGradElement
 from tinygrad_cnn.elements.arithmetic import multiply, negative, subtract
 from tinygrad_cnn.elements.loss import PairLossElement
 from tinygrad_cnn.elements.requirements import lifted
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

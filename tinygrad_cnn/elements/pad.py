@@ -5,11 +5,12 @@ from dataclasses import replace
 from numbers import Real
 from typing import Any
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.index import IndexElement, put_into_zeros
 from tinygrad_cnn.elements.requirements import integers
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

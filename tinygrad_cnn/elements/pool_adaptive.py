@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.pool_mean import AvgPool2dGradElement, Spans, over_spans, span_table
 from tinygrad_cnn.elements.requirements import is_integer, one_float_type
 from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.kernels import layout
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 GridSize = tuple[int | None, int | None]  # (down, across) in cells; None for that of the image

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.extremes import is_shared
 from tinygrad_cnn.elements.pool import PoolElement, Size, pool_window
 from tinygrad_cnn.elements.pool_ties import MaxPool2dSharedElement
@@ -19,6 +19,7 @@ from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Pair, Window
 from tinygrad_cnn.kernels.stand_in import is_stand_in
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 _INDEX, _BYTE = np.dtype(np.intp), np.dtype(np.uint8)

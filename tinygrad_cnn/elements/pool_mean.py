@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.pool import PoolElement, Size, pool_window
 from tinygrad_cnn.elements.requirements import is_integer
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Window
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 Spans = tuple[layout.Array, layout.Array]  # (OH, 3) and (OW, 3)

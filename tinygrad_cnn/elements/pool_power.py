@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.arithmetic import add, divide, multiply, negative
 from tinygrad_cnn.elements.pool import PoolElement, Size, pool_window
 from tinygrad_cnn.elements.pool_windows import WindowsElement, WindowsGradElement
@@ -14,6 +13,7 @@ from tinygrad_cnn.elements.requirements import finite_number
 from tinygrad_cnn.elements.shape import unsqueeze
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Window
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

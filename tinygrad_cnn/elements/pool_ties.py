@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.pool import PoolElement
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Window
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.pool import PoolElement, Size, pool_window
 from tinygrad_cnn.errors import ShapeError
 from tinygrad_cnn.graph import Shape
 from tinygrad_cnn.hooks import require_callable
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.geometry import Window
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

@@ -4,7 +4,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_cnn.element import Rule
 from tinygrad_cnn.elements.arithmetic import (
     BinaryElement,
     CastElement,
@@ -15,6 +14,7 @@ from tinygrad_cnn.elements.arithmetic import (
     subtract,
 )
 from tinygrad_cnn.errors import DTypeError
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 V = TypeVar("V", bound=Variable)

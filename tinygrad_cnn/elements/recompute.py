@@ -14,12 +14,13 @@ import numpy as np
 
 from tinygrad_cnn import graph, hooks
 from tinygrad_cnn.device import DEVICES
-from tinygrad_cnn.element import FunctionElement, Rule
+from tinygrad_cnn.element import FunctionElement
 from tinygrad_cnn.errors import DTypeError, GraphError, OptionError
 from tinygrad_cnn.graph import Node, Shape, Version
 from tinygrad_cnn.kernels import layout
 from tinygrad_cnn.kernels.stand_in import is_stand_in
 from tinygrad_cnn.random import default_generator
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 from tinygrad_cnn.walk import signals_at
 

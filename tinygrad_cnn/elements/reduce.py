@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_cnn.element import ArrayElement, FunctionElement, Rule
+from tinygrad_cnn.element import ArrayElement, FunctionElement
 from tinygrad_cnn.elements.requirements import (
     Axes,
     any_float_type,
@@ -14,6 +14,7 @@ from tinygrad_cnn.elements.requirements import (
 from tinygrad_cnn.elements.shape import reshape
 from tinygrad_cnn.errors import OptionError, ShapeError
 from tinygrad_cnn.graph import Shape
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.requirements import (
     Axes,
     integers,
@@ -17,6 +17,7 @@ from tinygrad_cnn.elements.requirements import (
     require_variables,
 )
 from tinygrad_cnn.errors import ShapeError
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from tinygrad_cnn.element import ArrayElement, Rule
+from tinygrad_cnn.element import ArrayElement
 from tinygrad_cnn.elements.arithmetic import multiply, subtract
 from tinygrad_cnn.elements.powers import exp
 from tinygrad_cnn.elements.reduce import sum
 from tinygrad_cnn.elements.requirements import normalise_axis, one_float_type
 from tinygrad_cnn.errors import ShapeError
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 

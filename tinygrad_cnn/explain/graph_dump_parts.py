@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tinygrad_cnn.element import Cost, Rule, Work
+from tinygrad_cnn.element import Cost, Work
 from tinygrad_cnn.explain.recording import Kept, Source, Spent, Statistics, Step, Used
+from tinygrad_cnn.rule import Rule
 
 __all__ = [
     "number_to_json", "rule_from_json", "signal_to_json", "signals_from_json", "step_from_json",

@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_cnn import hooks
-from tinygrad_cnn.element import Cost, FunctionElement, Rule
+from tinygrad_cnn.element import Cost, FunctionElement
 from tinygrad_cnn.errors import OptionError
 from tinygrad_cnn.explain.fan_in import FanIn, FanInCollector
 from tinygrad_cnn.graph import Node, Shape, elements_behind
 from tinygrad_cnn.hooks import Effort
 from tinygrad_cnn.kernels.stand_in import is_stand_in
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.variable import Variable
 
 KEEP = ("statistics", "arrays")

@@ -13,9 +13,10 @@ import numpy as np
 
 from tinygrad_cnn import functional, hooks
 from tinygrad_cnn.creation import zeros
-from tinygrad_cnn.element import Cost, Rule, Work
+from tinygrad_cnn.element import Cost, Work
 from tinygrad_cnn.errors import TinygradCnnError
 from tinygrad_cnn.explain.recording import Recording
+from tinygrad_cnn.rule import Rule
 from tinygrad_cnn.tensor import Tensor
 
 __all__ = ["Described", "described", "name_of"]

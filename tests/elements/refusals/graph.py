@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.element import ELEMENTS, FunctionElement, Rule
+from tinygrad_cnn.element import ELEMENTS, FunctionElement
 from tinygrad_cnn.errors import DTypeError, GraphError, OptionError, ShapeError
+from tinygrad_cnn.rule import Rule
 
 from .row import Refusal, ints, leaf, refusal, zeros
 

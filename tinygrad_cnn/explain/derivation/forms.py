@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_cnn.element import ELEMENTS, Rule
+from tinygrad_cnn.element import ELEMENTS
 from tinygrad_cnn.explain.derivation.expression import (
     Array,
     Expression,
@@ -27,6 +27,7 @@ from tinygrad_cnn.explain.derivation.expression import (
 from tinygrad_cnn.explain.derivation.rule_text import read_rule
 from tinygrad_cnn.explain.recording import Step
 from tinygrad_cnn.graph import Shape
+from tinygrad_cnn.rule import Rule
 
 Letters = tuple[Symbol, ...]
 
